@@ -1,0 +1,3 @@
+//! The probe's program.
+
+fn main() {}
