@@ -219,7 +219,7 @@ impl HttpAnswer {
 #[serde(rename_all = "snake_case")]
 pub enum HttpOutcome {
     /// A status line came back.
-    Answered(HttpAnswer),
+    Answered(Box<HttpAnswer>),
     /// None did.
     Failed(Failure),
 }
