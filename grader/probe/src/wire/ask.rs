@@ -87,9 +87,7 @@ pub struct Interfaces {
 
 impl Default for Interfaces {
     fn default() -> Self {
-        Self {
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 
@@ -155,11 +153,7 @@ impl Tcp {
     /// A connection to `host:port` with the default time limit.
     #[must_use]
     pub fn to(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { host: host.into(), port, timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 

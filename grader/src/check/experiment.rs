@@ -1,0 +1,106 @@
+//! Experiments that several checks of a lab judge together, declared once in `lab.toml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::time::Span;
+
+/// An HTTP GET to a service, by its name and container port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Request {
+    /// Service.
+    pub service: String,
+    /// Container port.
+    pub port: u16,
+    /// Path, with its leading slash.
+    pub path: String,
+}
+
+/// The experiments of a lab.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Experiments {
+    /// A cache in front of a database.
+    #[serde(default)]
+    pub cache: Option<CacheExperiment>,
+    /// Requests counted by the application's own metrics.
+    #[serde(default)]
+    pub traffic: Option<Traffic>,
+    /// Services that are broken, and what is asked meanwhile.
+    #[serde(default)]
+    pub outage: Vec<Outage>,
+    /// The second copy of the stack.
+    #[serde(default)]
+    pub second: Option<Second>,
+}
+
+/// A cache in front of a database.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CacheExperiment {
+    /// The request that is cached.
+    pub request: Request,
+    /// Redis service.
+    pub store: String,
+    /// Port of Redis.
+    pub store_port: u16,
+    /// JSON field that says where the answer comes from.
+    pub source_field: String,
+    /// JSON field of the value.
+    pub value_field: String,
+    /// Value of the source field for a fresh answer.
+    pub fresh: String,
+    /// Value of the source field for a cached answer.
+    pub cached: String,
+    /// Life of the key just after it is written: not before.
+    pub not_before: Span,
+    /// Life of the key just after it is written: at most.
+    pub by: Span,
+}
+
+/// Requests counted by the application's own metrics.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Traffic {
+    /// Where the metrics are read.
+    pub metrics: Request,
+    /// Paths that receive a random number of requests (same service and port).
+    pub paths: Vec<String>,
+}
+
+/// A service that is broken without ending its container.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Outage {
+    /// Service that is frozen.
+    pub service: String,
+    /// On the second copy rather than on the first.
+    #[serde(default)]
+    pub second: bool,
+    /// Request kept open meanwhile.
+    #[serde(default)]
+    pub request: Option<Request>,
+    /// When the request must not be served from the cache, its keys are removed first.
+    #[serde(default)]
+    pub cold_cache: bool,
+    /// Values of the source field (see `cache`) that are a lie while the service is broken;
+    /// an empty list means that no success at all is honest.
+    #[serde(default)]
+    pub lies: Vec<String>,
+}
+
+/// The second copy of the stack.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Second {
+    /// Services whose first health check comes late, so that an order that only luck gives shows.
+    #[serde(default)]
+    pub late: Vec<String>,
+    /// Delay of that first health check.
+    #[serde(default)]
+    pub delay: Option<Span>,
+    /// PostgreSQL service seen through a relay that shifts the years of its timestamps.
+    #[serde(default)]
+    pub relay: Option<String>,
+}

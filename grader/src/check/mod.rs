@@ -1,0 +1,148 @@
+//! Check kinds. A new kind is one file here and two lines in this one:
+//! its `mod` line and its line in [`kinds!`].
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::error::Fault;
+use crate::event::Verdict;
+
+pub mod experiment;
+pub mod world;
+
+pub use experiment::Experiments;
+pub use world::World;
+
+mod up;
+
+/// When and on which copy of the stack a check runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// Needs only the declared model: judged before anything runs.
+    Static,
+    /// Looks at the image or builds it again: as soon as it is built.
+    Image,
+    /// Looks at the first copy without disturbing it; any number at a time.
+    Observe,
+    /// Drives the application of the first copy: one at a time, in the lab's order.
+    Drive,
+    /// Breaks or recreates a service of the first copy, after all that looks at it.
+    Break,
+    /// On the second copy (late stores, relay): one at a time, in the lab's order.
+    Second,
+}
+
+/// What a check is given.
+pub struct Cx<'a> {
+    /// The copy of the stack it runs on.
+    pub world: &'a dyn World,
+    /// The lab's experiments.
+    pub experiments: &'a Experiments,
+    /// Results of experiments, shared by the checks of one copy.
+    pub memo: &'a Memo,
+}
+
+/// One declared check, ready to judge.
+#[async_trait]
+pub trait Check: Send + Sync {
+    /// When it runs.
+    fn stage(&self, experiments: &Experiments) -> Stage;
+
+    /// English description of what is wrong with the declaration, if anything is.
+    fn validate(&self, _experiments: &Experiments) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// True when only the file is looked at (said in the report).
+    fn is_static(&self) -> bool {
+        false
+    }
+
+    /// Observes and judges. `Err` becomes `inconclusive`.
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault>;
+}
+
+/// Runs an experiment once and lets several checks judge it.
+#[derive(Default)]
+pub struct Memo {
+    cells: Mutex<HashMap<String, Arc<OnceCell<Arc<dyn Any + Send + Sync>>>>>,
+}
+
+impl Memo {
+    /// The result under `key`, made by `make` the first time. Concurrent callers wait.
+    pub async fn once<T, F>(&self, key: &str, make: F) -> Result<Arc<T>, Fault>
+    where
+        T: Any + Send + Sync,
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let cell = self.cells.lock().await.entry(key.to_owned()).or_default().clone();
+        let any = cell
+            .get_or_try_init(|| async { make.await.map(|v| Arc::new(v) as Arc<dyn Any + Send + Sync>) })
+            .await?
+            .clone();
+        any.downcast::<T>().map_err(|_| {
+            Fault::new(
+                crate::error::FaultKind::Bug,
+                format!("l'expérience « {key} » a deux types"),
+                "signalez ce défaut du correcteur",
+            )
+        })
+    }
+}
+
+/// Declares the kinds: one optional field per kind, exactly one of which is set.
+macro_rules! kinds {
+    ($( $(#[$doc:meta])* $field:ident : $ty:ty ),+ $(,)?) => {
+        /// A `[[check]]` as written: the common keys and one optional field per kind.
+        #[derive(Debug, Clone, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct RawCheck {
+            /// Id, unique in the lab, kebab-case.
+            pub id: String,
+            /// Points it is worth.
+            pub points: f64,
+            /// French title, a statement that is true when the check passes.
+            pub title: String,
+            /// French section of the report.
+            #[serde(default)]
+            pub section: String,
+            /// Ids that must pass first.
+            #[serde(default)]
+            pub needs: Vec<String>,
+            /// Anchor in the course, `chapter#anchor`.
+            #[serde(default)]
+            pub course: String,
+            /// Hints, from the vaguest to the most precise.
+            #[serde(default)]
+            pub hints: Vec<String>,
+            $( $(#[$doc])* #[serde(default)] pub $field: Option<$ty>, )+
+        }
+
+        impl RawCheck {
+            /// The kinds set on this check.
+            pub fn kinds(&self) -> Vec<(&'static str, Arc<dyn Check>)> {
+                let mut found: Vec<(&'static str, Arc<dyn Check>)> = Vec::new();
+                $( if let Some(kind) = &self.$field {
+                    found.push((stringify!($field), Arc::new(kind.clone())));
+                } )+
+                found
+            }
+
+            /// Names of all kinds, for messages.
+            pub fn kind_names() -> &'static [&'static str] {
+                &[$( stringify!($field) ),+]
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The stack builds, starts and gets ready.
+    up: up::Up,
+}

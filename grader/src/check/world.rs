@@ -1,0 +1,290 @@
+//! What a check may see and do: the [`World`] trait, implemented by the engine on a
+//! running stack and by a fake in unit tests.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use async_trait::async_trait;
+pub use grader_probe::wire;
+use ipnet::IpNet;
+
+use crate::error::Fault;
+use crate::event::Place;
+
+/// What the student declared (canonical Compose model, before any rewrite).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declared {
+    /// Services of the active profiles, by name.
+    pub services: BTreeMap<String, DeclaredService>,
+    /// Networks, by key.
+    pub networks: BTreeMap<String, DeclaredNetwork>,
+    /// Name of the main Compose file, relative to the submission.
+    pub file: String,
+}
+
+/// A declared service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeclaredService {
+    /// `image`.
+    pub image: Option<String>,
+    /// Build context relative to the submission, when the service is built.
+    pub build_context: Option<String>,
+    /// Dockerfile relative to the submission, when the service is built and it is a file.
+    pub dockerfile: Option<String>,
+    /// Published ports.
+    pub ports: Vec<DeclaredPort>,
+    /// Network keys.
+    pub networks: Vec<String>,
+    /// `network_mode`.
+    pub network_mode: Option<String>,
+    /// Test of the health check, as Compose gives it; `None` without one or when disabled.
+    pub healthcheck: Option<Vec<String>>,
+    /// `depends_on`: service to condition.
+    pub depends_on: BTreeMap<String, String>,
+    /// `restart`.
+    pub restart: Option<String>,
+}
+
+/// A declared port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredPort {
+    /// Port in the container.
+    pub target: u16,
+    /// Port or range on the host, as written; `None` when left to Docker.
+    pub published: Option<String>,
+    /// Address on the host, when given.
+    pub host_ip: Option<String>,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// A declared network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeclaredNetwork {
+    /// `driver`; `None` means the default (`bridge`).
+    pub driver: Option<String>,
+    /// `ipam.config[].subnet`.
+    pub subnets: Vec<IpNet>,
+    /// `ipam.config[].gateway`, or the first address of the subnet when it is left out.
+    pub gateways: Vec<IpAddr>,
+    /// `internal: true`.
+    pub internal: bool,
+    /// `external: true`.
+    pub external: bool,
+}
+
+/// From where a question is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Vantage {
+    /// Inside the network namespace of a service.
+    Service(String),
+    /// A container of ours attached to this network (key of the student's file).
+    Network(String),
+    /// A container of ours on the engine's default bridge.
+    DefaultBridge,
+}
+
+/// State of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Created, not started.
+    Created,
+    /// Running.
+    Running,
+    /// Restarting.
+    Restarting,
+    /// Paused.
+    Paused,
+    /// Exited or dead.
+    Exited,
+}
+
+/// Health of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// In its grace period.
+    Starting,
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+}
+
+/// A container's link to a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Key of the network in the student's file.
+    pub network: String,
+    /// Address.
+    pub ip: Option<IpAddr>,
+    /// Gateway.
+    pub gateway: Option<IpAddr>,
+    /// Subnet in force in the run (moved from the declared one).
+    pub subnet: Option<IpNet>,
+}
+
+/// A container of a service, as the engine shows it now.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Service.
+    pub service: String,
+    /// Engine id.
+    pub id: String,
+    /// State.
+    pub state: State,
+    /// Exit code, when it has exited.
+    pub exit_code: Option<i64>,
+    /// Times that the engine restarted it.
+    pub restarts: i64,
+    /// Health; `None` without a health check.
+    pub health: Option<Health>,
+    /// Networks.
+    pub attachments: Vec<Attachment>,
+    /// Ports published on the host: container port to host address (ephemeral, loopback).
+    pub published: Vec<(u16, SocketAddr)>,
+    /// Environment.
+    pub env: BTreeMap<String, String>,
+    /// Command and entry point, joined.
+    pub command: Vec<String>,
+    /// Working directory.
+    pub working_dir: String,
+    /// `HostConfig.NetworkMode`.
+    pub network_mode: String,
+}
+
+/// What happened to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// Created.
+    Created,
+    /// Started.
+    Started,
+    /// Turned healthy.
+    Healthy,
+    /// Turned unhealthy.
+    Unhealthy,
+    /// Exited with this code.
+    Died(i64),
+}
+
+/// An engine event about a service of the stack, in the engine's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackEvent {
+    /// Unix time, microseconds, by the engine's clock.
+    pub at_us: i64,
+    /// Service.
+    pub service: String,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// One run of a health check, from the engine's own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthRun {
+    /// Start, unix microseconds.
+    pub started_us: i64,
+    /// End, unix microseconds.
+    pub ended_us: i64,
+    /// Exit code; -1 when it timed out or could not run.
+    pub exit_code: i64,
+    /// Output, cut.
+    pub output: String,
+}
+
+/// A deliberate change of the build context, to see how the build reacts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Alteration {
+    /// Replace the content of this file of the build context (relative to it).
+    Replace {
+        /// File.
+        file: String,
+        /// New content.
+        content: String,
+    },
+}
+
+/// Outcome of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildOutcome {
+    /// True when the image was built.
+    pub ok: bool,
+    /// Build log, cut to its end.
+    pub log: String,
+}
+
+/// What the checks may see and do on one copy of the running stack.
+///
+/// Every method returns a [`Fault`] only for a fault of the machine or of the grader:
+/// what the student's stack does wrong is in the value.
+#[async_trait]
+pub trait World: Send + Sync {
+    /// What the student declared.
+    fn declared(&self) -> &Declared;
+
+    /// Position of a node of the student's Compose file, for instance
+    /// `["services", "api", "networks"]`; falls back on the nearest parent that is written.
+    fn place(&self, path: &[&str], label: &str) -> Option<Place>;
+
+    /// Position of the first line of a file of the submission that contains `needle`.
+    fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place>;
+
+    /// A text file of the submission (staged copy), `None` when it is missing; at most 1 MiB.
+    fn read(&self, file: &str) -> Option<String>;
+
+    /// A secret number of this run, from which random values are drawn.
+    fn seed(&self) -> u64;
+
+    /// Containers of a service now (running or not), fresh from the engine.
+    async fn instances(&self, service: &str) -> Result<Vec<Instance>, Fault>;
+
+    /// Asks the probe at `from`. Probe failure is a [`Fault`], never an answer.
+    async fn ask(&self, from: &Vantage, ask: wire::Ask) -> Result<wire::Answer, Fault>;
+
+    /// Events of the stack so far, in the engine's order.
+    async fn timeline(&self) -> Result<Vec<StackEvent>, Fault>;
+
+    /// Runs of the health check of a service, oldest first, as far as the engine keeps them.
+    async fn health_log(&self, service: &str) -> Result<Vec<HealthRun>, Fault>;
+
+    /// Breaks a service without ending its container: every process is suspended and its
+    /// loopback interface is down. Returns the unix microseconds of the acknowledgement.
+    async fn freeze(&self, service: &str) -> Result<i64, Fault>;
+
+    /// Undoes [`World::freeze`].
+    async fn thaw(&self, service: &str) -> Result<(), Fault>;
+
+    /// Removes the containers of a service and creates them anew as `down` then `up` would
+    /// (named volumes kept, anonymous ones not), then waits until it is ready.
+    /// `Ok(false)` when it does not become ready again.
+    async fn recreate(&self, service: &str) -> Result<bool, Fault>;
+
+    /// Whether a path exists in the service's container file system.
+    async fn exists(&self, service: &str, path: &str) -> Result<bool, Fault>;
+
+    /// Builds the image of a service again with a changed context, and removes it.
+    async fn rebuild(&self, service: &str, change: Alteration) -> Result<BuildOutcome, Fault>;
+
+    /// Last lines of the service's log, standard output and error together.
+    async fn logs(&self, service: &str, lines: usize) -> Result<String, Fault>;
+
+    /// Waits for a moment in which no network was created or removed on the whole engine for
+    /// at least `calm`. `Ok(false)` when there was none within `patience`.
+    async fn quiet(&self, calm: Duration, patience: Duration) -> Result<bool, Fault>;
+
+    /// What was seen while the stack came up: `None` when every service became ready,
+    /// else the French reason, service by service.
+    fn bring_up(&self) -> &BringUp;
+}
+
+/// How the stack came up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BringUp {
+    /// A build that failed: service and end of the log.
+    pub build_failed: Option<(String, String)>,
+    /// Services that are not running as they should, with a French reason
+    /// (« sorti avec le code 1 », « jamais sain : … »).
+    pub not_ready: BTreeMap<String, String>,
+    /// What Compose itself said when it stopped early (English), cut.
+    pub compose_error: Option<String>,
+}

@@ -1,0 +1,184 @@
+//! Reading a lab folder, with errors that give file, line and column.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::spec::{CheckSpec, FORMAT, Lab, RawLab};
+use crate::check::RawCheck;
+use crate::event::CheckCard;
+
+/// Why a lab cannot be used. Exit code 2.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{}: {what}", at.map(|(l, c)| format!(":{l}:{c}")).unwrap_or_default())]
+pub struct LabError {
+    /// `lab.toml`, or the folder.
+    pub file: String,
+    /// Line and column, from 1.
+    pub at: Option<(usize, usize)>,
+    /// French: what is wrong and what to do.
+    pub what: String,
+}
+
+/// The header, read before the rest so that a newer format gets a clear answer.
+#[derive(Deserialize)]
+struct Header {
+    format: Option<u32>,
+}
+
+/// Folders of `labs` that hold a `lab.toml`, sorted by name.
+pub fn list(labs: &Path) -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = std::fs::read_dir(labs)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|e| e.path())
+        .filter(|p| p.join("lab.toml").is_file())
+        .collect();
+    dirs.sort();
+    dirs
+}
+
+/// Loads the lab `id` (`02`, `2`, `02-deploiement`) from the folder `labs`.
+pub fn load(labs: &Path, id: &str) -> Result<Lab, LabError> {
+    let dirs = list(labs);
+    let wanted = |dir: &PathBuf| {
+        let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let number = name.split('-').next().unwrap_or_default();
+        name == id || number == id || number.trim_start_matches('0') == id
+    };
+    let Some(dir) = dirs.iter().find(|d| wanted(d)) else {
+        let known: Vec<String> =
+            dirs.iter().filter_map(|d| d.file_name()).map(|n| n.to_string_lossy().into_owned()).collect();
+        return Err(LabError {
+            file: labs.display().to_string(),
+            at: None,
+            what: format!(
+                "pas de TP « {id} » ; TP connus : {}",
+                if known.is_empty() { "aucun".to_owned() } else { known.join(", ") }
+            ),
+        });
+    };
+    let file = dir.join("lab.toml");
+    let text = std::fs::read_to_string(&file).map_err(|e| LabError {
+        file: file.display().to_string(),
+        at: None,
+        what: format!("lecture impossible ({e})"),
+    })?;
+    parse(&file.display().to_string(), &text, dir.clone())
+}
+
+/// Parses and checks the text of a `lab.toml`.
+pub fn parse(file: &str, text: &str, dir: PathBuf) -> Result<Lab, LabError> {
+    let fail = |at, what: String| LabError { file: file.to_owned(), at, what };
+    let toml_error = |e: &toml::de::Error| {
+        let at = e.span().map(|span| position(text, span.start));
+        fail(at, french_toml(e.message()))
+    };
+    let header: Header = toml::from_str(text).map_err(|e| toml_error(&e))?;
+    match header.format {
+        Some(FORMAT) => {}
+        Some(other) => {
+            return Err(fail(
+                None,
+                format!("format {other} inconnu : ce correcteur lit le format {FORMAT} ; mettez-le à jour"),
+            ));
+        }
+        None => return Err(fail(Some((1, 1)), format!("il manque « format = {FORMAT} »"))),
+    }
+    let raw: RawLab = toml::from_str(text).map_err(|e| toml_error(&e))?;
+    resolve(raw, dir).map_err(|(needle, what)| {
+        let at = text.find(&needle).map(|i| position(text, i));
+        fail(at, what)
+    })
+}
+
+/// Checks what types cannot: the error names a text to point at.
+fn resolve(raw: RawLab, dir: PathBuf) -> Result<Lab, (String, String)> {
+    let mut seen = HashSet::new();
+    let mut checks = Vec::new();
+    for check in raw.check {
+        let needle = format!("id = \"{}\"", check.id);
+        let bad = |what: String| (needle.clone(), format!("contrôle « {} » : {what}", check.id));
+        let plain = check.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if check.id.is_empty() || !plain {
+            return Err(bad("l'identifiant n'admet que a-z, 0-9 et le tiret".into()));
+        }
+        if !check.points.is_finite() || check.points < 0.0 {
+            return Err(bad("le nombre de points doit être positif ou nul".into()));
+        }
+        if let Some(need) = check.needs.iter().find(|n| !seen.contains(*n)) {
+            return Err(bad(format!("needs cite « {need} », qui n'est pas un contrôle précédent")));
+        }
+        if !seen.insert(check.id.clone()) {
+            return Err(bad("identifiant déjà pris".into()));
+        }
+        let mut kinds = check.kinds();
+        if kinds.len() > 1 {
+            let names: Vec<_> = kinds.iter().map(|k| k.0).collect();
+            return Err(bad(format!("plusieurs natures à la fois : {}", names.join(", "))));
+        }
+        let Some((kind, judge)) = kinds.pop() else {
+            return Err(bad(format!(
+                "il faut exactement une nature parmi : {}",
+                RawCheck::kind_names().join(", ")
+            )));
+        };
+        judge.validate(&raw.experiment).map_err(bad)?;
+        let is_static = judge.is_static();
+        checks.push(CheckSpec {
+            card: CheckCard {
+                id: check.id,
+                title: check.title,
+                section: check.section,
+                points: check.points,
+                course: check.course,
+                is_static,
+            },
+            needs: check.needs,
+            hints: check.hints,
+            kind,
+            check: Arc::clone(&judge),
+        });
+    }
+    Ok(Lab {
+        id: raw.id,
+        dir,
+        title: raw.title,
+        course: raw.course,
+        budget: raw.budget,
+        images: raw.images,
+        answers: raw.answers,
+        experiments: raw.experiment,
+        checks,
+    })
+}
+
+/// Line and column (characters), from 1, of a byte offset.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..offset.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+/// The commonest messages of the TOML parser, in French.
+fn french_toml(message: &str) -> String {
+    let message = message.trim();
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return format!(
+            "clé inconnue {}",
+            rest.replace(", expected one of", " ; clés possibles :")
+                .replace(", expected", " ; clé possible :")
+        );
+    }
+    if let Some(rest) = message.strip_prefix("missing field ") {
+        return format!("il manque la clé {rest}");
+    }
+    if let Some(rest) = message.strip_prefix("invalid type: ") {
+        return format!("type inattendu : {}", rest.replace(", expected ", " au lieu de "));
+    }
+    message.to_owned()
+}
