@@ -11,14 +11,12 @@ mod ask;
 mod failure;
 
 pub use answer::{
-    Answer, DnsAnswer, DnsStatus, HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne,
-    HttpOutcome, HttpTimings, Instant2, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer,
-    MatrixAnswer, MatrixOne, Outcome, PostgresAnswer, PostgresResult, RedisAnswer, RedisValue,
-    SignalAllAnswer, TcpAnswer, TcpOutcome, Via,
+    Answer, DnsAnswer, DnsStatus, HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne, HttpOutcome, HttpTimings,
+    Instant2, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne, Outcome, PostgresAnswer,
+    PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, TcpAnswer, TcpOutcome, Via,
 };
 pub use ask::{
-    Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll,
-    SignalName, Target, Tcp,
+    Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll, SignalName, Target, Tcp,
 };
 pub use failure::{Failure, FailureKind, Stage};
 
@@ -91,16 +89,8 @@ struct RawLine {
 impl From<Line> for RawLine {
     fn from(line: Line) -> Self {
         match line {
-            Line::Hello(hello) => Self {
-                hello: Some(hello),
-                id: None,
-                answer: None,
-            },
-            Line::Reply(reply) => Self {
-                hello: None,
-                id: Some(reply.id),
-                answer: Some(reply.answer),
-            },
+            Line::Hello(hello) => Self { hello: Some(hello), id: None, answer: None },
+            Line::Reply(reply) => Self { hello: None, id: Some(reply.id), answer: Some(reply.answer) },
         }
     }
 }

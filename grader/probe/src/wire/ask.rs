@@ -87,9 +87,7 @@ pub struct Interfaces {
 
 impl Default for Interfaces {
     fn default() -> Self {
-        Self {
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 
@@ -128,13 +126,7 @@ impl Dns {
     /// A question for the IPv4 addresses of `name`, to the default server.
     #[must_use]
     pub fn a(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            server: None,
-            kind: DnsKind::A,
-            tries: dns_tries(),
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { name: name.into(), server: None, kind: DnsKind::A, tries: dns_tries(), timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 
@@ -155,11 +147,7 @@ impl Tcp {
     /// A connection to `host:port` with the default time limit.
     #[must_use]
     pub fn to(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { host: host.into(), port, timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 
