@@ -261,6 +261,12 @@ impl Stack {
                 .collect(),
             command,
             working_dir: config.working_dir.unwrap_or_default(),
+            exposed: config
+                .exposed_ports
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok())
+                .collect(),
             network_mode: seen.host_config.and_then(|h| h.network_mode).unwrap_or_default(),
         }
     }
@@ -306,6 +312,32 @@ impl Stack {
             .count();
         let seat = if breakable { Seat::Breaker(instance.id.clone()) } else { Seat::Inside(instance.id.clone()) };
         self.probe(&format!("in:{}:{starts}", instance.id), seat).await
+    }
+
+    /// Puts probes inside these services as soon as each starts; returns once `done` says so and
+    /// the probes under way are in place. Faults show when a probe is used.
+    pub async fn warm_as_started(&self, services: &[String], mut done: tokio::sync::watch::Receiver<bool>) {
+        let mut under_way = futures_util::stream::FuturesUnordered::new();
+        let mut warmed: Vec<&String> = Vec::new();
+        loop {
+            let events = self.watch.of_project(self.project());
+            for service in services {
+                let started = events.iter().any(|e| &e.service == service && e.what == Happening::Started);
+                if started && !warmed.contains(&service) {
+                    warmed.push(service);
+                    under_way.push(self.probe_inside(service));
+                }
+            }
+            if *done.borrow() || warmed.len() == services.len() {
+                break;
+            }
+            tokio::select! {
+                _ = under_way.next(), if !under_way.is_empty() => {}
+                _ = done.changed() => {}
+                () = self.watch.next(Duration::from_millis(100)) => {}
+            }
+        }
+        while under_way.next().await.is_some() {}
     }
 
     /// Last lines of a service's log.
