@@ -34,11 +34,7 @@ case $cmd in
     want=
     for p in $pkgs; do
       n=$(plain "$p"); want="$want $(debian_names "$n")"
-      if [ "$n" = su-exec ] && [ ! -e /sbin/su-exec ]; then
-        printf '%s\n' '#!/bin/sh' 'u=${1%%:*} g=; case $1 in *:*) g=${1#*:} ;; esac; shift' \
-          'exec setpriv --reuid="$u" --regid="${g:-$(id -g "$u")}" --clear-groups -- "$@"' > /sbin/su-exec
-        chmod 755 /sbin/su-exec
-      fi
+      case $n in su-exec|gosu) ln -sf /usr/share/tp-docker/su-exec "/sbin/$n" ;; esac
     done
     missing=
     for d in $want; do

@@ -82,7 +82,7 @@ docker_init_database_dir() {
   fi
   local wal=()
   [ -z "${POSTGRES_INITDB_WALDIR:-}" ] || wal=(--waldir "$POSTGRES_INITDB_WALDIR")
-  eval 'initdb --no-sync --username="$POSTGRES_USER" --pwfile=<(printf "%s\n" "$POSTGRES_PASSWORD") "${wal[@]}" '"$POSTGRES_INITDB_ARGS"' "$@"'
+  eval 'initdb --no-sync -c unix_socket_directories=/var/run/postgresql --username="$POSTGRES_USER" --pwfile=<(printf "%s\n" "$POSTGRES_PASSWORD") "${wal[@]}" '"$POSTGRES_INITDB_ARGS"' "$@"'
 }
 
 # The prepared cluster belongs to « postgres »: give it the asked name and password.
@@ -119,7 +119,7 @@ docker_temp_server_start() {
   postgres "$@" -c listen_addresses='' -c fsync=off -c full_page_writes=off -p "${PGPORT:-5432}" &
   TEMP_SERVER=$!
   local i
-  for ((i = 0; i < 3000; i++)); do
+  for ((i = 0; i < 1500; i++)); do
     pg_isready -q -h /var/run/postgresql -p "${PGPORT:-5432}" -U postgres -d postgres && { printf ' done\nserver started\n'; return; }
     kill -0 "$TEMP_SERVER" 2>/dev/null || break
     sleep 0.02
