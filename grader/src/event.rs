@@ -55,6 +55,9 @@ pub struct RunStarted {
     pub lab_title: String,
     /// How the submission was named on the command line.
     pub submission: String,
+    /// Time the lab allows on warm images, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_ms: Option<u64>,
     /// Every check of the lab, in its order, so that a report can show those never reached.
     pub checks: Vec<CheckCard>,
 }
@@ -372,7 +375,7 @@ pub struct Problem {
 }
 
 /// What is left of the run on the engine and on the disk, after the clean-up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Inventory {
     /// Containers.

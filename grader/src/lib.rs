@@ -6,7 +6,11 @@
 //! Observation → Verdict → Event → Report`.
 
 pub mod check;
+pub mod cli;
 pub mod error;
 pub mod event;
+pub mod french;
 pub mod lab;
+pub mod report;
+pub mod reporter;
 pub mod time;
