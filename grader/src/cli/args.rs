@@ -171,8 +171,10 @@ pub enum Command {
 pub enum ImagesCommand {
     /// Liste les recettes et ce qui est construit
     List,
-    /// Construit les images d'un TP, ou toutes
+    /// Prépare les images d'un TP, ou de tous : locales, sinon téléchargées, sinon construites
     Build(ImagesBuild),
+    /// Dit si les images d'un TP sont prêtes, sans rien changer
+    Ready(ImagesBuild),
 }
 
 /// `lab …`
@@ -266,6 +268,8 @@ pub struct ImagesBuild {
     /// TP dont il faut les images (tous par défaut)
     #[arg(value_name = "TP")]
     pub labs: Vec<String>,
+    #[command(flatten)]
+    pub images: ImageArgs,
 }
 
 /// `lab test`

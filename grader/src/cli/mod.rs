@@ -57,6 +57,7 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Hint(args) => labs::hint(&args),
         Command::Images { command: ImagesCommand::List } => images::list().await,
         Command::Images { command: ImagesCommand::Build(args) } => images::build(&args).await,
+        Command::Images { command: ImagesCommand::Ready(args) } => images::ready(&args).await,
         Command::Lab { command: LabCommand::Test(args) } => variants::test(&args, &global).await,
         Command::Lab { command: LabCommand::Lint(args) } => labs::lint(&args),
         Command::Lab { command: LabCommand::Schema } => labs::schema(),

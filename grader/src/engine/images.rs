@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
@@ -71,6 +71,64 @@ pub async fn ensure_images(
     Ok(done)
 }
 
+/// Of `images`, those that a run would have to pull or build.
+pub async fn missing_images(
+    engine: &Engine,
+    images: &[String],
+    recipes: &BTreeMap<String, Recipe>,
+) -> Result<Vec<String>, Fault> {
+    let mut missing = Vec::new();
+    for image in images {
+        let name = normal(image);
+        let recipe = recipes.values().find(|r| r.covers(&name));
+        if local(engine, &name, recipe).await?.is_none() {
+            missing.push(image.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether the current recipe is built.
+pub async fn is_built(engine: &Engine, recipe: &Recipe) -> bool {
+    engine.docker.inspect_image(&recipe.tag()).await.is_ok()
+}
+
+/// Removes the probe's images and the offline images; gives how many.
+pub async fn remove_kept_images(engine: &Engine) -> Result<usize, Fault> {
+    let mut count = 0;
+    for label in ["tp-docker.role=probe", super::recipe::OFFLINE] {
+        let filters = std::collections::HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let list =
+            engine.docker.list_images(Some(options)).await.map_err(|e| engine_fault("la liste des images", &e))?;
+        for image in list {
+            let force = RemoveImageOptionsBuilder::new().force(true).build();
+            count += usize::from(engine.docker.remove_image(&image.id, Some(force), None).await.is_ok());
+        }
+    }
+    Ok(count)
+}
+
+/// The image under that name on this engine, unless it is an offline one of an older recipe.
+async fn local(
+    engine: &Engine,
+    name: &str,
+    recipe: Option<&Recipe>,
+) -> Result<Option<(String, Option<crate::event::Offline>)>, Fault> {
+    let there = match engine.docker.inspect_image(name).await {
+        Ok(there) => there,
+        Err(e) if is_gone(&e) => return Ok(None),
+        Err(e) => return Err(engine_fault(&format!("la lecture de l'image {name}"), &e)),
+    };
+    let label = label_of(there.config.as_ref().and_then(|c| c.labels.as_ref()));
+    if let (Some((_, hash)), Some(recipe)) = (&label, recipe)
+        && !hash.starts_with(&recipe.hash)
+    {
+        return Ok(None);
+    }
+    Ok(Some((there.id.unwrap_or_default(), label.map(|(offline, _)| offline))))
+}
+
 async fn ensure(
     engine: &Engine,
     session: &Session,
@@ -81,24 +139,8 @@ async fn ensure(
 ) -> Result<Resolved, Fault> {
     let name = normal(image);
     let recipe = recipes.values().find(|r| policy.recipes && r.covers(&name));
-    match engine.docker.inspect_image(&name).await {
-        Ok(there) => {
-            let label = label_of(there.config.as_ref().and_then(|c| c.labels.as_ref()));
-            let stale = match (&label, recipe) {
-                (Some((_, hash)), Some(recipe)) => !hash.starts_with(&recipe.hash),
-                _ => false,
-            };
-            if !stale {
-                let offline = label.map(|(offline, _)| offline);
-                return Ok(Resolved::Ready(ImageUse {
-                    image: image.to_owned(),
-                    id: there.id.unwrap_or_default(),
-                    offline,
-                }));
-            }
-        }
-        Err(e) if is_gone(&e) => {}
-        Err(e) => return Err(engine_fault(&format!("la lecture de l'image {name}"), &e)),
+    if let Some((id, offline)) = local(engine, &name, recipe).await? {
+        return Ok(Resolved::Ready(ImageUse { image: image.to_owned(), id, offline }));
     }
     let mut tried = String::from("absente de ce moteur");
     if policy.pull {

@@ -15,7 +15,9 @@ mod world;
 
 pub use build::{BuildRequest, build};
 pub use connect::Engine;
-pub use images::{ImagePolicy, Resolved, ensure_images, probe_image};
+pub use images::{
+    ImagePolicy, Resolved, ensure_images, is_built, missing_images, probe_image, remove_kept_images,
+};
 pub use recipe::{Recipe, build_recipes, recipes};
 pub use session::{Session, reap_main};
 pub use stack::{Stack, StackPlan};
