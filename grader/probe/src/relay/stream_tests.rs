@@ -165,6 +165,23 @@ fn an_error_skips_to_the_next_sync() {
 }
 
 #[test]
+fn what_the_client_sends_after_the_error_is_skipped_too() {
+    let mut tracker = Tracker::default();
+    let (mut client, mut server, mut out) = (ClientStream::default(), ServerStream::default(), Vec::new());
+    client.feed(&message(b'P', b"\0bad\0\0\0"), &mut tracker);
+    server.feed(&[ready(), message(b'E', b"S\0")].concat(), RULE, &mut tracker, &mut out);
+    let late =
+        [bind(b"", b"", &[]), message(b'E', b"\0\0\0\0\0"), message(b'Q', b"skipped\0"), message(b'S', b"")].concat();
+    client.feed(&[late, message(b'Q', b"select\0")].concat(), &mut tracker);
+    let rest = |value: &[u8]| {
+        [ready(), description(&[(1114, 0)]), data(&[Some(value)]), message(b'C', b"SELECT 1\0"), ready()].concat()
+    };
+    out.clear();
+    server.feed(&rest(NOW), RULE, &mut tracker, &mut out);
+    assert!(out == rest(LATER) && !tracker.doubts());
+}
+
+#[test]
 fn an_unknown_statement_is_left_alone() {
     let client = [bind(b"", b"prepared-in-sql", &[1]), message(b'E', b"\0\0\0\0\0"), message(b'S', b"")].concat();
     let server = [ready(), message(b'2', b""), data(&[Some(&BEFORE)]), message(b'C', b"SELECT 1\0"), ready()].concat();

@@ -47,6 +47,8 @@ pub struct Tracker {
     portals: HashMap<Name, Columns>,
     simple: Option<Columns>,
     started: bool,
+    /// The server has met an error and skips what the client still sends, up to a `Sync`.
+    skipping: bool,
     doubt: bool,
 }
 
@@ -71,6 +73,11 @@ impl Tracker {
             return;
         }
         match op(kind, body) {
+            Some(Op::Sync) => {
+                self.skipping = false;
+                self.queue.push_back(Op::Sync);
+            }
+            Some(_) if self.skipping => {}
             Some(op) if self.queue.len() < MAX_QUEUE => self.queue.push_back(op),
             _ => self.doubt(),
         }
@@ -142,10 +149,14 @@ impl Tracker {
     }
 
     /// After an error of the extended protocol the server skips everything up to the next `Sync`.
+    ///
+    /// That `Sync` may not have been sent yet, nor some of what is to be skipped.
     fn error(&mut self) {
-        while !matches!(self.queue.front(), None | Some(Op::Query | Op::Sync | Op::Call)) {
-            self.queue.pop_front();
+        if matches!(self.queue.front(), None | Some(Op::Query | Op::Call | Op::Sync)) {
+            return;
         }
+        while self.queue.pop_front_if(|op| !matches!(op, Op::Sync)).is_some() {}
+        self.skipping = self.queue.is_empty();
     }
 
     /// A portal takes the columns of its statement, with its own formats: none (text), one for all, or one each.
