@@ -84,7 +84,12 @@ fn failure_of(error: &Error, stage: Stage) -> Failure {
         None => error.to_string(),
     };
     if let Some(io) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        return Failure { message: text, ..from_io(io, stage) };
+        let mut failure = from_io(io, stage);
+        // Without a kernel's number it is the library that could not read what came.
+        if failure.errno.is_none() && matches!(failure.kind, FailureKind::Invalid | FailureKind::Internal) {
+            failure.kind = FailureKind::Protocol;
+        }
+        return Failure { message: text, ..failure };
     }
     let kind = if error.is_closed() {
         FailureKind::Closed

@@ -191,7 +191,9 @@ mod tests {
         leaf.prop_recursive(3, 20, 4, |inner| {
             prop::collection::vec(inner, 0..4).prop_map(|values| {
                 let mut bytes = format!("*{}\r\n", values.len()).into_bytes();
-                values.iter().for_each(|(framed, _)| bytes.extend_from_slice(framed));
+                for (framed, _) in &values {
+                    bytes.extend_from_slice(framed);
+                }
                 (bytes, RedisValue::Array(values.into_iter().map(|(_, value)| value).collect()))
             })
         })
