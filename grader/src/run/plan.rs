@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rand::Rng;
+use tokio::sync::watch;
 
 use super::judge::{Board, at_stage, judge};
 use super::{Ctx, Stop, reach};
@@ -114,16 +115,16 @@ pub(super) async fn grade(
     let state = if built.is_none() { StepState::Done } else { StepState::Failed };
     cx.step("build", "construction des images", state);
 
-    let first = first_copy(cx, &shared, &main, built.clone(), early_up);
+    // The checks of the second copy may also look at the first.
+    let (publish, published) = tokio::sync::watch::channel(None);
+    let first = first_copy(cx, &shared, &main, built.clone(), early_up, publish);
     let other = async {
         match &second {
-            Some(stack) => second_copy(cx, &shared, stack, built.clone()).await,
+            Some(stack) => second_copy(cx, &shared, stack, built.clone(), published).await,
             None => Ok(()),
         }
     };
-    let (first, other) = tokio::join!(first, other);
-    first?;
-    other?;
+    tokio::try_join!(first, other)?;
     Ok(())
 }
 
@@ -268,18 +269,21 @@ async fn first_copy(
     stack: &Arc<Stack>,
     built: Option<(String, String)>,
     early_up: Option<String>,
+    publish: watch::Sender<Option<Arc<StackWorld>>>,
 ) -> Result<(), Stop> {
     cx.step("up", "démarrage de la pile", StepState::Started);
     let seats: Vec<String> = shared.declared.services.keys().cloned().collect();
     let up = bring_up(cx, shared, stack, built, early_up, &seats).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     cx.step("up", "démarrage de la pile", if well { StepState::Done } else { StepState::Failed });
-    let world = world(shared, stack, up);
+    let world = Arc::new(world(shared, stack, up));
     if well {
         listen(cx, &world).await?;
     }
+    let _ = publish.send(Some(Arc::clone(&world)));
     cx.step("checks", "contrôles", StepState::Started);
-    let check = Cx { world: &world, experiments: &cx.lab.experiments, memo: &shared.memo_main };
+    let check =
+        Cx { world: world.as_ref(), experiments: &cx.lab.experiments, memo: &shared.memo_main, second: None };
     let together = [Stage::Static, Stage::Image, Stage::Observe];
     let looking = together.iter().flat_map(|stage| at_stage(cx, &shared.checks, *stage));
     let looking = join_all(looking.map(|spec| judge(cx, &shared.board, spec, &check)));
@@ -288,37 +292,28 @@ async fn first_copy(
             judge(cx, &shared.board, spec, &check).await;
         }
     };
-    let watching: Vec<&str> = [Stage::Observe, Stage::Drive]
-        .iter()
-        .flat_map(|stage| at_stage(cx, &shared.checks, *stage))
-        .map(|spec| spec.card.id.as_str())
-        .collect();
     let breaking = async {
-        shared.board.wait(&watching).await;
+        shared.board.wait(&watching(cx, shared)).await;
         if well {
-            reach::draw(cx, &world).await;
+            reach::draw(cx, world.as_ref()).await;
         }
-        let locks: BTreeMap<String, tokio::sync::Mutex<()>> =
-            shared.declared.services.keys().map(|s| (s.clone(), tokio::sync::Mutex::new(()))).collect();
-        join_all(at_stage(cx, &shared.checks, Stage::Break).into_iter().map(|spec| {
-            let (locks, check) = (&locks, &check);
-            async move {
-                let mut disturbed = spec.check.disturbs();
-                disturbed.sort();
-                let mut held = Vec::new();
-                for service in &disturbed {
-                    if let Some(lock) = locks.get(service) {
-                        held.push(lock.lock().await);
-                    }
-                }
-                judge(cx, &shared.board, spec, check).await;
-            }
-        }))
-        .await;
+        for stage in [Stage::Break, Stage::Recreate] {
+            let specs = at_stage(cx, &shared.checks, stage);
+            join_all(specs.into_iter().map(|spec| judge(cx, &shared.board, spec, &check))).await;
+        }
     };
     tokio::join!(looking, driving, breaking);
     cx.step("checks", "contrôles", StepState::Done);
     Ok(())
+}
+
+/// The checks that must be over before anything of the first copy is broken.
+fn watching<'a>(cx: &Ctx<'_>, shared: &'a Shared<'_>) -> Vec<&'a str> {
+    [Stage::Observe, Stage::Drive]
+        .iter()
+        .flat_map(|stage| at_stage(cx, &shared.checks, *stage))
+        .map(|spec| spec.card.id.as_str())
+        .collect()
 }
 
 /// The second copy: late stores, relay; one check after the other.
@@ -327,6 +322,7 @@ async fn second_copy(
     shared: &Shared<'_>,
     stack: &Arc<Stack>,
     built: Option<(String, String)>,
+    mut published: watch::Receiver<Option<Arc<StackWorld>>>,
 ) -> Result<(), Stop> {
     let experiments = &cx.lab.experiments;
     let mut seats: Vec<String> =
@@ -340,8 +336,18 @@ async fn second_copy(
     if well {
         listen(cx, &world).await?;
     }
-    let check = Cx { world: &world, experiments, memo: &shared.memo_second };
+    let Ok(first) = published.wait_for(Option::is_some).await.map(|first| first.clone()) else { return Ok(()) };
+    let Some(first) = first else { return Ok(()) };
+    let check = Cx {
+        world: first.as_ref(),
+        experiments,
+        memo: &shared.memo_main,
+        second: Some((&world, &shared.memo_second)),
+    };
     for spec in at_stage(cx, &shared.checks, Stage::Second) {
+        if !spec.check.disturbs(experiments).is_empty() {
+            shared.board.wait(&watching(cx, shared)).await;
+        }
         judge(cx, &shared.board, spec, &check).await;
     }
     Ok(())
