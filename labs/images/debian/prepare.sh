@@ -24,6 +24,8 @@ mmdebstrap --quiet --variant=minbase \
   --aptopt='Acquire::Languages "none"' \
   --aptopt='APT::Install-Recommends "false"' \
   --aptopt='Acquire::Retries "3"' \
+  --aptopt='Acquire::GzipIndexes "true"' \
+  --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/info/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
