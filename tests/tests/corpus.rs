@@ -1,0 +1,21 @@
+//! The corpora of labs 01 and 02 on a real engine: the solution and every `ok-*` at full marks,
+//! each `ko-*` failing exactly the expected ids, the starter below full marks.
+
+use tp_tests::{ours, run};
+
+fn corpus(lab: &str) {
+    let ended = run(&["lab", "test", lab]);
+    println!("{}", ended.out);
+    assert_eq!(ended.code, 0, "lab test {lab}\n{}\n{}", ended.out, ended.err);
+    assert_eq!(ours(), [0; 4], "something is left");
+}
+
+#[test]
+fn lab_01_corpus_is_as_expected() {
+    corpus("01");
+}
+
+#[test]
+fn lab_02_corpus_is_as_expected() {
+    corpus("02");
+}
