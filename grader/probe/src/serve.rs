@@ -221,6 +221,16 @@ mod tests {
         assert!(request(br#"{"id":9,"ask":{"tcp":{"host":"a","port":1}}}"#).is_ok());
     }
 
+    /// Time goes by itself here: the clock jumps when nothing else is to do.
+    #[tokio::test(start_paused = true)]
+    async fn a_forgotten_probe_ends_itself() {
+        let Ok((input, kept_open)) = io::pipe() else { panic!("no pipe") };
+        let start = Instant::now();
+        assert!(run(io::BufReader::new(input), io::sink()).await.is_ok());
+        assert!(start.elapsed() >= IDLE_CAP && start.elapsed() < IDLE_CAP * 2);
+        drop(kept_open);
+    }
+
     #[test]
     fn lines_are_read_one_by_one_whatever_their_length() {
         let long = [vec![b'x'; wire::MAX_REQUEST_LINE + 10], b"\n{}\n\n{\"last\":1}".to_vec()].concat();

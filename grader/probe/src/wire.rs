@@ -7,14 +7,15 @@
 //! from the boot of the kernel (`CLOCK_BOOTTIME`, which nobody sets back).
 
 mod answer;
+mod answer_http;
 mod ask;
 mod failure;
 
 pub use answer::{
-    Answer, DnsAnswer, DnsStatus, HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne, HttpOutcome, HttpTimings,
-    Instant2, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne, Outcome, PostgresAnswer,
-    PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, TcpAnswer, TcpOutcome, Via,
+    Answer, DnsAnswer, DnsStatus, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
+    Outcome, PostgresAnswer, PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, TcpAnswer, TcpOutcome, Via,
 };
+pub use answer_http::{HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne, HttpOutcome, HttpTimings, Instant2};
 pub use ask::{
     Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll, SignalName, Target, Tcp,
 };
