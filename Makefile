@@ -23,8 +23,8 @@ setup: ## Prépare la machine : moteur Docker (installé ou démarré s'il le fa
 build: ## Construit le correcteur et sa sonde
 	@echo '→ construction du correcteur et de la sonde (cargo)' >&2
 	@$(CARGO) build --release -p grader --quiet
-	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release -p grader-probe --bin grader-probe --features bin --target $(PROBE_TARGET) --quiet
-	@install -m 755 $(TARGET_DIR)/$(PROBE_TARGET)/release/grader-probe $(TARGET_DIR)/release/grader-probe-$(ARCH)
+	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile probe -p grader-probe --bin grader-probe --features bin --target $(PROBE_TARGET) --quiet
+	@install -m 755 $(TARGET_DIR)/$(PROBE_TARGET)/probe/grader-probe $(TARGET_DIR)/release/grader-probe-$(ARCH)
 
 images: setup build ## Prépare les images de tous les TP (téléchargées, sinon construites hors ligne)
 	@scripts/images.sh $(GRADER)

@@ -7,10 +7,13 @@
 
 pub mod check;
 pub mod cli;
+pub mod compose;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod french;
 pub mod lab;
 pub mod report;
 pub mod reporter;
+pub mod run;
 pub mod time;

@@ -151,6 +151,8 @@ pub struct Instance {
     pub working_dir: String,
     /// `HostConfig.NetworkMode`.
     pub network_mode: String,
+    /// TCP ports that the image or the container says it listens to.
+    pub exposed: Vec<u16>,
 }
 
 /// What happened to a container.

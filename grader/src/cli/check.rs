@@ -1,5 +1,6 @@
 //! `check`, `replay` and `policy`.
 
+use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use super::args::{CheckArgs, Global, PolicyArgs, ReplayArgs};
 use super::output::Output;
 use super::{places, shell};
 use crate::compose::{self, ComposeTool, ConfigError};
-use crate::engine::{Engine, Tools};
+use crate::engine::Engine;
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::event::{Event, Problem, Refusal};
 use crate::reporter::replay as journal;
@@ -135,11 +136,11 @@ async fn opinion(dir: &Path) -> Result<Opinion, Fault> {
     let temp = tempfile::tempdir().map_err(|e| {
         Fault::new(FaultKind::Disk, "pas de dossier temporaire", "vérifiez la place sur le disque").detail(e)
     })?;
-    let staged = match compose::stage(dir, &temp.path().join("copie"), &compose::Limits::default()) {
+    let staged = match compose::stage(dir, temp.path(), &compose::Limits::default()) {
         Ok(staged) => staged,
         Err(problems) => return Ok(Opinion::Invalid(problems)),
     };
-    let tool = ComposeTool { plugin: Tools::compose_plugin()?, scratch: temp.path().join("config") };
+    let tool = ComposeTool::find()?;
     let model = match compose::canonical(&staged, &tool).await {
         Ok(model) => model,
         Err(ConfigError::Student(problems)) => return Ok(Opinion::Invalid(problems)),
@@ -147,6 +148,9 @@ async fn opinion(dir: &Path) -> Result<Opinion, Fault> {
     };
     Ok(match compose::approve(model) {
         Err(refusals) => Opinion::Refused(refusals),
-        Ok(approved) => Opinion::Accepted(compose::preview(&approved)),
+        Ok(approved) => {
+            let plan = compose::Plan { images: BTreeMap::new(), ..compose::Plan::default() };
+            Opinion::Accepted(compose::sandbox(&approved, &plan).file().clone())
+        }
     })
 }

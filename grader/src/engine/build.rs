@@ -19,8 +19,16 @@ pub struct BuildRequest {
     pub context: PathBuf,
     /// Dockerfile, absolute.
     pub dockerfile: PathBuf,
-    /// Build arguments.
-    pub args: Vec<(String, String)>,
+    /// Build arguments; `None` stays unset.
+    pub args: Vec<(String, Option<String>)>,
+    /// Labels of the image.
+    pub labels: Vec<(String, String)>,
+    /// Further contexts by name.
+    pub contexts: Vec<(String, PathBuf)>,
+    /// Secrets by id.
+    pub secrets: Vec<(String, PathBuf)>,
+    /// Without network.
+    pub no_network: bool,
     /// Target stage.
     pub target: Option<String>,
     /// Tag of the image; `None` builds without keeping anything.
@@ -39,7 +47,21 @@ pub async fn build(engine: &Engine, session: &Session, request: &BuildRequest) -
         args.extend(["--output".into(), "type=cacheonly".into()]);
     }
     for (key, value) in &request.args {
-        args.extend(["--build-arg".into(), format!("{key}={value}")]);
+        // An argument without a value would be taken from our environment, which is empty.
+        let pair = value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}={value}"));
+        args.extend(["--build-arg".into(), pair]);
+    }
+    for (key, value) in &request.labels {
+        args.extend(["--label".into(), format!("{key}={value}")]);
+    }
+    for (name, path) in &request.contexts {
+        args.extend(["--build-context".into(), format!("{name}={}", path.display())]);
+    }
+    for (id, path) in &request.secrets {
+        args.extend(["--secret".into(), format!("id={id},src={}", path.display())]);
+    }
+    if request.no_network {
+        args.extend(["--network".into(), "none".into()]);
     }
     args.extend(["--build-arg".into(), format!("BUILDKIT_CACHE_MOUNT_NS={}", session.id)]);
     args.extend(["--provenance=false".into(), "--file".into(), request.dockerfile.display().to_string()]);

@@ -263,8 +263,8 @@ async fn probe_binary(engine: &Engine) -> Result<PathBuf, Fault> {
     for dir in exe.ancestors().skip(1).take(4) {
         for candidate in [
             dir.join(format!("grader-probe-{arch}")),
-            dir.join(format!("{arch}-unknown-linux-musl/release/grader-probe")),
-            dir.join(format!("{arch}-unknown-linux-gnu/release/grader-probe")),
+            dir.join(format!("{arch}-unknown-linux-musl/probe/grader-probe")),
+            dir.join(format!("{arch}-unknown-linux-gnu/probe/grader-probe")),
         ] {
             if is_file(&candidate) {
                 return Ok(candidate);

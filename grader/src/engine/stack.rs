@@ -128,7 +128,8 @@ impl Stack {
         let mut pending = BTreeMap::new();
         let mut failed = BTreeMap::new();
         let events = self.watch.of_project(self.project());
-        for service in self.plan.model.services() {
+        let services: Vec<String> = self.plan.model.services().keys().cloned().collect();
+        for service in services {
             let instances = self.instances(&service).await?;
             if instances.is_empty() {
                 pending.insert(service.clone(), "jamais créé".to_owned());

@@ -4,6 +4,7 @@ mod judge;
 mod plan;
 mod reach;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::compose::{self, ComposeTool, ConfigError, Limits};
 use crate::engine::{self, Engine, ImagePolicy, Resolved, Session};
 use crate::error::{Fault, FaultKind};
-use crate::event::{Event, FORMAT, Problem, RunFinished, RunStarted, Step, StepState};
+use crate::event::{Event, FORMAT, Place, Problem, RunFinished, RunStarted, Step, StepState};
 use crate::lab::Lab;
 
 /// What a run is asked.
@@ -149,11 +150,14 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     cx.step("intake", "lecture de la copie", StepState::Started);
     let limits = Limits::default();
     let staged_dir = cx.session.dir().join("copie");
+    std::fs::create_dir_all(&staged_dir).map_err(|e| {
+        Stop::Fault(Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place").detail(e))
+    })?;
     let staged = compose::stage(&cx.options.dir, &staged_dir, &limits).map_err(Stop::Invalid)?;
     let staged = Arc::new(staged);
     cx.step("intake", "lecture de la copie", StepState::Done);
     cx.step("config", "lecture du fichier Compose", StepState::Started);
-    let tool = ComposeTool { plugin: cx.engine.tools.compose.clone(), scratch: cx.session.dir().join("config") };
+    let tool = ComposeTool::at(&cx.engine.tools.compose);
     // What earlier runs may have left, the probe's image and the model have nothing to do with each other.
     let (model, probe_image, _) = tokio::join!(
         compose::canonical(&staged, &tool),
@@ -178,10 +182,16 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
 async fn images(cx: &Ctx<'_>, approved: &compose::ApprovedModel) -> Result<(), Stop> {
     cx.step("images", "images", StepState::Started);
     let model = approved.model();
-    let mut wanted: Vec<String> = model.images();
-    wanted.extend(model.from_images());
-    wanted.sort();
-    wanted.dedup();
+    let mut places: BTreeMap<String, Option<Place>> = BTreeMap::new();
+    for need in model.images() {
+        places.entry(need.image).or_insert(need.place);
+    }
+    for from in model.from_images() {
+        let file = from.dockerfile.as_ref().map(|f| f.display().to_string());
+        let place = file.and_then(|file| model.source().place_in(&file, &from.image, "image de départ"));
+        places.entry(from.image).or_insert(place);
+    }
+    let wanted: Vec<String> = places.keys().cloned().collect();
     let recipes = engine::recipes(&cx.options.recipes)?;
     let say = |image: &str, done: bool| {
         let state = if done { StepState::Done } else { StepState::Started };
@@ -196,11 +206,7 @@ async fn images(cx: &Ctx<'_>, approved: &compose::ApprovedModel) -> Result<(), S
             Resolved::Unknown { image, detail } => unknown.push(Problem {
                 code: "image-unknown".into(),
                 what: format!("l'image « {image} » n'existe pas"),
-                place: approved.model().sources().place_in(
-                    &approved.model().declared().file,
-                    &image,
-                    "nom ou étiquette inconnus du registre",
-                ),
+                place: places.get(&image).cloned().flatten(),
                 todo: "vérifiez le nom et l'étiquette de l'image".into(),
                 detail,
             }),

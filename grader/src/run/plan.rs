@@ -1,6 +1,7 @@
 //! The copies of the stack and the order of the work on them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::check::world::{BringUp, Vantage, World};
 use crate::check::{Cx, Memo, Stage};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
+use crate::error::{Fault, FaultKind};
 use crate::event::{Event, StepState};
 use crate::lab::CheckSpec;
 
@@ -45,28 +47,18 @@ pub(super) async fn grade(
     probe_image: &str,
 ) -> Result<(), Stop> {
     let model = approved.model();
-    let builds: BTreeMap<String, BuildRequest> = model
-        .builds()
-        .into_iter()
-        .map(|(service, plan)| {
-            let tag = format!("tp-run-{}/{}:copie", cx.session.id, image_name(&service));
-            let request = BuildRequest {
-                context: plan.context,
-                dockerfile: plan.dockerfile,
-                args: plan.args.into_iter().collect(),
-                target: plan.target,
-                tag: Some(tag),
-            };
-            (service, request)
-        })
-        .collect();
+    let mut builds: BTreeMap<String, BuildRequest> = BTreeMap::new();
+    for (service, plan) in model.builds() {
+        let request = build_request(cx, model.root(), &service, plan)?;
+        builds.insert(service, request);
+    }
     let declared = Arc::new(model.declared());
     let shared = Shared {
         early: early(&declared, &builds),
         approved,
         staged: Arc::clone(staged),
         declared,
-        sources: Arc::new(model.sources().clone()),
+        sources: Arc::new(model.source().clone()),
         builds,
         probe_image: probe_image.to_owned(),
         seed: rand::rng().random(),
@@ -77,7 +69,7 @@ pub(super) async fn grade(
     };
     let experiments = &cx.lab.experiments;
     let needs_second = shared.checks.iter().any(|c| c.check.stage(experiments) == Stage::Second);
-    let networks = model.networks_count().max(1) + 1;
+    let networks = approved.subnets_needed() + 2;
     let subnets = cx.session.reserve_subnets(cx.engine, networks * if needs_second { 2 } else { 1 }).await?;
     let (first_nets, second_nets) = subnets.split_at(networks);
 
@@ -126,6 +118,34 @@ pub(super) async fn grade(
     };
     tokio::try_join!(first, other)?;
     Ok(())
+}
+
+/// A build of the staged copy under a name of ours.
+fn build_request(cx: &Ctx<'_>, root: &Path, service: &str, plan: compose::BuildPlan) -> Result<BuildRequest, Stop> {
+    let context = root.join(&plan.context);
+    let dockerfile = match (&plan.inline, &plan.dockerfile) {
+        (Some(text), _) => {
+            let file = cx.session.dir().join(format!("Dockerfile.{}", image_name(service)));
+            std::fs::write(&file, text).map_err(|e| {
+                Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
+                    .detail(e)
+            })?;
+            file
+        }
+        (None, Some(file)) => root.join(file),
+        (None, None) => context.join("Dockerfile"),
+    };
+    Ok(BuildRequest {
+        context,
+        dockerfile,
+        args: plan.args.into_iter().collect(),
+        labels: plan.labels.into_iter().collect(),
+        contexts: plan.contexts.into_iter().map(|(name, path)| (name, root.join(path))).collect(),
+        secrets: plan.secrets.into_iter().map(|(id, path)| (id, root.join(path))).collect(),
+        no_network: plan.no_network,
+        target: plan.target,
+        tag: Some(format!("tp-run-{}/{}:copie", cx.session.id, image_name(service))),
+    })
 }
 
 /// Only the checks asked for, with what they need.
@@ -186,6 +206,7 @@ fn sandboxed(cx: &Ctx<'_>, shared: &Shared<'_>, copy: &str, subnets: &[ipnet::Ip
             image: shared.probe_image.clone(),
             shift_years: 4 * rand::rng().random_range(1..=9),
         }),
+        ..compose::Plan::default()
     };
     compose::sandbox(shared.approved, &plan)
 }
