@@ -1,1 +1,5 @@
-fn main() {}
+//! The `grader` binary.
+
+fn main() -> std::process::ExitCode {
+    grader::cli::main()
+}

@@ -7,3 +7,28 @@
 //! With `default-features = false` this crate is only [`wire`]: the serde types of both directions.
 
 pub mod wire;
+
+#[cfg(feature = "bin")]
+pub mod clock;
+#[cfg(feature = "bin")]
+pub mod connect;
+#[cfg(feature = "bin")]
+pub mod dns;
+#[cfg(feature = "bin")]
+pub mod echo;
+#[cfg(feature = "bin")]
+pub mod fault;
+#[cfg(feature = "bin")]
+pub mod http;
+#[cfg(feature = "bin")]
+pub mod postgres;
+#[cfg(feature = "bin")]
+pub mod redis;
+#[cfg(feature = "bin")]
+pub mod relay;
+#[cfg(feature = "bin")]
+pub mod resolv;
+#[cfg(feature = "bin")]
+pub mod serve;
+#[cfg(feature = "bin")]
+pub mod system;

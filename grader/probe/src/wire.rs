@@ -11,14 +11,12 @@ mod ask;
 mod failure;
 
 pub use answer::{
-    Answer, DnsAnswer, DnsStatus, HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne, HttpOutcome,
-    HttpTimings, Instant2, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
-    Outcome, PostgresAnswer, PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, TcpAnswer, TcpOutcome,
-    Via,
+    Answer, DnsAnswer, DnsStatus, HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne, HttpOutcome, HttpTimings,
+    Instant2, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne, Outcome, PostgresAnswer,
+    PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, TcpAnswer, TcpOutcome, Via,
 };
 pub use ask::{
-    Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll, SignalName,
-    Target, Tcp,
+    Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll, SignalName, Target, Tcp,
 };
 pub use failure::{Failure, FailureKind, Stage};
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::error::Fault;
+use crate::error::{Fault, FaultKind};
 use crate::event::Verdict;
 
 pub mod experiment;
@@ -32,20 +32,39 @@ pub enum Stage {
     Observe,
     /// Drives the application of the first copy: one at a time, in the lab's order.
     Drive,
-    /// Breaks or recreates a service of the first copy, after all that looks at it.
+    /// Breaks a service of the first copy and repairs it, after all that looks at it.
     Break,
+    /// Removes and recreates a service of the first copy: last of all on that copy.
+    Recreate,
     /// On the second copy (late stores, relay): one at a time, in the lab's order.
     Second,
 }
 
 /// What a check is given.
+#[derive(Clone, Copy)]
 pub struct Cx<'a> {
-    /// The copy of the stack it runs on.
+    /// The first copy of the stack.
     pub world: &'a dyn World,
     /// The lab's experiments.
     pub experiments: &'a Experiments,
-    /// Results of experiments, shared by the checks of one copy.
+    /// Results of experiments, shared by all the checks of the first copy.
     pub memo: &'a Memo,
+    /// The second copy and its own memo, when the lab has one and it was brought up.
+    pub second: Option<(&'a dyn World, &'a Memo)>,
+}
+
+impl<'a> Cx<'a> {
+    /// The same, seen from the second copy: `world` and `memo` are that copy's.
+    pub fn on_second(&self) -> Result<Cx<'a>, Fault> {
+        let Some((world, memo)) = self.second else {
+            return Err(Fault::new(
+                FaultKind::Engine,
+                "la seconde copie de la pile n'est pas là",
+                "relancez la correction ; si cela se répète, regardez la place disque et la mémoire",
+            ));
+        };
+        Ok(Cx { world, memo, experiments: self.experiments, second: None })
+    }
 }
 
 /// One declared check, ready to judge.
@@ -64,6 +83,12 @@ pub trait Check: Send + Sync {
         false
     }
 
+    /// Services that it stops, recreates or otherwise disturbs while it runs. For information and
+    /// scheduling: what must not overlap on one copy is held apart by [`Memo::alone`] in any case.
+    fn disturbs(&self, _experiments: &Experiments) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Observes and judges. `Err` becomes `inconclusive`.
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault>;
 }
@@ -71,10 +96,19 @@ pub trait Check: Send + Sync {
 /// Runs an experiment once and lets several checks judge it.
 #[derive(Default)]
 pub struct Memo {
-    cells: Mutex<HashMap<String, Arc<OnceCell<Arc<dyn Any + Send + Sync>>>>>,
+    cells: Mutex<HashMap<String, Cell>>,
+    alone: Mutex<()>,
 }
 
+/// One shared result.
+type Cell = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
+
 impl Memo {
+    /// Held by whatever drives or breaks the copy, so that two of them never overlap.
+    pub async fn alone(&self) -> MutexGuard<'_, ()> {
+        self.alone.lock().await
+    }
+
     /// The result under `key`, made by `make` the first time. Concurrent callers wait.
     pub async fn once<T, F>(&self, key: &str, make: F) -> Result<Arc<T>, Fault>
     where
@@ -88,7 +122,7 @@ impl Memo {
             .clone();
         any.downcast::<T>().map_err(|_| {
             Fault::new(
-                crate::error::FaultKind::Bug,
+                FaultKind::Bug,
                 format!("l'expérience « {key} » a deux types"),
                 "signalez ce défaut du correcteur",
             )

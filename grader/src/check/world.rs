@@ -272,9 +272,30 @@ pub trait World: Send + Sync {
     /// at least `calm`. `Ok(false)` when there was none within `patience`.
     async fn quiet(&self, calm: Duration, patience: Duration) -> Result<bool, Fault>;
 
+    /// Whether, on the engine's default bridge, a container of ours resolves the name of another
+    /// container of ours on that same bridge, as observed now (never read from a table).
+    async fn default_bridge_resolves(&self) -> Result<bool, Fault>;
+
+    /// One HTTP GET sent from the host itself (outside every container) to a published address,
+    /// with a limit of 5 s. A refused or cut connection is an answer, not a fault.
+    async fn ask_host(&self, addr: SocketAddr, path: &str) -> Result<HostAnswer, Fault>;
+
+    /// Years that the PostgreSQL relay of this copy adds to every timestamp that goes through it;
+    /// `None` when this copy has no relay (first copy, or the relay could not be set up).
+    fn shift_years(&self) -> Option<i32>;
+
     /// What was seen while the stack came up: `None` when every service became ready,
     /// else the French reason, service by service.
     fn bring_up(&self) -> &BringUp;
+}
+
+/// What the host itself got from a published port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostAnswer {
+    /// Status code, when a status line came back.
+    pub status: Option<u16>,
+    /// Why there is none (English, from the system), cut.
+    pub error: Option<String>,
 }
 
 /// How the stack came up.

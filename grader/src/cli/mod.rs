@@ -1,3 +1,74 @@
-//! The command line.
+//! The command line: English names as docker's, French text.
 
+mod args;
+mod check;
+mod images;
+mod labs;
+mod output;
+mod places;
 pub mod progress;
+mod shell;
+mod variants;
+
+use std::process::ExitCode as ProcessCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Command, ImagesCommand, LabCommand};
+use crate::error::ExitCode;
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ProcessCode {
+    let raw: Vec<String> = std::env::args().collect();
+    if let [_, verb, id] = raw.as_slice()
+        && verb == "__reap"
+    {
+        return crate::engine::reap_main(id);
+    }
+    install_panic_hook();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return args::explain(&e),
+    };
+    if let Command::List = cli.command {
+        // No engine, no runtime: this must answer at once.
+        return labs::list().into();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            shell::complain(&format!("erreur · le système refuse de créer les fils d'exécution ({e})"));
+            return ExitCode::Environment.into();
+        }
+    };
+    let code = runtime.block_on(run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    code.into()
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    let global = cli.global;
+    match cli.command {
+        Command::List => labs::list(),
+        Command::Check(args) => check::check(&args, &global).await,
+        Command::Clean(args) => shell::clean(&args).await,
+        Command::Replay(args) => check::replay(&args, &global),
+        Command::Policy(args) => check::policy(&args, &global).await,
+        Command::Hint(args) => labs::hint(&args),
+        Command::Images { command: ImagesCommand::List } => images::list().await,
+        Command::Images { command: ImagesCommand::Build(args) } => images::build(&args).await,
+        Command::Images { command: ImagesCommand::Ready(args) } => images::ready(&args).await,
+        Command::Lab { command: LabCommand::Test(args) } => variants::test(&args, &global).await,
+        Command::Lab { command: LabCommand::Lint(args) } => labs::lint(&args),
+        Command::Lab { command: LabCommand::Schema } => labs::schema(),
+    }
+}
+
+/// A panic is a bug of ours: exit code 101, in French, never a zero for the student.
+fn install_panic_hook() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        shell::complain("erreur · défaut du correcteur : rien n'est noté. Joignez le texte qui suit à un signalement.");
+        default(info);
+    }));
+}

@@ -36,7 +36,7 @@ pub enum Outcome {
     HttpMany(HttpManyAnswer),
     /// To `postgres`: every statement went through.
     Postgres(PostgresAnswer),
-    /// To `redis`: every command had a reply, perhaps an error.
+    /// To `redis`: the first command at least had a reply, perhaps an error.
     Redis(RedisAnswer),
     /// To `link`.
     Link(LinkAnswer),
@@ -237,7 +237,7 @@ pub struct HttpManyOne {
     /// The peer, once connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<SocketAddr>,
-    /// The body, when asked for.
+    /// The body, when asked for and while all of them hold in 8 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// The headers asked for.
@@ -314,8 +314,11 @@ pub enum RedisValue {
 /// See [`super::Ask::Redis`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RedisAnswer {
-    /// One for each command.
+    /// One for each command, until `fault`.
     pub replies: Vec<RedisValue>,
+    /// Why the last commands have no reply, when they have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Failure>,
     /// The peer.
     pub peer: SocketAddr,
 }

@@ -126,13 +126,7 @@ impl Dns {
     /// A question for the IPv4 addresses of `name`, to the default server.
     #[must_use]
     pub fn a(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            server: None,
-            kind: DnsKind::A,
-            tries: dns_tries(),
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { name: name.into(), server: None, kind: DnsKind::A, tries: dns_tries(), timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 

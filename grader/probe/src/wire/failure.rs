@@ -106,14 +106,6 @@ impl Failure {
     /// A failure with only its kind, its stage and its message.
     #[must_use]
     pub fn new(kind: FailureKind, stage: Stage, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            stage,
-            message: message.into(),
-            peer: None,
-            addresses: Vec::new(),
-            sqlstate: None,
-            errno: None,
-        }
+        Self { kind, stage, message: message.into(), peer: None, addresses: Vec::new(), sqlstate: None, errno: None }
     }
 }

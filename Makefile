@@ -1,0 +1,66 @@
+# TP Docker. « make help » lists the targets; every one can be run again at any time.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LAB ?= 02
+ARCH := $(shell uname -m | sed 's/arm64/aarch64/')
+# The probe runs inside the student's networks, always on Linux, always static.
+PROBE_TARGET ?= $(ARCH)-unknown-linux-gnu
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+GRADER := $(TARGET_DIR)/release/grader
+CARGO ?= cargo
+
+.PHONY: help setup build images demo test test-pure test-engine test-all bench lint fmt schema book clean
+
+help: ## Liste les cibles
+	@echo 'Cibles (make CIBLE) :'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16 | sed 's/^/  /'
+
+setup: ## Prépare la machine : moteur Docker (installé ou démarré s'il le faut), outils des images
+	@scripts/engine.sh
+
+build: ## Construit le correcteur et sa sonde
+	@echo '→ construction du correcteur et de la sonde (cargo)' >&2
+	@$(CARGO) build --release -p grader --quiet
+	@RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release -p grader-probe --bin grader-probe --features bin --target $(PROBE_TARGET) --quiet
+	@install -m 755 $(TARGET_DIR)/$(PROBE_TARGET)/release/grader-probe $(TARGET_DIR)/release/grader-probe-$(ARCH)
+
+images: setup build ## Prépare les images de tous les TP (téléchargées, sinon construites hors ligne)
+	@scripts/images.sh $(GRADER)
+
+images-%: setup build
+	@scripts/images.sh $(GRADER) $*
+
+demo: images-$(LAB) ## Corrige la solution et trois rendus faux (LAB=02 par défaut)
+	@scripts/demo.sh $(GRADER) $(LAB)
+
+test: images-01 images-02 test-pure test-engine ## Tous les tests courants ; la commande de test du README
+
+test-pure:
+	@echo '→ tests sans moteur' >&2
+	@$(CARGO) test --quiet -p grader -p grader-probe --features grader-probe/bin
+
+test-engine: build
+	@echo '→ tests sur un vrai moteur' >&2
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test -p tp-tests -- --test-threads=1 --nocapture
+
+test-all: images test-pure test-engine ## Tous les tests, tous les TP
+
+bench: images-02 ## Mesures : rapports au cycle nu de docker compose, mémoire, matrice
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) run --release --quiet -p tp-tests --bin bench
+
+lint: ## rustfmt, clippy, shellcheck s'il est là, cargo deny s'il est là
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --features grader-probe/bin --quiet -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo 'cargo deny absent : dépendances non vérifiées' >&2; fi
+
+fmt:
+	@$(CARGO) fmt --all
+
+schema: build ## Réécrit labs/lab.schema.json
+	@$(GRADER) lab schema > labs/lab.schema.json
+
+clean: ## Supprime ce que des corrections interrompues ont laissé
+	@$(GRADER) clean

@@ -1,0 +1,5 @@
+//! What is asked of the kernel: interfaces, links, signals. The unsafe code of the probe is here and in `clock`.
+
+pub mod interfaces;
+pub mod link;
+pub mod signal;

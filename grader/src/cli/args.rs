@@ -1,0 +1,345 @@
+//! Arguments, with French help and errors.
+
+use std::path::PathBuf;
+use std::process::ExitCode as ProcessCode;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::progress::Mode;
+use super::shell;
+use crate::error::ExitCode;
+use crate::time::Span;
+
+const TEMPLATE: &str = "\
+{about-with-newline}
+Usage : {usage}
+
+{all-args}{after-help}";
+
+const EXIT_CODES: &str = "\
+Codes de sortie :
+  0  tout est acquis
+  1  un contrôle est manqué, ou un fichier de la copie est invalide
+  2  mauvais usage, ou fichier de TP fautif
+  3  copie refusée par la politique de sécurité
+  4  la machine : pas de moteur, pas de disque, image introuvable (non noté)
+  5  délai global dépassé (non noté)
+  6  verdict rendu, nettoyage incomplet
+  101 défaut du correcteur (non noté) · 130 interrompu et nettoyé (non noté)";
+
+/// Corrige un TP Docker en observant la pile réelle de l'étudiant.
+#[derive(Debug, Parser)]
+#[command(
+    name = "grader",
+    version,
+    help_template = TEMPLATE,
+    after_help = EXIT_CODES,
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    subcommand_value_name = "COMMANDE",
+    subcommand_help_heading = "Commandes",
+    next_help_heading = "Options"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    /// Affiche cette aide
+    #[arg(short = 'h', long, action = clap::ArgAction::Help, global = true)]
+    help: Option<bool>,
+    /// Affiche la version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Texte pour le terminal
+    Human,
+    /// Le rapport en un document JSON
+    Json,
+    /// Les événements, un par ligne
+    Jsonl,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// Sur un terminal seulement
+    Auto,
+    /// Toujours
+    Always,
+    /// Jamais
+    Never,
+}
+
+/// Progress on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressArg {
+    /// Vivante sur un terminal, une ligne par changement ailleurs
+    Auto,
+    /// Une ligne par changement
+    Plain,
+    /// Aucune
+    None,
+}
+
+impl From<ProgressArg> for Mode {
+    fn from(arg: ProgressArg) -> Self {
+        match arg {
+            ProgressArg::Auto => Self::Auto,
+            ProgressArg::Plain => Self::Plain,
+            ProgressArg::None => Self::None,
+        }
+    }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    Span::parse(text).map(|s| s.0)
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Forme du rapport
+    #[arg(long, value_enum, default_value = "human", value_name = "FORME", global = true, hide_possible_values = true,
+          help = "Forme du rapport : human, json, jsonl")]
+    pub format: Format,
+    /// Écrit le rapport dans ce fichier plutôt qu'à l'écran
+    #[arg(short = 'o', long, value_name = "FICHIER", global = true)]
+    pub output: Option<PathBuf>,
+    /// Couleurs
+    #[arg(long, value_enum, default_value = "auto", value_name = "QUAND", global = true, hide_possible_values = true,
+          help = "Couleurs : auto, always, never")]
+    pub color: Color,
+    /// Progression
+    #[arg(long, value_enum, default_value = "auto", value_name = "FORME", global = true, hide_possible_values = true,
+          help = "Progression : auto, plain, none")]
+    pub progress: ProgressArg,
+    /// Seulement la note et ce qui est manqué
+    #[arg(short = 'q', long, global = true)]
+    pub quiet: bool,
+    /// Montre aussi les faits observés
+    #[arg(short = 'v', long, global = true)]
+    pub verbose: bool,
+    /// Délai global d'une correction, par exemple 300s
+    #[arg(long, value_parser = span, default_value = "900s", value_name = "DURÉE", global = true)]
+    pub timeout: Duration,
+    /// Termine par 0 dès qu'un verdict est rendu
+    #[arg(long, global = true)]
+    pub exit_zero: bool,
+    /// Travaille dans ce dossier
+    #[arg(short = 'C', value_name = "DOSSIER", global = true)]
+    pub dir: Option<PathBuf>,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum Command {
+    /// Liste les TP
+    List,
+    /// Corrige une copie
+    Check(CheckArgs),
+    /// Donne un indice
+    Hint(HintArgs),
+    /// Supprime ce que des corrections interrompues ont laissé
+    Clean(CleanArgs),
+    /// Relit un journal d'événements (.jsonl)
+    Replay(ReplayArgs),
+    /// Montre ce que la politique accepte ou refuse d'un projet Compose, sans rien démarrer
+    Policy(PolicyArgs),
+    /// Images hors ligne
+    Images {
+        #[command(subcommand)]
+        command: ImagesCommand,
+    },
+    /// Outils pour qui écrit un TP
+    Lab {
+        #[command(subcommand)]
+        command: LabCommand,
+    },
+}
+
+/// `images …`
+#[derive(Debug, Subcommand)]
+pub enum ImagesCommand {
+    /// Liste les recettes et ce qui est construit
+    List,
+    /// Prépare les images d'un TP, ou de tous : locales, sinon téléchargées, sinon construites
+    Build(ImagesBuild),
+    /// Dit si les images d'un TP sont prêtes, sans rien changer
+    Ready(ImagesBuild),
+}
+
+/// `lab …`
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
+    /// Corrige la solution, le départ et toutes les variantes d'un TP
+    Test(LabTest),
+    /// Vérifie la déclaration d'un TP et ses fichiers
+    Lint(LabLint),
+    /// Écrit le schéma JSON de lab.toml
+    Schema,
+}
+
+/// Where images may come from.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ImageArgs {
+    /// Ne télécharge aucune image
+    #[arg(long)]
+    pub offline: bool,
+    /// N'emploie pas les images hors ligne
+    #[arg(long)]
+    pub no_offline_images: bool,
+}
+
+impl From<ImageArgs> for crate::engine::ImagePolicy {
+    fn from(args: ImageArgs) -> Self {
+        Self { pull: !args.offline, recipes: !args.no_offline_images }
+    }
+}
+
+/// `check`
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Le TP, par exemple 02
+    #[arg(value_name = "TP")]
+    pub lab: Option<String>,
+    /// Ne juge que ce contrôle et ceux dont il dépend
+    #[arg(long, value_name = "ID")]
+    pub only: Option<String>,
+    /// Montre ce que le bac à sable change dans la copie
+    #[arg(long)]
+    pub explain: bool,
+    #[command(flatten)]
+    pub images: ImageArgs,
+}
+
+/// `hint`
+#[derive(Debug, Args)]
+pub struct HintArgs {
+    /// Le TP
+    #[arg(value_name = "TP")]
+    pub lab: String,
+    /// Le contrôle
+    #[arg(value_name = "ID")]
+    pub check: Option<String>,
+    /// Niveau de l'indice, du plus vague au plus précis
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub level: usize,
+}
+
+/// `clean`
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Supprime aussi l'image de la sonde et les images hors ligne
+    #[arg(long)]
+    pub all: bool,
+    /// Compte sans rien supprimer
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Le journal
+    #[arg(value_name = "FICHIER")]
+    pub file: PathBuf,
+}
+
+/// `policy`
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// Le projet
+    #[arg(value_name = "DOSSIER")]
+    pub dir: PathBuf,
+}
+
+/// `images build`
+#[derive(Debug, Args)]
+pub struct ImagesBuild {
+    /// TP dont il faut les images (tous par défaut)
+    #[arg(value_name = "TP")]
+    pub labs: Vec<String>,
+    #[command(flatten)]
+    pub images: ImageArgs,
+}
+
+/// `lab test`
+#[derive(Clone, Debug, Args)]
+pub struct LabTest {
+    /// Le TP
+    #[arg(value_name = "TP")]
+    pub lab: String,
+    /// Seulement les variantes dont le nom contient ce texte
+    #[arg(long, value_name = "TEXTE")]
+    pub filter: Option<String>,
+    /// Corrections menées de front
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Montre le rapport de chaque variante
+    #[arg(long)]
+    pub show: bool,
+    #[command(flatten)]
+    pub images: ImageArgs,
+}
+
+/// `lab lint`
+#[derive(Debug, Args)]
+pub struct LabLint {
+    /// Le TP (tous par défaut)
+    #[arg(value_name = "TP")]
+    pub lab: Option<String>,
+}
+
+/// Says a usage error (or the help that was asked for) in French.
+pub fn explain(error: &clap::Error) -> ProcessCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let text = error.to_string();
+        shell::say(french_help(&text).trim_end());
+        return ExitCode::Passed.into();
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        shell::complain(french_help(&error.to_string()).trim_end());
+        return ExitCode::Usage.into();
+    }
+    let get = |kind| match error.get(kind) {
+        Some(ContextValue::String(s)) => s.clone(),
+        Some(ContextValue::Strings(list)) => list.join(", "),
+        _ => String::new(),
+    };
+    let (arg, value) = (get(ContextKind::InvalidArg), get(ContextKind::InvalidValue));
+    let what = match error.kind() {
+        ErrorKind::InvalidSubcommand => format!("commande inconnue : « {} »", get(ContextKind::InvalidSubcommand)),
+        ErrorKind::UnknownArgument => format!("argument inconnu : « {arg} »"),
+        ErrorKind::MissingRequiredArgument => format!("il manque : {arg}"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("« {arg} » attend une valeur"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let valid = get(ContextKind::ValidValue);
+            let valid = if valid.is_empty() { valid } else { format!(" ; valeurs admises : {valid}") };
+            format!("« {value} » ne convient pas à {arg}{valid}")
+        }
+        ErrorKind::ArgumentConflict => format!("« {arg} » ne va pas avec un autre argument"),
+        _ => error.to_string(),
+    };
+    shell::complain(&format!("erreur · {what}\n  à faire  grader --help montre les commandes et leurs options"));
+    ExitCode::Usage.into()
+}
+
+/// The few words that clap writes by itself.
+fn french_help(text: &str) -> String {
+    text.replace("[OPTIONS]", "[OPTIONS]")
+        .replace("Arguments:", "Arguments :")
+        .replace("Options:", "Options :")
+        .replace("Commands:", "Commandes :")
+        .replace("Commandes:", "Commandes :")
+        .replace("[default: ", "[par défaut : ")
+        .replace("[possible values: ", "[valeurs : ")
+}

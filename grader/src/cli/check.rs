@@ -1,0 +1,152 @@
+//! `check`, `replay` and `policy`.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use super::args::{CheckArgs, Global, PolicyArgs, ReplayArgs};
+use super::output::Output;
+use super::{places, shell};
+use crate::compose::{self, ComposeTool, ConfigError};
+use crate::engine::{Engine, Tools};
+use crate::error::{ExitCode, Fault, FaultKind};
+use crate::event::{Event, Problem, Refusal};
+use crate::reporter::replay as journal;
+use crate::run::{RunOptions, run};
+
+/// `grader check`
+pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
+    let labs = match places::labs() {
+        Ok(labs) => labs,
+        Err(e) => return shell::fault(&e),
+    };
+    let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let Some(id) = args.lab.clone().or_else(|| guess_lab(&labs, &dir)) else {
+        shell::complain("erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)");
+        return ExitCode::Usage;
+    };
+    let lab = match crate::lab::load(&labs, &id) {
+        Ok(lab) => lab,
+        Err(e) => {
+            shell::complain(&format!("erreur · {e}"));
+            return ExitCode::Usage;
+        }
+    };
+    if let Some(only) = &args.only
+        && !lab.checks.iter().any(|c| &c.card.id == only)
+    {
+        let ids: Vec<&str> = lab.checks.iter().map(|c| c.card.id.as_str()).collect();
+        shell::complain(&format!("erreur · pas de contrôle « {only} » dans le TP {}\n  à faire  {}", lab.id, ids.join(", ")));
+        return ExitCode::Usage;
+    }
+    if !dir.is_dir() {
+        shell::complain(&format!("erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C", dir.display()));
+        return ExitCode::Usage;
+    }
+    let output = match Output::open(global, args.explain) {
+        Ok(output) => output,
+        Err(e) => {
+            shell::complain(&format!("erreur · {e}"));
+            return ExitCode::Usage;
+        }
+    };
+    let engine = match Engine::connect().await {
+        Ok(engine) => engine,
+        Err(e) => return shell::fault(&e),
+    };
+    let options = RunOptions {
+        label: dir.display().to_string(),
+        dir,
+        images: args.images.into(),
+        recipes: labs.join("images"),
+        only: args.only.clone(),
+        timeout: global.timeout,
+    };
+    run(&engine, &lab, &options, shell::interrupted(), &|event| output.event(event)).await;
+    let code = output.finish();
+    if global.exit_zero && matches!(code, ExitCode::Failed | ExitCode::Refused) { ExitCode::Passed } else { code }
+}
+
+/// A folder inside a lab's own folder (`labs/02-…/solution`) names its lab.
+fn guess_lab(labs: &Path, dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    let labs = labs.canonicalize().ok()?;
+    let inside = dir.strip_prefix(&labs).ok()?;
+    Some(inside.components().next()?.as_os_str().to_string_lossy().into_owned())
+}
+
+/// `grader replay`
+pub fn replay(args: &ReplayArgs, global: &Global) -> ExitCode {
+    let events = std::fs::File::open(&args.file)
+        .map_err(journal::ReplayError::from)
+        .and_then(|file| journal::read(BufReader::new(file)));
+    let events = match events {
+        Ok(events) => events,
+        Err(e) => {
+            shell::complain(&format!("erreur · {} : {e}", args.file.display()));
+            return ExitCode::Usage;
+        }
+    };
+    match Output::open(global, true) {
+        Ok(output) => {
+            for event in events {
+                output.event(event);
+            }
+            output.finish()
+        }
+        Err(e) => {
+            shell::complain(&format!("erreur · {e}"));
+            ExitCode::Usage
+        }
+    }
+}
+
+/// What the policy says of a project.
+enum Opinion {
+    Invalid(Vec<Problem>),
+    Refused(Vec<Refusal>),
+    Accepted(serde_json::Value),
+}
+
+/// `grader policy`: the decision and the model that would run, nothing started.
+pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
+    let opinion = match opinion(&args.dir).await {
+        Ok(opinion) => opinion,
+        Err(e) => return shell::fault(&e),
+    };
+    let output = match Output::open(global, true) {
+        Ok(output) => output,
+        Err(e) => {
+            shell::complain(&format!("erreur · {e}"));
+            return ExitCode::Usage;
+        }
+    };
+    match opinion {
+        Opinion::Invalid(problems) => output.event(Event::Invalid(problems)),
+        Opinion::Refused(refusals) => output.event(Event::Refused(refusals)),
+        Opinion::Accepted(model) => {
+            shell::say(&serde_json::to_string_pretty(&model).unwrap_or_default());
+            return ExitCode::Passed;
+        }
+    }
+    output.finish()
+}
+
+async fn opinion(dir: &Path) -> Result<Opinion, Fault> {
+    let temp = tempfile::tempdir().map_err(|e| {
+        Fault::new(FaultKind::Disk, "pas de dossier temporaire", "vérifiez la place sur le disque").detail(e)
+    })?;
+    let staged = match compose::stage(dir, &temp.path().join("copie"), &compose::Limits::default()) {
+        Ok(staged) => staged,
+        Err(problems) => return Ok(Opinion::Invalid(problems)),
+    };
+    let tool = ComposeTool { plugin: Tools::compose_plugin()?, scratch: temp.path().join("config") };
+    let model = match compose::canonical(&staged, &tool).await {
+        Ok(model) => model,
+        Err(ConfigError::Student(problems)) => return Ok(Opinion::Invalid(problems)),
+        Err(ConfigError::Machine(fault)) => return Err(fault),
+    };
+    Ok(match compose::approve(model) {
+        Err(refusals) => Opinion::Refused(refusals),
+        Ok(approved) => Opinion::Accepted(compose::preview(&approved)),
+    })
+}

@@ -1,0 +1,78 @@
+//! Choosing and feeding the reporters of a run.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+use super::args::{Color, Format, Global};
+use super::progress::Progress;
+use super::shell;
+use crate::error::ExitCode;
+use crate::event::Event;
+use crate::report::Fold;
+use crate::reporter::human::{Options, Verbosity};
+use crate::reporter::{Fanout, Human, Json, JsonLines};
+
+/// Everything that listens to a run.
+pub struct Output {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    fanout: Fanout,
+    fold: Fold,
+    progress: Progress,
+}
+
+impl Output {
+    /// Opens the report's destination. `Err` is a French message.
+    pub fn open(global: &Global, explain: bool) -> Result<Self, String> {
+        let (out, is_terminal): (Box<dyn Write + Send>, bool) = match &global.output {
+            Some(path) => {
+                let file = std::fs::File::create(path)
+                    .map_err(|e| format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display()))?;
+                (Box::new(std::io::BufWriter::new(file)), false)
+            }
+            None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
+        };
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        };
+        let width = if is_terminal { usize::from(console::Term::stdout().size().1).clamp(40, 120) } else { 100 };
+        let verbosity = match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let fanout = match global.format {
+            Format::Human => {
+                Fanout::default().with("human", Human::new(Options { width, color, verbosity, explain }), out)
+            }
+            Format::Json => Fanout::default().with("json", Json::default(), out),
+            Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),
+        };
+        let progress = Progress::stderr(global.progress.into(), std::io::stderr().is_terminal());
+        Ok(Self { inner: Mutex::new(Inner { fanout, fold: Fold::default(), progress }) })
+    }
+
+    /// Takes the next event.
+    pub fn event(&self, event: Event) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.progress.event(&event);
+        inner.fanout.event(&event);
+        inner.fold.push(event);
+    }
+
+    /// Ends the reporters and gives the exit code of the run.
+    pub fn finish(self) -> ExitCode {
+        let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        inner.progress.clear();
+        for (name, error) in inner.fanout.finish() {
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                shell::complain(&format!("erreur · le rapport « {name} » n'a pas pu être écrit ({error})"));
+            }
+        }
+        inner.fold.finish().exit()
+    }
+}

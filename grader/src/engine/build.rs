@@ -1,0 +1,83 @@
+//! Building a student's image with Buildx, under a name and labels of our own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::connect::Engine;
+use super::fault::from_text;
+use super::session::Session;
+use crate::check::world::BuildOutcome;
+use crate::error::{Fault, FaultKind};
+
+/// Longest build, download of dependencies included.
+pub const BUILD_DEADLINE: Duration = Duration::from_secs(600);
+
+/// One build.
+#[derive(Clone, Debug)]
+pub struct BuildRequest {
+    /// Build context on this machine.
+    pub context: PathBuf,
+    /// Dockerfile, absolute.
+    pub dockerfile: PathBuf,
+    /// Build arguments.
+    pub args: Vec<(String, String)>,
+    /// Target stage.
+    pub target: Option<String>,
+    /// Tag of the image; `None` builds without keeping anything.
+    pub tag: Option<String>,
+}
+
+/// Builds. `Ok` with `ok: false` when the student's build fails; `Err` when the machine does.
+pub async fn build(engine: &Engine, session: &Session, request: &BuildRequest) -> Result<BuildOutcome, Fault> {
+    let mut args: Vec<String> = vec!["build".into(), "--progress".into(), "plain".into(), "--pull=false".into()];
+    if let Some(tag) = &request.tag {
+        args.extend(["--load".into(), "--tag".into(), tag.clone()]);
+        for (key, value) in session.labels() {
+            args.extend(["--label".into(), format!("{key}={value}")]);
+        }
+    } else {
+        args.extend(["--output".into(), "type=cacheonly".into()]);
+    }
+    for (key, value) in &request.args {
+        args.extend(["--build-arg".into(), format!("{key}={value}")]);
+    }
+    args.extend(["--build-arg".into(), format!("BUILDKIT_CACHE_MOUNT_NS={}", session.id)]);
+    args.extend(["--provenance=false".into(), "--file".into(), request.dockerfile.display().to_string()]);
+    if let Some(target) = &request.target {
+        args.extend(["--target".into(), target.clone()]);
+    }
+    args.push(request.context.display().to_string());
+    let said = engine.tools.run(session, &engine.tools.buildx, &args, session.dir(), BUILD_DEADLINE).await?;
+    if said.timed_out {
+        return Err(Fault::new(
+            FaultKind::Deadline,
+            format!("la construction de l'image n'est pas finie après {} s", BUILD_DEADLINE.as_secs()),
+            "relancez quand la machine est moins chargée, ou vérifiez l'accès au dépôt de paquets",
+        ));
+    }
+    if !said.ok && is_machine(&said.text) {
+        return Err(from_text("la construction de l'image", &said.text));
+    }
+    Ok(BuildOutcome { ok: said.ok, log: said.text })
+}
+
+/// Failures of a build that are not the student's: the disk, the daemon, the network.
+fn is_machine(log: &str) -> bool {
+    let lower = log.to_lowercase();
+    [
+        "no space left on device",
+        "cannot connect to the docker daemon",
+        "temporary failure in name resolution",
+        "eai_again",
+        "enotfound",
+        "etimedout",
+        "econnrefused",
+        "econnreset",
+        "i/o timeout",
+        "self-signed certificate in certificate chain",
+        "self_signed_cert_in_chain",
+        "unable_to_get_issuer_cert_locally",
+    ]
+    .iter()
+    .any(|sign| lower.contains(sign))
+}

@@ -1,0 +1,26 @@
+//! The engine: the only module that names bollard, and the only one that starts anything.
+
+mod build;
+mod connect;
+mod events;
+mod fault;
+mod images;
+mod probe;
+mod recipe;
+mod session;
+mod stack;
+mod sweep;
+mod tools;
+mod world;
+
+pub use build::{BuildRequest, build};
+pub use connect::Engine;
+pub use images::{
+    ImagePolicy, Resolved, ensure_images, is_built, missing_images, probe_image, remove_kept_images,
+};
+pub use recipe::{Recipe, build_recipes, recipes};
+pub use session::{Session, reap_main};
+pub use stack::{Stack, StackPlan};
+pub use sweep::{clean, inventory};
+pub use tools::Tools;
+pub use world::StackWorld;

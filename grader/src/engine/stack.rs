@@ -1,0 +1,372 @@
+//! One copy of a student's stack, running. Only a [`SandboxedModel`] can be brought up.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::build::BuildRequest;
+use super::connect::Engine;
+use super::events::Watch;
+use super::fault::{engine_fault, from_text, is_gone};
+use super::probe::{Probe, Seat};
+use super::session::Session;
+use crate::check::world::{Attachment, BringUp, Happening, Health, Instance, State};
+use crate::compose::SandboxedModel;
+use crate::error::{Fault, FaultKind};
+
+/// Longest bring-up of a stack whose images are ready.
+const UP_DEADLINE: Duration = Duration::from_secs(150);
+
+/// What a stack needs besides its model.
+pub struct StackPlan {
+    /// The rewritten model.
+    pub model: SandboxedModel,
+    /// How each built service is built, for the proofs that build again.
+    pub builds: BTreeMap<String, BuildRequest>,
+    /// Id of the probe's image.
+    pub probe_image: String,
+    /// Services that a check will break: their probes get the right to.
+    pub breakable: Vec<String>,
+}
+
+/// A running copy.
+pub struct Stack {
+    pub(super) engine: Engine,
+    pub(super) session: Arc<Session>,
+    pub(super) plan: StackPlan,
+    pub(super) watch: Arc<Watch>,
+    file: PathBuf,
+    probes: Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>,
+}
+
+impl Stack {
+    /// Writes the model down and starts to follow the engine's events. Starts nothing.
+    pub fn new(engine: &Engine, session: &Arc<Session>, plan: StackPlan) -> Result<Self, Fault> {
+        let file = session.dir().join(format!("{}.json", plan.model.project()));
+        let text = serde_json::to_vec_pretty(plan.model.file()).map_err(|e| {
+            Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur").detail(e)
+        })?;
+        std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
+        let watch = Arc::new(Watch::start(engine, &session.id));
+        Ok(Self {
+            engine: engine.clone(),
+            session: Arc::clone(session),
+            plan,
+            watch,
+            file,
+            probes: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Project name of this copy.
+    pub fn project(&self) -> &str {
+        self.plan.model.project()
+    }
+
+    /// `docker compose up -d` of these services (all when empty) and of what they depend on.
+    /// `Ok(Some(text))` is what Compose said when it stopped early.
+    pub async fn up(&self, services: &[String], no_deps: bool) -> Result<Option<String>, Fault> {
+        let mut args: Vec<String> = ["--ansi", "never", "--progress", "plain", "-p", self.project(), "-f"]
+            .iter()
+            .map(|s| (*s).to_owned())
+            .collect();
+        args.push(self.file.display().to_string());
+        args.extend(["up", "-d", "--no-build", "--quiet-pull"].iter().map(|s| (*s).to_owned()));
+        if no_deps {
+            args.push("--no-deps".into());
+        }
+        args.extend(services.iter().cloned());
+        let tools = &self.engine.tools;
+        let said = tools.run(&self.session, &tools.compose, &args, self.session.dir(), UP_DEADLINE).await?;
+        if said.ok {
+            return Ok(None);
+        }
+        if said.timed_out {
+            return Ok(Some(format!("timeout after {} s", UP_DEADLINE.as_secs())));
+        }
+        let lower = said.text.to_lowercase();
+        let machine = ["no space left on device", "cannot connect to the docker daemon", "pool overlaps", "deadline exceeded"];
+        if machine.iter().any(|m| lower.contains(m)) {
+            return Err(from_text("le démarrage de la pile", &said.text));
+        }
+        Ok(Some(said.text))
+    }
+
+    /// Waits until every service of the model is as it should be, or certainly will not be.
+    pub async fn settle(&self, compose_error: Option<String>, deadline: Duration) -> Result<BringUp, Fault> {
+        let start = Instant::now();
+        loop {
+            let (pending, not_ready) = self.unsettled().await?;
+            let late = start.elapsed() > deadline;
+            if pending.is_empty() || late || compose_error.is_some() {
+                let mut not_ready = not_ready;
+                for (service, why) in pending {
+                    let seconds = deadline.as_secs();
+                    let why = if compose_error.is_some() { why } else { format!("{why} après {seconds} s") };
+                    not_ready.entry(service).or_insert(why);
+                }
+                return Ok(BringUp { build_failed: None, not_ready, compose_error });
+            }
+            if let Some(broken) = self.watch.broken() {
+                return Err(from_text("le suivi des événements", &broken));
+            }
+            self.watch.next(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Services still on their way, and services that failed, each with the French reason.
+    async fn unsettled(&self) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), Fault> {
+        let mut pending = BTreeMap::new();
+        let mut failed = BTreeMap::new();
+        let events = self.watch.of_project(self.project());
+        for service in self.plan.model.services() {
+            let instances = self.instances(&service).await?;
+            if instances.is_empty() {
+                pending.insert(service.clone(), "jamais créé".to_owned());
+                continue;
+            }
+            for instance in instances {
+                let deaths =
+                    events.iter().filter(|e| e.container == instance.id && matches!(e.what, Happening::Died(_)));
+                let deaths = deaths.count();
+                match (instance.state, instance.health, instance.exit_code) {
+                    (State::Exited, _, Some(0)) => {}
+                    (State::Exited, _, code) => {
+                        let code = code.unwrap_or(-1);
+                        failed.insert(service.clone(), format!("sorti avec le code {code}"));
+                    }
+                    (_, _, code) if deaths >= 3 => {
+                        let code = code.unwrap_or(-1);
+                        failed.insert(service.clone(), format!("redémarre sans cesse (code {code})"));
+                    }
+                    (State::Running, Some(Health::Unhealthy), _) => {
+                        failed.insert(service.clone(), "en mauvaise santé (unhealthy)".to_owned());
+                    }
+                    (State::Running, Some(Health::Starting), _) => {
+                        pending.insert(service.clone(), "toujours pas en bonne santé".to_owned());
+                    }
+                    (State::Running, Some(Health::Healthy) | None, _) => {}
+                    (State::Created, _, _) => {
+                        pending.insert(service.clone(), "créé, mais pas démarré".to_owned());
+                    }
+                    (State::Restarting, _, code) => {
+                        pending.insert(service.clone(), format!("redémarre (code {})", code.unwrap_or(-1)));
+                    }
+                    (State::Paused, _, _) => {
+                        pending.insert(service.clone(), "en pause".to_owned());
+                    }
+                }
+            }
+        }
+        Ok((pending, failed))
+    }
+
+    /// Containers of a service now.
+    pub(super) async fn instances(&self, service: &str) -> Result<Vec<Instance>, Fault> {
+        let filters = HashMap::from([(
+            "label".to_owned(),
+            vec![
+                format!("com.docker.compose.project={}", self.project()),
+                format!("com.docker.compose.service={service}"),
+            ],
+        )]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let docker = &self.engine.docker;
+        let list = docker
+            .list_containers(Some(options))
+            .await
+            .map_err(|e| engine_fault("la liste des conteneurs", &e))?;
+        let inspected = join_all(list.into_iter().filter_map(|c| c.id).map(|id| async move {
+            docker.inspect_container(&id, None::<InspectContainerOptions>).await
+        }))
+        .await;
+        let mut found = Vec::new();
+        for one in inspected {
+            match one {
+                Ok(one) => found.push(self.instance(service, one)),
+                Err(e) if is_gone(&e) => {}
+                Err(e) => return Err(engine_fault("l'inspection d'un conteneur", &e)),
+            }
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(found)
+    }
+
+    fn instance(&self, service: &str, seen: ContainerInspectResponse) -> Instance {
+        let state = seen.state.unwrap_or_default();
+        let config = seen.config.unwrap_or_default();
+        let networks = seen.network_settings.as_ref().and_then(|n| n.networks.clone()).unwrap_or_default();
+        let keys = self.plan.model.networks();
+        let attachments = networks
+            .into_iter()
+            .map(|(name, end)| {
+                let known = keys.iter().find(|(_, n)| n.name == name);
+                Attachment {
+                    network: known.map_or(name, |(key, _)| key.clone()),
+                    ip: end.ip_address.and_then(|ip| ip.parse().ok()),
+                    gateway: end.gateway.and_then(|ip| ip.parse().ok()),
+                    subnet: known.and_then(|(_, n)| n.subnet.map(ipnet::IpNet::V4)),
+                }
+            })
+            .collect();
+        let published = seen
+            .network_settings
+            .and_then(|n| n.ports)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(port, bindings)| {
+                let port: u16 = port.strip_suffix("/tcp")?.parse().ok()?;
+                let binding = bindings?.into_iter().next()?;
+                let host = binding.host_ip.filter(|ip| !ip.is_empty() && ip != "0.0.0.0");
+                let address = format!("{}:{}", host.as_deref().unwrap_or("127.0.0.1"), binding.host_port?);
+                Some((port, address.parse().ok()?))
+            })
+            .collect();
+        let mut command = config.entrypoint.unwrap_or_default();
+        command.extend(config.cmd.unwrap_or_default());
+        Instance {
+            service: service.to_owned(),
+            id: seen.id.unwrap_or_default(),
+            state: match state.status {
+                Some(ContainerStateStatusEnum::RUNNING) => State::Running,
+                Some(ContainerStateStatusEnum::CREATED) => State::Created,
+                Some(ContainerStateStatusEnum::RESTARTING) => State::Restarting,
+                Some(ContainerStateStatusEnum::PAUSED) => State::Paused,
+                _ => State::Exited,
+            },
+            exit_code: state.exit_code,
+            restarts: seen.restart_count.unwrap_or_default(),
+            health: match state.health.and_then(|h| h.status) {
+                Some(HealthStatusEnum::STARTING) => Some(Health::Starting),
+                Some(HealthStatusEnum::HEALTHY) => Some(Health::Healthy),
+                Some(HealthStatusEnum::UNHEALTHY) => Some(Health::Unhealthy),
+                _ => None,
+            },
+            attachments,
+            published,
+            env: config
+                .env
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|pair| pair.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())))
+                .collect(),
+            command,
+            working_dir: config.working_dir.unwrap_or_default(),
+            exposed: config
+                .exposed_ports
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok())
+                .collect(),
+            network_mode: seen.host_config.and_then(|h| h.network_mode).unwrap_or_default(),
+        }
+    }
+
+    /// The first running container of a service.
+    pub(super) async fn running(&self, service: &str) -> Result<Option<Instance>, Fault> {
+        Ok(self.instances(service).await?.into_iter().find(|i| i.state == State::Running))
+    }
+
+    /// The probe of a seat, started the first time. `key` names the seat in this incarnation.
+    pub(super) async fn probe(&self, key: &str, seat: Seat) -> Result<Arc<Probe>, Fault> {
+        for _ in 0..2 {
+            let cell = self.probes.lock().await.entry(key.to_owned()).or_default().clone();
+            let probe = cell
+                .get_or_try_init(|| async {
+                    Probe::start(&self.engine, &self.session, &self.plan.probe_image, &seat).await.map(Arc::new)
+                })
+                .await?
+                .clone();
+            if probe.is_alive() {
+                return Ok(probe);
+            }
+            self.probes.lock().await.remove(key);
+        }
+        Err(Fault::new(FaultKind::Probe, "la sonde s'arrête aussitôt démarrée", "relancez"))
+    }
+
+    /// Probe inside a service, re-attached when its container was restarted or replaced.
+    pub(super) async fn probe_inside(&self, service: &str) -> Result<Arc<Probe>, Fault> {
+        let Some(instance) = self.running(service).await? else {
+            return Err(Fault::new(
+                FaultKind::Probe,
+                format!("le service « {service} » n'est pas en marche : impossible d'y placer une sonde"),
+                "voyez pourquoi il ne démarre pas",
+            ));
+        };
+        let breakable = self.plan.breakable.iter().any(|s| s == service);
+        let starts = self
+            .watch
+            .of_project(self.project())
+            .iter()
+            .filter(|e| e.container == instance.id && e.what == Happening::Started)
+            .count();
+        let seat = if breakable { Seat::Breaker(instance.id.clone()) } else { Seat::Inside(instance.id.clone()) };
+        self.probe(&format!("in:{}:{starts}", instance.id), seat).await
+    }
+
+    /// Puts probes inside these services as soon as each starts; returns once `done` says so and
+    /// the probes under way are in place. Faults show when a probe is used.
+    pub async fn warm_as_started(&self, services: &[String], mut done: tokio::sync::watch::Receiver<bool>) {
+        let mut under_way = futures_util::stream::FuturesUnordered::new();
+        let mut warmed: Vec<&String> = Vec::new();
+        loop {
+            let events = self.watch.of_project(self.project());
+            for service in services {
+                let started = events.iter().any(|e| &e.service == service && e.what == Happening::Started);
+                if started && !warmed.contains(&service) {
+                    warmed.push(service);
+                    under_way.push(self.probe_inside(service));
+                }
+            }
+            if *done.borrow() || warmed.len() == services.len() {
+                break;
+            }
+            tokio::select! {
+                _ = under_way.next(), if !under_way.is_empty() => {}
+                _ = done.changed() => {}
+                () = self.watch.next(Duration::from_millis(100)) => {}
+            }
+        }
+        while under_way.next().await.is_some() {}
+    }
+
+    /// Last lines of a service's log.
+    pub(super) async fn tail(&self, service: &str, lines: usize) -> Result<String, Fault> {
+        let mut text = String::new();
+        for instance in self.instances(service).await? {
+            let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+            let mut stream = self.engine.docker.logs(&instance.id, Some(options));
+            while let Some(Ok(chunk)) = stream.next().await {
+                text.push_str(&String::from_utf8_lossy(&chunk.into_bytes()));
+                if text.len() > 64 * 1024 {
+                    break;
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    /// Removes the containers of a service, with their anonymous volumes (as `down` then `up`
+    /// would leave them behind), never the named ones.
+    pub(super) async fn remove_service(&self, service: &str) -> Result<(), Fault> {
+        let force = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        for instance in self.instances(service).await? {
+            match self.engine.docker.remove_container(&instance.id, Some(force.clone())).await {
+                Ok(()) => {}
+                Err(e) if is_gone(&e) => {}
+                Err(e) => return Err(engine_fault("la suppression d'un conteneur", &e)),
+            }
+        }
+        Ok(())
+    }
+}

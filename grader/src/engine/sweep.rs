@@ -1,0 +1,312 @@
+//! Removing what a session made, and proving that nothing is left.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use bollard::models::ContainerSummary;
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
+use futures_util::future::join_all;
+use ipnet::Ipv4Net;
+use rand::Rng;
+
+use super::connect::Engine;
+use super::fault::{engine_fault, is_gone};
+use super::session::{INSTALL, SESSION, base, is_alive};
+use crate::error::{Fault, FaultKind};
+use crate::event::Inventory;
+
+/// Objects found under one label.
+#[derive(Default)]
+struct Found {
+    containers: Vec<ContainerSummary>,
+    networks: Vec<(String, String)>,
+    volumes: Vec<(String, String)>,
+    images: Vec<(String, String)>,
+}
+
+impl Found {
+    fn count(&self) -> Inventory {
+        Inventory {
+            containers: self.containers.len(),
+            networks: self.networks.len(),
+            volumes: self.volumes.len(),
+            images: self.images.len(),
+            dirs: 0,
+        }
+    }
+}
+
+fn filter(label: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
+}
+
+fn session_of(labels: Option<&HashMap<String, String>>) -> String {
+    labels.and_then(|l| l.get(SESSION)).cloned().unwrap_or_default()
+}
+
+/// Lists everything that carries `label`.
+async fn find(engine: &Engine, label: &str) -> Result<Found, Fault> {
+    let docker = &engine.docker;
+    let filters = filter(label);
+    let containers =
+        docker.list_containers(Some(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()));
+    let networks = docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(&filters).build()));
+    let volumes = docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(&filters).build()));
+    let images = docker.list_images(Some(ListImagesOptionsBuilder::new().all(false).filters(&filters).build()));
+    let (containers, networks, volumes, images) = tokio::join!(containers, networks, volumes, images);
+    let doing = |what| move |e| engine_fault(what, &e);
+    Ok(Found {
+        containers: containers.map_err(doing("la liste des conteneurs"))?,
+        networks: networks
+            .map_err(doing("la liste des réseaux"))?
+            .into_iter()
+            .filter_map(|n| Some((n.id?, session_of(n.labels.as_ref()))))
+            .collect(),
+        volumes: volumes
+            .map_err(doing("la liste des volumes"))?
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|v| (v.name, session_of(Some(&v.labels))))
+            .collect(),
+        images: images
+            .map_err(doing("la liste des images"))?
+            .into_iter()
+            .map(|i| (i.id, session_of(Some(&i.labels))))
+            .collect(),
+    })
+}
+
+/// Removes everything of a session, until two listings in a row are empty.
+pub(super) async fn session(engine: &Engine, id: &str) -> Result<Inventory, Fault> {
+    let label = format!("{SESSION}={id}");
+    let mut anonymous: BTreeSet<String> = BTreeSet::new();
+    let mut empty_listings = 0;
+    let mut last = Inventory::default();
+    for round in 0..40u32 {
+        let found = find(engine, &label).await?;
+        last = found.count();
+        if last.is_empty() && anonymous.is_empty() {
+            empty_listings += 1;
+            if empty_listings == 2 {
+                return Ok(last);
+            }
+            continue;
+        }
+        empty_listings = 0;
+        if round > 0 {
+            // Objects in use a moment ago: leave the engine the time to let go, a little more each round.
+            tokio::time::sleep(std::time::Duration::from_millis(u64::from(round.min(10)) * 20)).await;
+        }
+        // Anonymous volumes carry no label: note them before their containers go.
+        anonymous.extend(found.containers.iter().flat_map(|c| c.mounts.iter().flatten()).filter_map(|m| {
+            let name = m.name.clone()?;
+            (name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit())).then_some(name)
+        }));
+        remove(engine, &found, &mut anonymous).await;
+    }
+    last.volumes += anonymous.len();
+    Ok(last)
+}
+
+/// One round of removals, each family at once. Errors show in the next listing.
+async fn remove(engine: &Engine, found: &Found, anonymous: &mut BTreeSet<String>) {
+    let docker = &engine.docker;
+    let force = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    join_all(found.containers.iter().filter_map(|c| c.id.as_deref()).map(|id| {
+        let force = force.clone();
+        async move {
+            let _ = docker.remove_container(id, Some(force)).await;
+        }
+    }))
+    .await;
+    let networks = join_all(found.networks.iter().map(|(id, _)| async move {
+        let _ = docker.remove_network(id).await;
+    }));
+    let volumes = join_all(found.volumes.iter().map(|(name, _)| async move {
+        let _ = docker.remove_volume(name, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
+    }));
+    let images = join_all(found.images.iter().map(|(id, _)| async move {
+        let _ = docker.remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None).await;
+    }));
+    let names: Vec<String> = anonymous.iter().cloned().collect();
+    let orphans = join_all(names.iter().map(|name| async move {
+        let _ = docker.remove_volume(name, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
+        match docker.inspect_volume(name).await {
+            Err(e) if is_gone(&e) => Some(name.clone()),
+            _ => None,
+        }
+    }));
+    let (_, _, _, gone) = tokio::join!(networks, volumes, images, orphans);
+    for name in gone.into_iter().flatten() {
+        anonymous.remove(&name);
+    }
+}
+
+/// Sweeps a session whose owner died, its directory included.
+pub(super) async fn dead_session(engine: &Engine, id: &str) -> Result<Inventory, Fault> {
+    let (base, _) = base()?;
+    let mut left = session(engine, id).await?;
+    left.dirs = usize::from(remove_dir(engine, &base.join(id)).await.is_err());
+    release_subnets(&base.join("pool"), id);
+    if left.is_empty() {
+        let _ = std::fs::remove_file(base.join("locks").join(format!("{id}.lock")));
+    }
+    Ok(left)
+}
+
+/// Removes a directory of ours. Files that a container wrote as another user are removed through
+/// a container when we may not do it ourselves.
+pub(super) async fn remove_dir(engine: &Engine, dir: &Path) -> std::io::Result<()> {
+    for _ in 0..3 {
+        match std::fs::remove_dir_all(dir) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                super::probe::wipe(engine, dir).await;
+            }
+            Err(_) => {}
+        }
+    }
+    std::fs::remove_dir_all(dir)
+}
+
+/// Ids of the sessions of this install that have left something and are no longer alive.
+async fn dead_sessions(engine: &Engine) -> Result<Vec<String>, Fault> {
+    let (base, install) = base()?;
+    let found = find(engine, &format!("{INSTALL}={install}")).await?;
+    let mut ids: BTreeSet<String> = BTreeSet::new();
+    ids.extend(found.containers.iter().map(|c| session_of(c.labels.as_ref())));
+    ids.extend(found.networks.into_iter().map(|o| o.1));
+    ids.extend(found.volumes.into_iter().map(|o| o.1));
+    ids.extend(found.images.into_iter().map(|o| o.1));
+    for entry in std::fs::read_dir(&base).into_iter().flatten().flatten() {
+        ids.insert(entry.file_name().to_string_lossy().into_owned());
+    }
+    for entry in std::fs::read_dir(base.join("locks")).into_iter().flatten().flatten() {
+        if let Some(id) = entry.file_name().to_string_lossy().strip_suffix(".lock") {
+            ids.insert(id.to_owned());
+        }
+    }
+    ids.retain(|id| id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit()) && !is_alive(&base, id));
+    Ok(ids.into_iter().collect())
+}
+
+/// Sweeps what dead sessions of this install left; returns what was removed and what resists.
+///
+/// With `dry_run`, only counts.
+pub async fn clean(engine: &Engine, dry_run: bool) -> Result<(Inventory, Inventory), Fault> {
+    let mut removed = Inventory::default();
+    let mut left = Inventory::default();
+    let (base, _) = base()?;
+    for id in dead_sessions(engine).await? {
+        let mut found = find(engine, &format!("{SESSION}={id}")).await?.count();
+        found.dirs = usize::from(base.join(&id).exists());
+        add(&mut removed, &found);
+        if !dry_run {
+            add(&mut left, &dead_session(engine, &id).await?);
+        }
+    }
+    Ok((removed, left))
+}
+
+fn add(sum: &mut Inventory, more: &Inventory) {
+    sum.containers += more.containers;
+    sum.networks += more.networks;
+    sum.volumes += more.volumes;
+    sum.images += more.images;
+    sum.dirs += more.dirs;
+}
+
+/// What objects of this install, of living and dead sessions, are there now.
+pub async fn inventory(engine: &Engine) -> Result<Inventory, Fault> {
+    let (base, install) = base()?;
+    let mut found = find(engine, &format!("{INSTALL}={install}")).await?.count();
+    found.dirs = std::fs::read_dir(&base)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|e| e.file_name().len() == 8)
+        .count();
+    Ok(found)
+}
+
+/// First address of our own pool, 10.192.0.0/11: rarely used by home networks and VPNs.
+const POOL: (u8, u8, u8) = (10, 192, 223);
+
+/// Claims `count` free /24 of the pool: not used by a network of the engine, not routed by this
+/// machine, not claimed by another session.
+pub(super) async fn subnets(
+    engine: &Engine,
+    pool: &Path,
+    session: &str,
+    count: usize,
+) -> Result<Vec<Ipv4Net>, Fault> {
+    let networks = engine
+        .docker
+        .list_networks(None)
+        .await
+        .map_err(|e| engine_fault("la liste des réseaux", &e))?;
+    let mut taken: Vec<Ipv4Net> = networks
+        .into_iter()
+        .filter_map(|n| n.ipam?.config)
+        .flatten()
+        .filter_map(|c| c.subnet?.parse().ok())
+        .collect();
+    taken.extend(host_routes());
+    let mut free = Vec::new();
+    for _ in 0..4096 {
+        if free.len() == count {
+            return Ok(free);
+        }
+        let (second, third) = {
+            let mut rng = rand::rng();
+            (rng.random_range(POOL.1..=POOL.2), rng.random::<u8>())
+        };
+        let Ok(net) = Ipv4Net::new(std::net::Ipv4Addr::new(POOL.0, second, third, 0), 24) else { continue };
+        if taken.iter().any(|t| t.contains(&net) || net.contains(t)) {
+            continue;
+        }
+        let claim = pool.join(format!("{second}.{third}"));
+        if OpenOptions::new().write(true).create_new(true).open(&claim).is_ok() {
+            let _ = std::fs::write(&claim, session);
+            free.push(net);
+        }
+    }
+    Err(Fault::new(
+        FaultKind::Engine,
+        "plus de sous-réseau libre pour les réseaux jetables",
+        "supprimez les réseaux inutiles (docker network prune), puis « grader clean »",
+    ))
+}
+
+/// Gives the subnets of a session back.
+pub(super) fn release_subnets(pool: &Path, session: &str) {
+    for entry in std::fs::read_dir(pool).into_iter().flatten().flatten() {
+        if std::fs::read_to_string(entry.path()).is_ok_and(|owner| owner == session || owner.is_empty()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Routes of this machine (Linux only; elsewhere the engine lives in a VM of its own).
+fn host_routes() -> Vec<Ipv4Net> {
+    let text = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    text.lines()
+        .skip(1)
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let number = |i: usize| u32::from_str_radix(fields.get(i)?, 16).ok().map(u32::swap_bytes);
+            let (destination, mask) = (number(1)?, number(7)?);
+            if mask == 0 {
+                return None;
+            }
+            let length = u8::try_from(mask.leading_ones()).ok()?;
+            Ipv4Net::new(destination.into(), length).ok()
+        })
+        .collect()
+}

@@ -1,0 +1,306 @@
+//! The [`World`] of a running copy: engine and probes behind the trait that checks know.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+};
+use grader_probe::wire;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::build::{BuildRequest, build};
+use super::fault::{engine_fault, is_gone};
+use super::probe::Seat;
+use super::stack::Stack;
+use crate::check::world::{
+    Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, StackEvent, Vantage, World,
+};
+use crate::compose::{SourceMap, Staged};
+use crate::error::{Fault, FaultKind};
+use crate::event::Place;
+
+/// A running copy as checks see it.
+pub struct StackWorld {
+    /// The copy.
+    pub stack: Arc<Stack>,
+    /// What the student declared.
+    pub declared: Arc<Declared>,
+    /// Positions in the student's files.
+    pub sources: Arc<SourceMap>,
+    /// The staged submission.
+    pub staged: Arc<Staged>,
+    /// How the copy came up.
+    pub bring_up: BringUp,
+    /// Secret of the run.
+    pub seed: u64,
+}
+
+impl StackWorld {
+    /// Puts the probes of these vantage points in place, all at once; faults show when they are used.
+    pub async fn warm(&self, seats: &[Vantage]) {
+        futures_util::future::join_all(seats.iter().map(|seat| self.seat(seat))).await;
+    }
+
+    async fn seat(&self, from: &Vantage) -> Result<Arc<super::probe::Probe>, Fault> {
+        match from {
+            Vantage::Service(service) => self.stack.probe_inside(service).await,
+            Vantage::Network(key) => {
+                let Some(network) = self.stack.plan.model.networks().get(key) else {
+                    return Err(Fault::new(
+                        FaultKind::Probe,
+                        format!("le réseau « {key} » n'est pas déclaré"),
+                        "corrigez le fichier Compose",
+                    ));
+                };
+                self.stack.probe(&format!("net:{key}"), Seat::Network(network.name.clone())).await
+            }
+            Vantage::DefaultBridge => {
+                let name = format!("tp-{}-b", self.stack.project());
+                self.stack.probe("bridge:b", Seat::DefaultBridge(name)).await
+            }
+        }
+    }
+
+    async fn running(&self, service: &str) -> Result<Instance, Fault> {
+        self.stack.running(service).await?.ok_or_else(|| {
+            Fault::new(FaultKind::Engine, format!("le service « {service} » n'est pas en marche"), "relancez")
+        })
+    }
+
+    async fn kill(&self, id: &str, signal: &str) -> Result<(), Fault> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        self.stack
+            .engine
+            .docker
+            .kill_container(id, Some(options))
+            .await
+            .map_err(|e| engine_fault("l'envoi d'un signal", &e))
+    }
+
+    /// Suspends or resumes every process of a service and its loopback interface.
+    async fn set_frozen(&self, service: &str, frozen: bool) -> Result<i64, Fault> {
+        let instance = self.running(service).await?;
+        let probe = self.stack.probe_inside(service).await?;
+        let signal = if frozen { wire::SignalName::Stop } else { wire::SignalName::Cont };
+        let signal_all = wire::Ask::SignalAll(wire::SignalAll { signal, timeout_ms: 5_000 });
+        let link = wire::Ask::Link(wire::Link { name: "lo".into(), up: !frozen, timeout_ms: 5_000 });
+        let pid1 = if frozen { "SIGSTOP" } else { "SIGCONT" };
+        let (a, b, c) =
+            tokio::join!(probe.ask(signal_all), self.kill(&instance.id, pid1), probe.ask(link));
+        b?;
+        let mut at = 0;
+        for answer in [a?, c?] {
+            if let wire::Outcome::Failed(failure) = &answer.outcome {
+                return Err(Fault::new(
+                    FaultKind::Probe,
+                    format!("la sonde n'a pas pu suspendre « {service} »"),
+                    "relancez ; si cela recommence, signalez ce défaut du correcteur",
+                )
+                .detail(&failure.message));
+            }
+            at = at.max(answer.at_us + answer.elapsed_us);
+        }
+        Ok(i64::try_from(at).unwrap_or(i64::MAX))
+    }
+}
+
+#[async_trait]
+impl World for StackWorld {
+    fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    fn place(&self, path: &[&str], label: &str) -> Option<Place> {
+        self.sources.place(path, label)
+    }
+
+    fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place> {
+        self.sources.place_in(file, needle, label)
+    }
+
+    fn read(&self, file: &str) -> Option<String> {
+        self.staged.read(file)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn shift_years(&self) -> Option<i32> {
+        self.stack.plan.model.relay().map(|relay| relay.shift_years)
+    }
+
+    fn bring_up(&self) -> &BringUp {
+        &self.bring_up
+    }
+
+    async fn instances(&self, service: &str) -> Result<Vec<Instance>, Fault> {
+        self.stack.instances(service).await
+    }
+
+    async fn ask(&self, from: &Vantage, ask: wire::Ask) -> Result<wire::Answer, Fault> {
+        self.seat(from).await?.ask(ask).await
+    }
+
+    async fn ask_host(&self, address: SocketAddr, path: &str) -> Result<HostAnswer, Fault> {
+        let exchange = async {
+            let mut stream = tokio::net::TcpStream::connect(address).await?;
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
+            let mut head = Vec::new();
+            stream.take(4096).read_to_end(&mut head).await?;
+            Ok::<Vec<u8>, std::io::Error>(head)
+        };
+        Ok(match tokio::time::timeout(Duration::from_secs(5), exchange).await {
+            Ok(Ok(head)) => {
+                let text = String::from_utf8_lossy(&head);
+                let status = text
+                    .strip_prefix("HTTP/1.")
+                    .and_then(|rest| rest.split_whitespace().nth(1))
+                    .and_then(|code| code.parse().ok());
+                let error = status.is_none().then(|| "réponse vide ou qui n'est pas de l'HTTP".to_owned());
+                HostAnswer { status, error }
+            }
+            Ok(Err(e)) => HostAnswer { status: None, error: Some(e.to_string()) },
+            Err(_) => HostAnswer { status: None, error: Some("aucune réponse en 5 s".to_owned()) },
+        })
+    }
+
+    async fn timeline(&self) -> Result<Vec<StackEvent>, Fault> {
+        if let Some(broken) = self.stack.watch.broken() {
+            return Err(super::fault::from_text("le suivi des événements", &broken));
+        }
+        let events = self.stack.watch.of_project(self.stack.project());
+        Ok(events
+            .into_iter()
+            .filter(|e| !e.service.is_empty())
+            .map(|e| StackEvent { at_us: e.at_us, service: e.service, what: e.what })
+            .collect())
+    }
+
+    async fn health_log(&self, service: &str) -> Result<Vec<HealthRun>, Fault> {
+        let Some(instance) = self.stack.instances(service).await?.into_iter().next() else { return Ok(Vec::new()) };
+        let seen = self
+            .stack
+            .engine
+            .docker
+            .inspect_container(&instance.id, None::<InspectContainerOptions>)
+            .await
+            .map_err(|e| engine_fault("la lecture de la santé", &e))?;
+        let log = seen.state.and_then(|s| s.health).and_then(|h| h.log).unwrap_or_default();
+        Ok(log
+            .into_iter()
+            .map(|run| HealthRun {
+                started_us: run.start.as_ref().map_or(0, unix_us),
+                ended_us: run.end.as_ref().map_or(0, unix_us),
+                exit_code: run.exit_code.unwrap_or(-1),
+                output: run.output.unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    async fn freeze(&self, service: &str) -> Result<i64, Fault> {
+        self.set_frozen(service, true).await
+    }
+
+    async fn thaw(&self, service: &str) -> Result<(), Fault> {
+        self.set_frozen(service, false).await.map(|_| ())
+    }
+
+    async fn recreate(&self, service: &str) -> Result<bool, Fault> {
+        self.stack.remove_service(service).await?;
+        let error = self.stack.up(&[service.to_owned()], true).await?;
+        if error.is_some() {
+            return Ok(false);
+        }
+        let up = self.stack.settle(None, Duration::from_secs(60)).await?;
+        Ok(!up.not_ready.contains_key(service))
+    }
+
+    async fn exists(&self, service: &str, path: &str) -> Result<bool, Fault> {
+        let Some(instance) = self.stack.instances(service).await?.into_iter().next() else { return Ok(false) };
+        let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
+        match self.stack.engine.docker.get_container_archive_info(&instance.id, Some(options)).await {
+            Ok(_) => Ok(true),
+            Err(e) if is_gone(&e) => Ok(false),
+            Err(e) => Err(engine_fault("la recherche d'un fichier dans l'image", &e)),
+        }
+    }
+
+    async fn rebuild(&self, service: &str, change: Alteration) -> Result<BuildOutcome, Fault> {
+        let Some(request) = self.stack.plan.builds.get(service) else {
+            return Err(Fault::new(FaultKind::Bug, "service sans construction", "signalez ce défaut du correcteur"));
+        };
+        let scratch = tempfile::Builder::new()
+            .prefix("rebuild-")
+            .tempdir_in(self.stack.session.dir())
+            .map_err(|e| super::fault::from_text("la copie du contexte", &e.to_string()))?;
+        let (context, dockerfile) = alter(request, scratch.path(), &change)
+            .map_err(|e| super::fault::from_text("la copie du contexte", &e.to_string()))?;
+        let request = BuildRequest { context, dockerfile, tag: None, ..request.clone() };
+        build(&self.stack.engine, &self.stack.session, &request).await
+    }
+
+    async fn logs(&self, service: &str, lines: usize) -> Result<String, Fault> {
+        self.stack.tail(service, lines).await
+    }
+
+    async fn quiet(&self, calm: Duration, patience: Duration) -> Result<bool, Fault> {
+        Ok(self.stack.watch.quiet(calm, patience).await)
+    }
+
+    async fn default_bridge_resolves(&self) -> Result<bool, Fault> {
+        let name = format!("tp-{}-a", self.stack.project());
+        let (a, b) = tokio::join!(
+            self.stack.probe("bridge:a", Seat::DefaultBridge(name.clone())),
+            self.seat(&Vantage::DefaultBridge)
+        );
+        a?;
+        let answer = b?.ask(wire::Ask::Dns(wire::Dns { tries: 1, timeout_ms: 2_000, ..wire::Dns::a(name) })).await?;
+        Ok(matches!(answer.outcome, wire::Outcome::Dns(dns) if dns.status == wire::DnsStatus::Records))
+    }
+}
+
+/// Copies a build context and changes it; gives the new context and Dockerfile.
+fn alter(
+    request: &BuildRequest,
+    scratch: &std::path::Path,
+    change: &Alteration,
+) -> std::io::Result<(std::path::PathBuf, std::path::PathBuf)> {
+    let context = scratch.join("context");
+    copy_tree(&request.context, &context)?;
+    let dockerfile = match request.dockerfile.strip_prefix(&request.context) {
+        Ok(inside) => context.join(inside),
+        Err(_) => request.dockerfile.clone(),
+    };
+    match change {
+        Alteration::Replace { file, content } => std::fs::write(context.join(file), content)?,
+    }
+    Ok((context, dockerfile))
+}
+
+fn copy_tree(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let target = to.join(entry.file_name());
+        if kind.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target)?;
+        } else {
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
+        }
+    }
+    Ok(())
+}
+
+/// The engine's date as unix microseconds; its text form keeps nanoseconds.
+fn unix_us(date: &bollard::models::BollardDate) -> i64 {
+    date.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_microsecond)
+}

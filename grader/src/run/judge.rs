@@ -1,0 +1,92 @@
+//! Judging the checks of a lab as soon as what they need is known.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::Ctx;
+use crate::check::{Cx, Stage};
+use crate::error::{Fault, FaultKind};
+use crate::event::{Checked, Event, Verdict};
+use crate::lab::CheckSpec;
+
+/// Longest judgement of one check.
+const CHECK_DEADLINE: Duration = Duration::from_secs(120);
+
+/// Verdicts so far.
+pub(super) struct Board {
+    passed: Mutex<HashMap<String, bool>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Board {
+    pub fn new() -> Self {
+        Self { passed: Mutex::default(), changed: watch::channel(0).0 }
+    }
+
+    fn passed(&self) -> std::sync::MutexGuard<'_, HashMap<String, bool>> {
+        self.passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// True when every check of `ids` has a verdict.
+    pub fn all_known(&self, ids: &[&str]) -> bool {
+        let passed = self.passed();
+        ids.iter().all(|id| passed.contains_key(*id))
+    }
+
+    /// Waits until every check of `ids` has a verdict.
+    pub async fn wait(&self, ids: &[&str]) {
+        let mut changed = self.changed.subscribe();
+        while !self.all_known(ids) {
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn settle(&self, id: &str, pass: bool) {
+        self.passed().insert(id.to_owned(), pass);
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// Of `ids`, those that did not pass.
+    fn missing(&self, ids: &[String]) -> Vec<String> {
+        let passed = self.passed();
+        ids.iter().filter(|id| passed.get(*id) != Some(&true)).cloned().collect()
+    }
+}
+
+/// Waits for what `spec` needs, judges it and says so.
+pub(super) async fn judge(run: &Ctx<'_>, board: &Board, spec: &CheckSpec, cx: &Cx<'_>) {
+    let needs: Vec<&str> = spec.needs.iter().map(String::as_str).collect();
+    board.wait(&needs).await;
+    let start = Instant::now();
+    let by = board.missing(&spec.needs);
+    let verdict = if by.is_empty() {
+        match tokio::time::timeout(CHECK_DEADLINE, spec.check.judge(cx)).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(fault)) => Verdict::Inconclusive { fault, facts: Vec::new() },
+            Err(_) => Verdict::Inconclusive {
+                fault: Fault::new(
+                    FaultKind::Deadline,
+                    format!("ce contrôle n'a pas abouti en {} s", CHECK_DEADLINE.as_secs()),
+                    "relancez quand la machine est moins chargée",
+                ),
+                facts: Vec::new(),
+            },
+        }
+    } else {
+        Verdict::Blocked { by }
+    };
+    let pass = matches!(verdict, Verdict::Pass { .. });
+    let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    run.emit(Event::Checked(Checked { id: spec.card.id.clone(), verdict, elapsed_ms }));
+    board.settle(&spec.card.id, pass);
+}
+
+/// The checks of `all` that run at `stage`.
+pub(super) fn at_stage<'a>(run: &Ctx<'_>, all: &'a [CheckSpec], stage: Stage) -> Vec<&'a CheckSpec> {
+    all.iter().filter(|spec| spec.check.stage(&run.lab.experiments) == stage).collect()
+}

@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = { CACHE_SECONDS: 60 };
