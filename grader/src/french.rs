@@ -33,8 +33,8 @@ pub fn decimal(value: f64, places: usize) -> String {
     grouped
 }
 
-/// Points: at most two decimals, none that are zero (`0`, `1,5`, `0,25`).
-pub fn points(value: f64) -> String {
+/// A number with at most two decimals, none that are zero: points are told so (`0`, `1,5`, `0,25`).
+pub fn number(value: f64) -> String {
     let text = decimal(value, 2);
     text.trim_end_matches('0').trim_end_matches(',').to_owned()
 }
@@ -144,9 +144,9 @@ mod tests {
         assert_eq!(decimal(1_234_567.0, 1), "1\u{202f}234\u{202f}567,0");
         assert_eq!(decimal(-0.5, 1), "−0,5");
         assert_eq!(decimal(-0.04, 1), "0,0");
-        assert_eq!(points(1.5), "1,5");
-        assert_eq!(points(10.0), "10");
-        assert_eq!(points(0.0), "0");
+        assert_eq!(number(1.5), "1,5");
+        assert_eq!(number(10.0), "10");
+        assert_eq!(number(0.0), "0");
         assert_eq!(percent(72.5), "72,5\u{202f}%");
         assert_eq!(percent(100.0), "100\u{202f}%");
         assert_eq!(whole(12_345), "12\u{202f}345");

@@ -4,7 +4,7 @@ use super::page::{Page, Tone};
 use super::snippet;
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Problem, Refusal, Verdict};
-use crate::french::{self, points};
+use crate::french::{self, number};
 use crate::report::{CheckResult, Standing};
 use crate::reporter::clean;
 
@@ -54,7 +54,7 @@ fn missed(page: &mut Page, result: &CheckResult, lab: &str, verbose: bool) {
         let noun = if result.earned < 2.0 { "point" } else { "points" };
         let reason =
             if miss.earned_for.is_empty() { String::new() } else { format!(" : {}", miss.earned_for) };
-        page.field("acquis", &format!("{} {noun}{reason}", points(result.earned)));
+        page.field("acquis", &format!("{} {noun}{reason}", number(result.earned)));
     }
 }
 
@@ -67,7 +67,7 @@ fn evidence(page: &mut Page, miss: &Miss) {
 
 fn ungraded(page: &mut Page, result: &CheckResult, verbose: bool) {
     let id = &result.card.id;
-    let doubt = format!("?/{}", points(result.card.points));
+    let doubt = format!("?/{}", number(result.card.points));
     match &result.verdict {
         Some(Verdict::Inconclusive { fault, facts: seen }) => {
             page.item(Tone::Doubt, "?", Tone::Plain, &format!("{id} · non noté : {}", fault.what), &doubt);
@@ -99,7 +99,7 @@ fn mention(result: &CheckResult) -> &'static str {
 }
 
 fn share(result: &CheckResult) -> String {
-    format!("{}/{}", points(result.earned), points(result.card.points))
+    format!("{}/{}", number(result.earned), number(result.card.points))
 }
 
 fn facts(page: &mut Page, facts: &[Fact]) {

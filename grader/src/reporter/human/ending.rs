@@ -6,7 +6,7 @@ use super::page::{Page, Tone};
 use super::{check, reach};
 use crate::error::FaultKind;
 use crate::event::{Grade, Inventory, Offline};
-use crate::french::{count, decimal, duration, percent, points, typeset};
+use crate::french::{count, decimal, duration, number, percent, typeset};
 use crate::report::{Outcome, Report, Score, Section, Standing};
 use crate::reporter::clean;
 
@@ -16,11 +16,10 @@ pub fn note(page: &mut Page, report: &Report) {
     page.blank();
     if score.is_provisional() {
         let between = format!(
-            "entre {} et {}/20, provisoire · {} sur {} non {}",
-            decimal(score.note, 1),
-            decimal(score.note_max, 1),
+            "{}, provisoire · {} sur {} non {}",
+            note_of(score),
             counted(score.ungraded),
-            points(score.total),
+            number(score.total),
             if score.ungraded < 2.0 { "noté" } else { "notés" },
         );
         page.title(Tone::Doubt, "Note", &between, "");
@@ -29,18 +28,27 @@ pub fn note(page: &mut Page, report: &Report) {
     } else {
         let tone = if score.missed > 0.0 { Tone::Bad } else { Tone::Good };
         let text = format!(
-            "{}/20 · {} sur {} ({})",
-            decimal(score.note, 1),
+            "{} · {} sur {} ({})",
+            note_of(score),
             counted(score.earned),
-            points(score.total),
+            number(score.total),
             percent(score.percent)
         );
         page.title(tone, "Note", &text, "");
     }
 }
 
+/// The note alone: `14,5/20`, or `entre 12,0 et 14,5/20`.
+pub fn note_of(score: &Score) -> String {
+    if score.is_provisional() {
+        format!("entre {} et {}/20", decimal(score.note, 1), decimal(score.note_max, 1))
+    } else {
+        format!("{}/20", decimal(score.note, 1))
+    }
+}
+
 fn counted(value: f64) -> String {
-    format!("{} {}", points(value), if value < 2.0 { "point" } else { "points" })
+    format!("{} {}", number(value), if value < 2.0 { "point" } else { "points" })
 }
 
 /// Gained and missed by section, as a table.
@@ -76,11 +84,11 @@ pub fn sections(page: &mut Page, sections: &[Section]) {
 }
 
 fn cells(score: &Score, doubt: bool) -> Vec<String> {
-    let mut cells = vec![points(score.earned), points(score.missed)];
+    let mut cells = vec![number(score.earned), number(score.missed)];
     if doubt {
-        cells.push(points(score.ungraded));
+        cells.push(number(score.ungraded));
     }
-    cells.push(points(score.total));
+    cells.push(number(score.total));
     cells
 }
 

@@ -8,6 +8,7 @@ mod snippet;
 
 use std::io::{self, Write};
 
+pub use self::ending::note_of;
 use self::page::{Page, Tone};
 use super::{Reporter, clean};
 use crate::event::{Event, Level, Notice};
