@@ -308,6 +308,9 @@ pub struct Miss {
     /// Points earned all the same (« acquis »).
     #[serde(default)]
     pub earned: f64,
+    /// French: what earned them (« l'alerte se déclenche bien »); may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub earned_for: String,
 }
 
 /// A place in a file of the student. Lines and columns count from 1, columns in characters.

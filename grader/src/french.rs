@@ -33,8 +33,8 @@ pub fn decimal(value: f64, places: usize) -> String {
     grouped
 }
 
-/// Points: at most two decimals, none that are zero (`0`, `1,5`, `0,25`).
-pub fn points(value: f64) -> String {
+/// A number with at most two decimals, none that are zero: points are told so (`0`, `1,5`, `0,25`).
+pub fn number(value: f64) -> String {
     let text = decimal(value, 2);
     text.trim_end_matches('0').trim_end_matches(',').to_owned()
 }
@@ -63,10 +63,10 @@ pub fn agree<'a>(count: u64, one: &'a str, many: &'a str) -> &'a str {
     if count < 2 { one } else { many }
 }
 
-/// A number and its noun (`0 conteneur`, `3 réseaux`).
+/// A number and its noun, never apart (`0 conteneur`, `3 réseaux`).
 pub fn count(count: usize, one: &str, many: &str) -> String {
     let count = count as u64;
-    format!("{} {}", whole(count), agree(count, one, many))
+    format!("{}{FIXED}{}", whole(count), agree(count, one, many))
 }
 
 /// A duration as one says it: `800 ms`, `5,2 s`, `1 min 12 s`, `1 h 05 min`.
@@ -144,9 +144,9 @@ mod tests {
         assert_eq!(decimal(1_234_567.0, 1), "1\u{202f}234\u{202f}567,0");
         assert_eq!(decimal(-0.5, 1), "−0,5");
         assert_eq!(decimal(-0.04, 1), "0,0");
-        assert_eq!(points(1.5), "1,5");
-        assert_eq!(points(10.0), "10");
-        assert_eq!(points(0.0), "0");
+        assert_eq!(number(1.5), "1,5");
+        assert_eq!(number(10.0), "10");
+        assert_eq!(number(0.0), "0");
         assert_eq!(percent(72.5), "72,5\u{202f}%");
         assert_eq!(percent(100.0), "100\u{202f}%");
         assert_eq!(whole(12_345), "12\u{202f}345");
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn plurals() {
-        assert_eq!(count(0, "réseau", "réseaux"), "0 réseau");
-        assert_eq!(count(1, "réseau", "réseaux"), "1 réseau");
-        assert_eq!(count(2, "réseau", "réseaux"), "2 réseaux");
+        assert_eq!(count(0, "réseau", "réseaux"), "0\u{a0}réseau");
+        assert_eq!(count(1, "réseau", "réseaux"), "1\u{a0}réseau");
+        assert_eq!(count(2, "réseau", "réseaux"), "2\u{a0}réseaux");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b et c");
         assert_eq!(list(&["a".into()]), "a");
     }
@@ -174,7 +174,10 @@ mod tests {
 
     #[test]
     fn no_break_spaces() {
-        assert_eq!(typeset("« web » : 5 s ; oui ?"), "«\u{202f}web\u{202f}»\u{a0}: 5\u{202f}s\u{202f}; oui\u{202f}?");
+        assert_eq!(
+            typeset("« web » : 5 s ; oui ?"),
+            "«\u{202f}web\u{202f}»\u{a0}: 5\u{202f}s\u{202f}; oui\u{202f}?"
+        );
         assert_eq!(typeset("615 s ± 1 s"), "615\u{202f}s\u{202f}±\u{202f}1\u{202f}s");
         assert_eq!(typeset("  0 s  api"), "  0\u{202f}s  api");
         assert_eq!(typeset("a != b"), "a != b");

@@ -1,9 +1,9 @@
 //! The report of a run: a pure fold over its [events](crate::event::Event).
 
 mod fold;
-mod score;
 #[cfg(test)]
 pub(crate) mod sample;
+mod score;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +13,9 @@ pub use fold::Fold;
 pub use score::{Score, Section};
 
 use crate::error::{ExitCode, Fault, FaultKind};
-use crate::event::{Change, CheckCard, Event, ImageUse, Inventory, Notice, Problem, Reach, Refusal, Step, Verdict};
+use crate::event::{
+    Change, CheckCard, Event, ImageUse, Inventory, Notice, Problem, Reach, Refusal, Step, Verdict,
+};
 
 /// Version of the report document; raised when a reader of an older one would misread.
 pub const FORMAT: u32 = 1;

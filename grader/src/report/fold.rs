@@ -6,8 +6,8 @@ use super::score::{sections, tidy};
 use super::{CheckResult, FORMAT, Head, Outcome, Report, Score, Standing};
 use crate::error::{Fault, FaultKind};
 use crate::event::{
-    Change, CheckCard, Checked, Event, ImageUse, Inventory, Level, Notice, Problem, Reach, Refusal, RunStarted,
-    Step, Verdict,
+    Change, CheckCard, Checked, Event, ImageUse, Inventory, Level, Notice, Problem, Reach, Refusal,
+    RunStarted, Step, Verdict,
 };
 
 /// A report in the making.
@@ -72,7 +72,10 @@ impl Fold {
         if !self.cards.iter().any(|card| card.id == checked.id) {
             self.notices.push(Notice {
                 level: Level::Warning,
-                text: format!("verdict reçu pour « {} », que le TP ne connaît pas ; il est ignoré", checked.id),
+                text: format!(
+                    "verdict reçu pour « {} », que le TP ne connaît pas ; il est ignoré",
+                    checked.id
+                ),
                 place: None,
             });
             return;
@@ -139,7 +142,10 @@ impl Fold {
     /// How the run ended, and the fault that came too late to matter to the note.
     fn outcome(&mut self, all_judged: bool) -> (Outcome, Option<Fault>) {
         if self.head.is_none() {
-            let fault = self.fault.take().unwrap_or_else(|| cut("le journal ne contient pas le début de la correction"));
+            let fault = self
+                .fault
+                .take()
+                .unwrap_or_else(|| cut("le journal ne contient pas le début de la correction"));
             return (Outcome::NotGraded(fault), None);
         }
         if !self.refusals.is_empty() {

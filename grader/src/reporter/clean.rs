@@ -4,6 +4,8 @@
 //! visible: control characters as their pictures (`␛`), the others as `⟨U+202E⟩`. For JSON they
 //! are escaped, which loses nothing.
 
+use std::fmt::Write as _;
+
 use crate::french;
 
 /// Characters shown of a value, and lines of one.
@@ -34,7 +36,7 @@ pub fn visible(text: &str) -> String {
             '\t' => out.push_str("    "),
             '\0'..='\x1f' => out.extend(char::from_u32(0x2400 + u32::from(c))),
             '\x7f' => out.push('␡'),
-            _ if is_hidden(c) => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
+            _ if is_hidden(c) => _ = write!(out, "⟨U+{:04X}⟩", u32::from(c)),
             _ => out.push(c),
         }
     }
@@ -79,7 +81,7 @@ pub fn json(document: &str) -> String {
     for c in document.chars() {
         if is_hidden(c) && c != '\n' {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(out, "\\u{unit:04x}");
             }
         } else {
             out.push(c);

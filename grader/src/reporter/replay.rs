@@ -17,7 +17,9 @@ pub enum ReplayError {
     #[error("le journal est vide")]
     Empty,
     /// A line is not JSON: it was cut or changed.
-    #[error("ligne {line} du journal, colonne {column} : ce n'est pas du JSON ; la ligne est coupée ou modifiée")]
+    #[error(
+        "ligne {line} du journal, colonne {column} : ce n'est pas du JSON ; la ligne est coupée ou modifiée"
+    )]
     NotJson {
         /// Line, from 1.
         line: usize,
@@ -63,7 +65,8 @@ fn event(text: &[u8], line: usize) -> Result<Event, ReplayError> {
     if let Some(start) = value.get("run-started") {
         let found = start.get("format").unwrap_or(&Value::Null);
         if found.as_u64() != Some(u64::from(FORMAT)) {
-            let found = if found.is_null() { "absent".to_owned() } else { super::clean::inline(&found.to_string()) };
+            let found =
+                if found.is_null() { "absent".to_owned() } else { super::clean::inline(&found.to_string()) };
             return Err(ReplayError::Version { line, found });
         }
     }

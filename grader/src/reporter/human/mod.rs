@@ -1,0 +1,205 @@
+//! The report for a terminal, in French. Readable without colours and at any width.
+
+mod check;
+mod ending;
+mod page;
+mod reach;
+mod snippet;
+
+use std::io::{self, Write};
+
+pub use self::ending::note_of;
+use self::page::{Page, Tone};
+use super::{Reporter, clean};
+use crate::event::{Event, Level, Notice};
+use crate::french::count;
+use crate::report::{Fold, Outcome, Report, Standing};
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// The note and what is missed.
+    Quiet,
+    /// The whole report.
+    #[default]
+    Normal,
+    /// Also the facts behind what is earned, and what the sandbox changed.
+    Verbose,
+}
+
+/// Settings of the [`Human`] reporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether to use colours.
+    pub color: bool,
+    /// How much is told.
+    pub verbosity: Verbosity,
+    /// Whether to tell what the sandbox changed in the student's model (`--explain`).
+    pub explain: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { width: 80, color: false, verbosity: Verbosity::Normal, explain: false }
+    }
+}
+
+/// Tells the run once it is over: what is missed comes last, near the note.
+#[derive(Default)]
+pub struct Human {
+    options: Options,
+    fold: Fold,
+}
+
+impl Human {
+    /// A reporter with these settings.
+    pub fn new(options: Options) -> Self {
+        Self { options, fold: Fold::default() }
+    }
+}
+
+impl Reporter for Human {
+    fn event(&mut self, event: &Event, _out: &mut dyn Write) -> io::Result<()> {
+        self.fold.push(event.clone());
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let report = std::mem::take(&mut self.fold).finish();
+        out.write_all(render(&report, self.options).as_bytes())?;
+        out.flush()
+    }
+}
+
+/// The report as text.
+pub fn render(report: &Report, options: Options) -> String {
+    let mut page = Page::new(options.width, options.color);
+    let quiet = options.verbosity == Verbosity::Quiet;
+    if !quiet {
+        head(&mut page, report);
+        changes(&mut page, report, options);
+        notices(&mut page, &report.notices);
+    }
+    match &report.outcome {
+        Outcome::Graded => checks(&mut page, report, options.verbosity),
+        Outcome::Refused(refusals) => {
+            for refusal in refusals {
+                page.blank();
+                check::refusal(&mut page, refusal);
+            }
+            verdict(&mut page, "Refusé", "rien n'a été démarré, aucune note n'est donnée");
+        }
+        Outcome::Invalid(problems) => {
+            for problem in problems {
+                page.blank();
+                check::problem(&mut page, problem);
+            }
+            verdict(&mut page, "Invalide", "rien n'a été démarré, aucune note n'est donnée");
+        }
+        Outcome::NotGraded(fault) => {
+            if report.checks.iter().any(|result| result.verdict.is_some()) {
+                judged_before(&mut page, report, options.verbosity);
+            }
+            page.blank();
+            check::fault(&mut page, fault);
+        }
+    }
+    ending::note(&mut page, report);
+    if quiet {
+        ending::trouble(&mut page, report);
+    } else {
+        ending::sections(&mut page, &report.sections);
+        ending::conditions(&mut page, report);
+        ending::next(&mut page, report);
+    }
+    page.into_text()
+}
+
+fn head(page: &mut Page, report: &Report) {
+    let Some(run) = &report.run else { return };
+    page.title(Tone::Strong, "TP", &format!("{} · {}", run.lab, run.lab_title), "");
+    let at = run
+        .at
+        .parse::<jiff::Timestamp>()
+        .map_or_else(|_| clean::inline(&run.at), |at| at.strftime("%d/%m/%Y à %H:%M UTC").to_string());
+    page.field("copie", &clean::inline(&run.submission));
+    page.field("le", &format!("{at}, par grader {}", clean::inline(&run.grader)));
+}
+
+fn changes(page: &mut Page, report: &Report, options: Options) {
+    if report.changes.is_empty() || !(options.explain || options.verbosity == Verbosity::Verbose) {
+        return;
+    }
+    page.blank();
+    page.text(Tone::Strong, "Ce que le bac à sable a changé");
+    for change in &report.changes {
+        page.item(Tone::Plain, " ", Tone::Dim, &change.path, "");
+        page.wide_field("", 4, &change.text);
+    }
+}
+
+fn notices(page: &mut Page, notices: &[Notice]) {
+    for notice in notices {
+        page.blank();
+        let word = match notice.level {
+            Level::Info => "à savoir",
+            Level::Warning => "attention",
+        };
+        page.item(Tone::Doubt, word, Tone::Plain, &format!("· {}", notice.text), "");
+        if let Some(place) = &notice.place {
+            snippet::place(page, place);
+        }
+    }
+}
+
+fn checks(page: &mut Page, report: &Report, verbosity: Verbosity) {
+    if verbosity != Verbosity::Quiet {
+        group(page, report, Standing::Passed, verbosity);
+    }
+    for standing in [Standing::Missed, Standing::Blocked, Standing::Ungraded] {
+        group(page, report, standing, verbosity);
+    }
+}
+
+/// Verdicts given before the fault that ended the run.
+fn judged_before(page: &mut Page, report: &Report, verbosity: Verbosity) {
+    page.blank();
+    page.text(Tone::Plain, "Déjà vérifié avant l'incident, pour information :");
+    if verbosity != Verbosity::Quiet {
+        group(page, report, Standing::Passed, verbosity);
+    }
+    group(page, report, Standing::Missed, verbosity);
+}
+
+/// The checks of one standing, in lab order, under its symbol and word.
+fn group(page: &mut Page, report: &Report, standing: Standing, verbosity: Verbosity) {
+    let (tone, symbol, word, spaced) = match standing {
+        Standing::Passed => (Tone::Good, "✓", "acquis", false),
+        Standing::Missed => (Tone::Bad, "✗", "manqué", true),
+        Standing::Blocked => (Tone::Bad, "–", "non vérifié", false),
+        Standing::Ungraded => (Tone::Doubt, "?", "non noté", false),
+    };
+    let lab = report.run.as_ref().map_or("", |run| run.lab.as_str());
+    let number = report.standing(standing).count();
+    if number == 0 {
+        return;
+    }
+    page.blank();
+    // The others say their word on each line.
+    if matches!(standing, Standing::Passed | Standing::Missed) {
+        page.item(tone, symbol, tone, &format!("{word} : {}", count(number, "contrôle", "contrôles")), "");
+    }
+    for result in report.standing(standing) {
+        if spaced {
+            page.blank();
+        }
+        check::check(page, result, lab, verbosity == Verbosity::Verbose);
+    }
+}
+
+fn verdict(page: &mut Page, word: &str, text: &str) {
+    page.blank();
+    page.title(Tone::Bad, word, &format!("· {text}"), "");
+}

@@ -1,0 +1,237 @@
+//! Whole outputs, and what must hold for any run.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
+
+use super::clean;
+use super::human::{Options, Verbosity, render};
+use super::replay::{self, ReplayError};
+use super::{Fanout, Human, Json, JsonLines, Reporter};
+use crate::event::Event;
+use crate::report::{Report, sample};
+
+fn human(events: Vec<Event>, options: Options) -> String {
+    render(&Report::fold(events), options)
+}
+
+fn at(width: usize) -> Options {
+    Options { width, ..Options::default() }
+}
+
+fn told(events: &[Event], mut reporter: impl Reporter) -> String {
+    let mut out = Vec::new();
+    replay::tell(events, &mut reporter, &mut out).expect("a Vec takes it");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn mixed_80() {
+    insta::assert_snapshot!(human(sample::mixed(), at(80)));
+}
+
+#[test]
+fn mixed_60() {
+    insta::assert_snapshot!(human(sample::mixed(), at(60)));
+}
+
+#[test]
+fn narrow_lists_who_sees_whom() {
+    let shown = human(sample::mixed(), at(44));
+    let from = shown.find("Qui voit qui").expect("drawn");
+    let to = shown.find("  images").expect("after it");
+    insta::assert_snapshot!(shown[from..to].trim_end());
+}
+
+#[test]
+fn quiet_still_tells_leftovers() {
+    let mut events = sample::perfect();
+    for event in &mut events {
+        if let Event::Cleaned(left) = event {
+            left.containers = 2;
+        }
+    }
+    let shown = human(events, Options { verbosity: Verbosity::Quiet, ..at(80) });
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn missed_80() {
+    insta::assert_snapshot!(human(sample::missed(), at(80)));
+}
+
+#[test]
+fn quiet() {
+    insta::assert_snapshot!(human(sample::missed(), Options { verbosity: Verbosity::Quiet, ..at(80) }));
+}
+
+#[test]
+fn verbose() {
+    insta::assert_snapshot!(human(sample::perfect(), Options { verbosity: Verbosity::Verbose, ..at(80) }));
+}
+
+#[test]
+fn perfect() {
+    insta::assert_snapshot!(human(sample::perfect(), at(80)));
+}
+
+#[test]
+fn refused() {
+    insta::assert_snapshot!(human(sample::refused(), at(80)));
+}
+
+#[test]
+fn invalid() {
+    insta::assert_snapshot!(human(sample::invalid(), at(80)));
+}
+
+#[test]
+fn not_graded() {
+    insta::assert_snapshot!(human(sample::not_graded(), at(80)));
+}
+
+#[test]
+fn json_document() {
+    insta::assert_snapshot!(told(&sample::mixed(), Json::default()));
+}
+
+#[test]
+fn colours_change_no_word() {
+    let plain = human(sample::mixed(), at(80));
+    let coloured = human(sample::mixed(), Options { color: true, ..at(80) });
+    assert!(coloured.contains("\u{1b}["));
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+}
+
+#[test]
+fn json_reads_back() {
+    let mut events = sample::mixed();
+    events.push(sample::awkward());
+    let report: Report = serde_json::from_str(&told(&events, Json::default())).expect("a report");
+    assert_eq!(report, Report::fold(events));
+}
+
+#[test]
+fn journal_reads_back() {
+    let mut events = sample::missed();
+    events.push(sample::awkward());
+    events.extend(sample::refused());
+    events.extend(sample::not_graded());
+    events.extend(sample::invalid());
+    let journal = told(&events, JsonLines);
+    assert_eq!(journal.lines().count(), events.len());
+    assert_eq!(replay::read(journal.as_bytes()).expect("a journal"), events);
+}
+
+#[test]
+fn a_replay_tells_the_same() {
+    let journal = told(&sample::mixed(), JsonLines);
+    let events = replay::read(journal.as_bytes()).expect("a journal");
+    assert_eq!(told(&events, Human::new(at(80))), human(sample::mixed(), at(80)));
+}
+
+#[test]
+fn bad_journals_say_where() {
+    let journal = told(&sample::perfect(), JsonLines);
+    let torn = &journal[..journal.len() - 5];
+    let error = replay::read(torn.as_bytes()).expect_err("torn");
+    let last = journal.lines().count();
+    assert!(error.to_string().starts_with(&format!("ligne {last} du journal, colonne ")), "{error}");
+
+    let newer = journal.replacen("\"format\":1", "\"format\":9", 1);
+    let error = replay::read(newer.as_bytes()).expect_err("newer");
+    assert!(error.to_string().contains("format 9"), "{error}");
+    assert!(matches!(error, ReplayError::Version { line: 1, .. }));
+
+    let odd = format!("{journal}{{\"mystere\":1}}\n");
+    assert!(
+        matches!(replay::read(odd.as_bytes()), Err(ReplayError::NotEvent { line, .. }) if line == last + 1)
+    );
+    assert!(matches!(replay::read(&b"\n\n"[..]), Err(ReplayError::Empty)));
+    assert!(matches!(replay::read(&b"\xff\n"[..]), Err(ReplayError::NotJson { line: 1, .. })));
+}
+
+/// A writer that can be read afterwards.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::from(io::ErrorKind::StorageFull))
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Panics;
+
+impl Reporter for Panics {
+    fn event(&mut self, _: &Event, _: &mut dyn Write) -> io::Result<()> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_failing_reporter_silences_no_other() {
+    let kept = Shared::default();
+    let mut all = Fanout::default()
+        .with("disque plein", JsonLines, Full)
+        .with("panique", Panics, io::sink())
+        .with("bon", JsonLines, kept.clone());
+    for event in &sample::perfect() {
+        all.event(event);
+    }
+    let failures = all.finish();
+    let names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["disque plein", "panique"]);
+    let journal = kept.0.lock().expect("not poisoned").clone();
+    assert_eq!(replay::read(journal.as_slice()).expect("a journal"), sample::perfect());
+}
+
+/// Lines that must stay whole to be copied.
+fn is_whole(line: &str) -> bool {
+    ["essayer", "suite", "-->"].iter().any(|label| line.trim_start().starts_with(label))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_hostile_reaches_the_terminal(
+        text in prop_oneof![any::<String>(), "[\\x00-\\x1f\u{80}-\u{9f}\u{202a}-\u{202e}a\n:é]{0,80}"],
+        width in 0_usize..140,
+        kind in 0..3_usize,
+    ) {
+        let options = Options { verbosity: Verbosity::Verbose, ..at(width) };
+        let events = sample::hostile(&text, kind);
+        let shown = human(events.clone(), options);
+        prop_assert!(!shown.contains(|c: char| clean::is_hidden(c) && c != '\n'), "{:?}", shown);
+        let json = told(&events, Json::default());
+        prop_assert!(!json.contains(|c: char| clean::is_hidden(c) && c != '\n'), "{:?}", json);
+        let journal = told(&events, JsonLines);
+        prop_assert_eq!(replay::read(journal.as_bytes()).expect("a journal"), events);
+    }
+
+    #[test]
+    fn lines_keep_to_the_width(text in "[a-z «»:é]{0,300}", width in 60_usize..100, kind in 0..3_usize) {
+        let shown = human(sample::hostile(&text, kind), at(width));
+        for line in shown.lines().filter(|line| !is_whole(line)) {
+            prop_assert!(line.width() <= width, "{} > {width}: {line}", line.width());
+        }
+    }
+}
