@@ -144,6 +144,7 @@ async fn opinion(dir: &Path) -> Result<Opinion, Fault> {
     let model = match compose::canonical(&staged, &tool).await {
         Ok(model) => model,
         Err(ConfigError::Student(problems)) => return Ok(Opinion::Invalid(problems)),
+        Err(ConfigError::Refused(refusals)) => return Ok(Opinion::Refused(refusals)),
         Err(ConfigError::Machine(fault)) => return Err(fault),
     };
     Ok(match compose::approve(model) {

@@ -36,9 +36,10 @@ pub async fn canonical(staged: &Staged, compose: &ComposeTool) -> Result<Compose
         });
     }
     let active: Vec<&str> = staged.choice.profiles.iter().map(String::as_str).collect();
+    let (one, two) = (arguments(staged, &active), arguments(staged, &["*"]));
     let (active, all) = tokio::join!(
-        compose.run(&arguments(staged, &active), &staged.root, &staged.home),
-        compose.run(&arguments(staged, &["*"]), &staged.root, &staged.home)
+        compose.run(&one, &staged.root, &staged.home),
+        compose.run(&two, &staged.root, &staged.home)
     );
     let (active, active_said) = read(staged, active)?;
     let (all, all_said) = read(staged, all)?;

@@ -141,6 +141,7 @@ fn opening(run: &str, lab: &Lab, options: &RunOptions) -> Event {
         lab: lab.id.clone(),
         lab_title: lab.title.clone(),
         submission: options.label.clone(),
+        budget_ms: u64::try_from(lab.budget.0.as_millis()).ok(),
         checks: lab.checks.iter().map(|c| c.card.clone()).collect(),
     })
 }
@@ -166,6 +167,7 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     );
     let model = model.map_err(|e| match e {
         ConfigError::Student(problems) => Stop::Invalid(problems),
+        ConfigError::Refused(refusals) => Stop::Refused(refusals),
         ConfigError::Machine(fault) => Stop::Fault(fault),
     })?;
     let probe_image = probe_image?;
