@@ -39,6 +39,12 @@ pub fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches(',').to_owned()
 }
 
+/// A mark out of 20: one decimal, none when it is whole (`14,5`, `20`).
+pub fn mark(value: f64) -> String {
+    let text = decimal(value, 1);
+    text.strip_suffix(",0").map_or_else(|| text.clone(), ToOwned::to_owned)
+}
+
 /// A whole number with grouped thousands.
 pub fn whole(value: u64) -> String {
     let text = value.to_string();

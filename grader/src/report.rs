@@ -159,7 +159,7 @@ impl Report {
         if unseen { ExitCode::Leftovers } else { self.or_leftovers(code) }
     }
 
-    /// The exit code of a provisional note (see `docs/adr/0003-inconclusive.md`).
+    /// The exit code of a provisional note (see `docs/adr/0006-inconclusive.md`).
     fn doubt(&self) -> Option<ExitCode> {
         let ungraded = || self.checks.iter().filter(|check| check.standing == Standing::Ungraded);
         ungraded().next()?;

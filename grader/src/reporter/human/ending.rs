@@ -6,7 +6,7 @@ use super::page::{Page, Tone};
 use super::{check, reach};
 use crate::error::FaultKind;
 use crate::event::{Grade, Inventory, Offline};
-use crate::french::{count, decimal, duration, number, percent, typeset};
+use crate::french::{count, duration, mark, number, percent, typeset};
 use crate::report::{Outcome, Report, Score, Section, Standing};
 use crate::reporter::clean;
 
@@ -38,12 +38,12 @@ pub fn note(page: &mut Page, report: &Report) {
     }
 }
 
-/// The note alone: `14,5/20`, or `entre 12,0 et 14,5/20`.
+/// The note alone: `14,5/20`, or `entre 12 et 14,5/20`.
 pub fn note_of(score: &Score) -> String {
     if score.is_provisional() {
-        format!("entre {} et {}/20", decimal(score.note, 1), decimal(score.note_max, 1))
+        format!("entre {} et {}/20", mark(score.note), mark(score.note_max))
     } else {
-        format!("{}/20", decimal(score.note, 1))
+        format!("{}/20", mark(score.note))
     }
 }
 
