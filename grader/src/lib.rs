@@ -6,6 +6,7 @@
 //! Observation → Verdict → Event → Report`.
 
 pub mod check;
+pub mod compose;
 pub mod error;
 pub mod event;
 pub mod lab;

@@ -1,0 +1,115 @@
+//! The canonical model, from the official Compose run on the copy.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use serde_json::Value;
+
+use super::consistency;
+use super::gate;
+use super::messages;
+use super::model::ComposeModel;
+use super::stage::Staged;
+use super::tool::{ComposeTool, Said, Stopped};
+use crate::error::{Fault, FaultKind};
+use crate::event::{Notice, Problem, Refusal};
+
+/// Why there is no canonical model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConfigError {
+    /// The student's files are wrong.
+    Student(Vec<Problem>),
+    /// The student's files ask for what is refused even before Compose reads them.
+    Refused(Vec<Refusal>),
+    /// The machine is.
+    Machine(Fault),
+}
+
+/// Asks Compose for the canonical model: once with the active profiles (what runs), once with
+/// all of them (what the policy judges).
+pub async fn canonical(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, ConfigError> {
+    if let Some(stop) = gate::inspect(staged) {
+        return Err(if stop.refusals.is_empty() {
+            ConfigError::Student(stop.problems)
+        } else {
+            ConfigError::Refused(stop.refusals)
+        });
+    }
+    let active: Vec<&str> = staged.choice.profiles.iter().map(String::as_str).collect();
+    let (active, all) = (arguments(staged, &active), arguments(staged, &["*"]));
+    let (active, all) = tokio::join!(
+        compose.run(&active, &staged.root, &staged.home),
+        compose.run(&all, &staged.root, &staged.home)
+    );
+    let (active, active_said) = read(staged, active)?;
+    let (all, all_said) = read(staged, all)?;
+    let mut notices = staged.notices.clone();
+    let mut seen = BTreeSet::new();
+    for said in [&active_said, &all_said] {
+        for notice in messages::warnings(&said.stderr, &staged.source) {
+            if seen.insert(notice.text.clone()) {
+                notices.push(notice);
+            }
+        }
+    }
+    finish(staged, active, all, notices)
+}
+
+fn finish(
+    staged: &Staged,
+    active: Value,
+    all: Value,
+    notices: Vec<Notice>,
+) -> Result<ComposeModel, ConfigError> {
+    let model = ComposeModel {
+        root: staged.root.clone(),
+        left_out: staged.left_out.clone(),
+        source: staged.source.clone(),
+        environment: staged.choice.env.values.clone(),
+        project: active.get("name").and_then(Value::as_str).unwrap_or("projet").to_owned(),
+        active,
+        all,
+        notices,
+    };
+    let problems = consistency::problems(&model);
+    if problems.is_empty() { Ok(model) } else { Err(ConfigError::Student(problems)) }
+}
+
+fn arguments(staged: &Staged, profiles: &[&str]) -> Vec<OsString> {
+    let mut args: Vec<OsString> = vec!["--project-directory".into(), staged.root.clone().into()];
+    args.extend(["--env-file".into(), staged.env_file.clone().into()]);
+    if let Some(project) = &staged.choice.project {
+        args.extend(["-p".into(), project.into()]);
+    }
+    for file in &staged.choice.files {
+        args.extend(["-f".into(), staged.root.join(file).into()]);
+    }
+    for profile in profiles {
+        args.extend(["--profile".into(), profile.into()]);
+    }
+    args.extend(["config", "--format", "json"].map(OsString::from));
+    args
+}
+
+fn read(staged: &Staged, run: Result<Said, Stopped>) -> Result<(Value, Said), ConfigError> {
+    let said = match run {
+        Ok(said) => said,
+        Err(Stopped::Machine(fault)) => return Err(ConfigError::Machine(fault)),
+        Err(Stopped::Slow) => return Err(ConfigError::Refused(vec![messages::too_slow()])),
+        Err(Stopped::Big) => return Err(ConfigError::Refused(vec![messages::too_big()])),
+    };
+    if !said.status.success() {
+        return Err(ConfigError::Student(messages::problems(&said.stderr, &staged.source, &staged.root)));
+    }
+    match serde_json::from_slice(&said.stdout) {
+        Ok(value) => Ok((value, said)),
+        Err(e) => Err(ConfigError::Machine(
+            Fault::new(
+                FaultKind::Engine,
+                "Docker Compose a donné un modèle illisible",
+                "mettez Docker Compose à jour (2.26 ou plus récent)",
+            )
+            .detail(e),
+        )),
+    }
+}

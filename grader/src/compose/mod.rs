@@ -1,0 +1,32 @@
+//! From a student's folder to a stack that may be started.
+//!
+//! `stage` copies the folder, `canonical` asks the official Compose for its canonical model,
+//! `approve` judges it (deny by default) and `sandbox` rewrites it for a throwaway run. Each
+//! stage is a type, and only `sandbox` makes a [`SandboxedModel`].
+
+mod canonical;
+mod choose;
+mod consistency;
+mod dockerfile;
+mod dotenv;
+mod gate;
+mod messages;
+mod model;
+mod policy;
+mod rewrite;
+mod source;
+mod stage;
+mod tool;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use canonical::{ConfigError, canonical};
+pub use dockerfile::FromImage;
+pub use model::{BuildPlan, ComposeModel, ImageNeed};
+pub use policy::{ApprovedModel, approve};
+pub use rewrite::{Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox};
+pub use source::SourceMap;
+pub use stage::{Limits, Staged, stage};
+pub use tool::ComposeTool;

@@ -1,0 +1,252 @@
+//! The policy: deny by default, key by key, over canonical JSON with every profile on.
+
+mod build;
+mod dockerfile;
+mod paths;
+mod service;
+mod service_checks;
+mod texts;
+mod top;
+
+use serde_json::Value;
+
+use super::model::{ComposeModel, entries};
+use crate::event::{Change, Place, Refusal};
+
+pub(super) use service::keys as service_keys;
+
+/// A model that the policy accepted. Only [`approve`] makes one.
+#[derive(Clone, Debug)]
+pub struct ApprovedModel {
+    model: ComposeModel,
+    /// Active model without the neutralised keys.
+    clean: Value,
+    changes: Vec<Change>,
+}
+
+impl ApprovedModel {
+    /// The model as the student wrote it.
+    pub fn model(&self) -> &ComposeModel {
+        &self.model
+    }
+
+    /// What was neutralised.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Subnets that [`super::sandbox`] may take from its pool, a relay included.
+    pub fn subnets_needed(&self) -> usize {
+        entries(&self.clean, "networks").count() + 2
+    }
+
+    pub(super) fn clean(&self) -> &Value {
+        &self.clean
+    }
+}
+
+/// What to do with a key.
+pub(super) enum Verdict {
+    /// Harmless as it is.
+    Allow,
+    /// Dropped for the run; the French text says why.
+    Neutralise(&'static str),
+    /// Refused, whatever its value (but empty or false).
+    Refuse(&'static str),
+    /// Depends on the value.
+    Check(fn(&mut Judge<'_>, &[&str], &Value)),
+}
+
+/// One line of an allow-list.
+pub(super) struct Rule {
+    pub key: &'static str,
+    pub verdict: Verdict,
+}
+
+/// Shorthand for the tables.
+pub(super) const fn rule(key: &'static str, verdict: Verdict) -> Rule {
+    Rule { key, verdict }
+}
+
+/// Walks a model and gathers refusals.
+pub(super) struct Judge<'a> {
+    pub model: &'a ComposeModel,
+    /// The run being judged (active or all profiles).
+    pub tree: &'a Value,
+    pub refusals: Vec<Refusal>,
+    pub dropped: Vec<(Vec<String>, &'static str)>,
+    pub changes: Vec<Change>,
+    /// `# syntax=` lines to blank in the staged copy: file and line.
+    pub blank: Vec<(std::path::PathBuf, usize)>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(model: &'a ComposeModel, tree: &'a Value) -> Self {
+        Self {
+            model,
+            tree,
+            refusals: Vec::new(),
+            dropped: Vec::new(),
+            changes: Vec::new(),
+            blank: Vec::new(),
+        }
+    }
+
+    /// Judges each key of an object against a closed table.
+    pub fn object(&mut self, path: &[&str], value: &Value, table: &[Rule]) {
+        let Value::Object(members) = value else {
+            if !value.is_null() {
+                self.refuse("unknown-form", path, "cette forme");
+            }
+            return;
+        };
+        for (key, member) in members {
+            if key.starts_with("x-") {
+                continue;
+            }
+            let mut at = path.to_vec();
+            at.push(key);
+            match table.iter().find(|rule| rule.key == key).map(|rule| &rule.verdict) {
+                None => self.refuse("unknown-key", &at, key),
+                Some(Verdict::Allow) => {}
+                Some(Verdict::Neutralise(why)) => {
+                    if !is_empty(member) {
+                        self.dropped.push((at.iter().map(|s| (*s).to_owned()).collect(), why));
+                    }
+                }
+                Some(Verdict::Refuse(id)) => {
+                    if !is_empty(member) {
+                        self.refuse(id, &at, &short(member));
+                    }
+                }
+                Some(Verdict::Check(check)) => check(self, &at, member),
+            }
+        }
+    }
+
+    /// Refuses the node at `path`; `value` is quoted in the text.
+    pub fn refuse(&mut self, id: &str, path: &[&str], value: &str) {
+        self.refuse_at(id, path, value, self.model.source.place(path, ""));
+    }
+
+    /// Refuses the item of a list that is written as one of `needles`.
+    pub fn refuse_item(&mut self, id: &str, path: &[&str], index: usize, needles: &[&str], value: &str) {
+        let source = &self.model.source;
+        let index = index.to_string();
+        let by_text = needles.iter().filter(|n| !n.is_empty()).find_map(|needle| {
+            let mut at = path.to_vec();
+            at.push(needle);
+            source.place(&at, "").filter(|p| p.mark.text.contains(needle))
+        });
+        let mut at = path.to_vec();
+        at.push(&index);
+        let place = by_text.or_else(|| source.place(&at, ""));
+        self.refuse_at(id, path, value, place);
+    }
+
+    /// Refuses with a place of another file.
+    pub fn refuse_at(&mut self, id: &str, path: &[&str], value: &str, place: Option<Place>) {
+        let text = texts::text(id);
+        let subject = subject(path);
+        let refusal = Refusal {
+            rule: id.to_owned(),
+            what: text.what.replace("{sujet}", &subject).replace("{valeur}", value),
+            place: place.map(|mut place| {
+                if place.mark.label.is_empty() {
+                    text.mark.clone_into(&mut place.mark.label);
+                }
+                place
+            }),
+            why: text.why.to_owned(),
+            instead: text.instead.to_owned(),
+        };
+        if !self.refusals.contains(&refusal) {
+            self.refusals.push(refusal);
+        }
+    }
+}
+
+/// « le service « api » »…
+fn subject(path: &[&str]) -> String {
+    match path {
+        ["services", name, ..] => format!("le service « {name} »"),
+        ["networks", name, ..] => format!("le réseau « {name} »"),
+        ["volumes", name, ..] => format!("le volume « {name} »"),
+        ["secrets", name, ..] => format!("le secret « {name} »"),
+        ["configs", name, ..] => format!("la configuration « {name} »"),
+        _ => "le fichier".to_owned(),
+    }
+}
+
+/// True for what asks for nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+/// A value short enough to be quoted.
+pub(super) fn short(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.chars().take(80).collect()
+}
+
+/// Judges a model. Refusals are in the order of the file's families.
+pub fn approve(model: ComposeModel) -> Result<ApprovedModel, Vec<Refusal>> {
+    let mut refusals: Vec<Refusal> = Vec::new();
+    let mut active = None;
+    for tree in [&model.all, &model.active] {
+        let mut judge = Judge::new(&model, tree);
+        top::judge(&mut judge);
+        paths::nested_binds(&mut judge);
+        for refusal in std::mem::take(&mut judge.refusals) {
+            if !refusals.contains(&refusal) {
+                refusals.push(refusal);
+            }
+        }
+        active = Some((judge.dropped, judge.changes, judge.blank));
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let (dropped, mut changes, blank) = active.unwrap_or_default();
+    let mut clean = model.active.clone();
+    for (path, why) in dropped {
+        remove(&mut clean, &path);
+        changes.push(Change { path: path.join("."), text: why.to_owned() });
+    }
+    for (file, line) in blank {
+        dockerfile::blank_line(&model.root.join(&file), line);
+    }
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes.dedup();
+    Ok(ApprovedModel { model, clean, changes })
+}
+
+fn remove(tree: &mut Value, path: &[String]) {
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut at = tree;
+    for key in parents {
+        let next = match at {
+            Value::Array(items) => key.parse::<usize>().ok().and_then(|n| items.get_mut(n)),
+            other => other.get_mut(key),
+        };
+        let Some(next) = next else { return };
+        at = next;
+    }
+    if let Some(members) = at.as_object_mut() {
+        members.shift_remove(last);
+    }
+}
+
+/// Every rule id that has a text, for the tests and the documentation.
+pub(super) fn rule_ids() -> Vec<&'static str> {
+    texts::TEXTS.iter().map(|t| t.id).collect()
+}

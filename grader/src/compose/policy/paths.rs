@@ -1,0 +1,90 @@
+//! Paths of the machine: what leaves the staged copy, and what could be made to.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Judge;
+use crate::compose::gate::clean;
+use crate::compose::model::{ComposeModel, entries, plain};
+
+/// True when an absolute path leaves the copy, by its text or by its links.
+pub(super) fn outside(model: &ComposeModel, path: &str) -> bool {
+    let path = Path::new(path);
+    let cleaned = clean(path);
+    if !cleaned.starts_with(&model.root) || through_left_out(model, &cleaned) {
+        return true;
+    }
+    [path, cleaned.as_path()].iter().any(|p| real(p).is_none_or(|real| !real.starts_with(&model.root)))
+}
+
+/// True when the path passes by a link that was left out of the copy.
+pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
+    model.left_out.iter().any(|link| cleaned.starts_with(model.root.join(link)))
+}
+
+/// Where a path leads, its missing end kept as it is. `None` when it cannot be told.
+fn real(path: &Path) -> Option<PathBuf> {
+    let mut at = path.to_owned();
+    let mut missing: Vec<std::ffi::OsString> = Vec::new();
+    loop {
+        match at.symlink_metadata() {
+            Ok(_) => {
+                let mut real = at.canonicalize().ok()?;
+                real.extend(missing.iter().rev());
+                return Some(real);
+            }
+            Err(_) => {
+                missing.push(at.file_name()?.to_owned());
+                at = at.parent()?.to_owned();
+            }
+        }
+    }
+}
+
+/// True for a path that is, or holds, the engine's socket.
+pub(super) fn is_engine_socket(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.ends_with("docker.sock")
+        || text.ends_with("containerd.sock")
+        || text.ends_with("podman.sock")
+        || matches!(text.as_ref(), "/run/docker" | "/var/run/docker")
+}
+
+/// Refuses what is mounted from within a folder that a container may write to: the container
+/// could put a link there, which the engine would follow when it mounts it (again).
+pub(super) fn nested_binds(judge: &mut Judge<'_>) {
+    let model = judge.model;
+    let mut writable: Vec<PathBuf> = Vec::new();
+    let mut sources: Vec<(Vec<String>, usize, PathBuf)> = Vec::new();
+    for (service, value) in entries(judge.tree, "services") {
+        let volumes = value.get("volumes").and_then(Value::as_array);
+        for (index, mount) in volumes.into_iter().flatten().enumerate() {
+            if mount.get("type").and_then(Value::as_str) != Some("bind") {
+                continue;
+            }
+            let Some(source) = mount.get("source").and_then(Value::as_str) else { continue };
+            let Some(source) = real(&clean(Path::new(&plain(source)))) else { continue };
+            if mount.get("read_only").and_then(Value::as_bool) != Some(true) {
+                writable.push(source.clone());
+            }
+            sources.push((vec!["services".into(), service.clone(), "volumes".into()], index, source));
+        }
+    }
+    for (family, label) in [("secrets", "secrets"), ("configs", "configs")] {
+        for (name, value) in entries(judge.tree, family) {
+            let file = value.get("file").and_then(Value::as_str).and_then(|f| real(Path::new(&plain(f))));
+            if let Some(file) = file {
+                sources.push((vec![label.into(), name.clone(), "file".into()], 0, file));
+            }
+        }
+    }
+    for (path, index, source) in sources {
+        if writable.iter().any(|outer| source.starts_with(outer) && source != *outer) {
+            let shown = model.relative(&source.to_string_lossy()).display().to_string();
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let needle = format!("./{shown}");
+            judge.refuse_item("bind-nested", &path, index, &[&needle, &shown], &shown);
+        }
+    }
+}

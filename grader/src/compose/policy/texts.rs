@@ -1,0 +1,92 @@
+//! French texts of the refusals, by rule. `{sujet}` and `{valeur}` are replaced.
+
+/// Texts of one rule.
+pub(super) struct Text {
+    pub id: &'static str,
+    pub what: &'static str,
+    /// Label under the quoted line.
+    pub mark: &'static str,
+    pub why: &'static str,
+    pub instead: &'static str,
+}
+
+/// The texts of a rule; those of `unknown-key` when it has none.
+pub(super) fn text(id: &str) -> &'static Text {
+    TEXTS.iter().find(|t| t.id == id).unwrap_or(&TEXTS[0])
+}
+
+const fn t(
+    id: &'static str,
+    what: &'static str,
+    mark: &'static str,
+    why: &'static str,
+    instead: &'static str,
+) -> Text {
+    Text { id, what, mark, why, instead }
+}
+
+const MACHINE: &str = "un TP se corrige dans des conteneurs jetables ; ce réglage donne la main sur la machine";
+const NAMESPACE: &str = "un TP se corrige dans des conteneurs jetables ; ce réglage en sort";
+const FOLDER: &str = "seul le dossier rendu est monté ; le reste de la machine ne regarde pas la pile";
+const REMOTE: &str = "un TP se corrige d'après les seuls fichiers rendus et les images annoncées";
+const DROP: &str = "retirez cette clé : la pile du TP fonctionne sans elle";
+const RELATIVE: &str = "copiez le nécessaire dans le dossier rendu et nommez-le par un chemin relatif, par exemple ./conf";
+
+/// All rules. The first one is the default.
+pub(super) const TEXTS: &[Text] = &[
+    t("unknown-key", "{sujet} utilise la clé « {valeur} », que le correcteur ne connaît pas", "clé inconnue du correcteur", "tout ce qui n'est pas connu est refusé : un réglage nouveau pourrait toucher la machine", "retirez cette clé, ou demandez à votre enseignant de la faire étudier"),
+    t("unknown-form", "{sujet} écrit un réglage sous une forme que le correcteur ne connaît pas", "forme inconnue", "tout ce qui n'est pas connu est refusé", "écrivez-le comme dans le cours"),
+    t("privileged", "{sujet} demande le mode privilégié", "donne tous les droits sur la machine", MACHINE, "retirez privileged: ; si une permission précise manque, cherchez laquelle"),
+    t("cap-add", "{sujet} demande la capacité « {valeur} »", "droit d'administration de la machine", MACHINE, "retirez-la ; NET_BIND_SERVICE, CHOWN, SETUID, SETGID, DAC_OVERRIDE, FOWNER et KILL sont permises"),
+    t("namespace-host", "{sujet} partage un espace de noms : « {valeur} »", "sort du conteneur", NAMESPACE, DROP),
+    t("network-mode-host", "{sujet} demande le réseau de l'hôte", "donne accès à toutes les interfaces de la machine", "un TP se corrige dans des réseaux jetables ; ce réglage en sort", "ports: [\"5001:5000\"] publie le seul port utile"),
+    t("network-mode-container", "{sujet} demande le réseau « {valeur} »", "réseau d'un autre projet", "un TP se corrige dans des réseaux jetables ; ce réglage en sort", "déclarez un réseau sous networks:, ou network_mode: \"service:nom\" pour un service du même fichier"),
+    t("devices", "{sujet} demande un périphérique de la machine : {valeur}", "périphérique de la machine", MACHINE, DROP),
+    t("security-opt", "{sujet} affaiblit son isolation : « {valeur} »", "protection retirée", MACHINE, "retirez security_opt: ; seul no-new-privileges est accepté"),
+    t("cgroup", "{sujet} choisit son groupe de contrôle : « {valeur} »", "échappe aux limites du correcteur", NAMESPACE, "fixez les limites avec deploy.resources.limits"),
+    t("runtime", "{sujet} choisit un autre moteur d'exécution : « {valeur} »", "autre moteur", MACHINE, DROP),
+    t("host-program", "{sujet} lance un programme de la machine par la clé « {valeur} »", "lance un programme de la machine", MACHINE, DROP),
+    t("hook-privileged", "{sujet} demande un crochet privilégié", "donne tous les droits sur la machine", MACHINE, "retirez privileged: de ce crochet"),
+    t("oom", "{sujet} se protège du manque de mémoire aux dépens de la machine", "", "les limites de mémoire protègent la machine de tous", DROP),
+    t("sysctl", "{sujet} change un réglage du noyau : « {valeur} »", "réglage de toute la machine", "ce réglage vaut pour toute la machine ; seuls ceux de net.* sont propres au conteneur", DROP),
+    t("external-links", "{sujet} se lie à un conteneur d'un autre projet : {valeur}", "conteneur d'un autre projet", "le correcteur lance votre pile seule", "mettez ce service dans le même fichier"),
+    t("volumes-from", "{sujet} reprend les volumes d'un conteneur d'un autre projet : {valeur}", "conteneur d'un autre projet", "le correcteur lance votre pile seule", "déclarez un volume nommé et montez-le dans les deux services"),
+    t("host-gateway", "{sujet} demande l'adresse de la machine : {valeur}", "mène à la machine", "la pile du TP n'a pas à joindre la machine qui corrige", "joignez un service par son nom"),
+    t("bind-outside", "{sujet} monte un dossier hors du dossier rendu : {valeur}", "hors du dossier rendu", FOLDER, RELATIVE),
+    t("bind-symlink", "{sujet} monte un lien qui mène hors du dossier rendu : {valeur}", "lien vers l'extérieur", FOLDER, RELATIVE),
+    t("bind-nested", "{sujet} monte {valeur}, qu'un conteneur peut remplacer par un lien", "à l'intérieur d'un montage modifiable", "un conteneur qui peut écrire dans le dossier du dessus changerait ce qui est monté ici", "montez le dossier du dessus en lecture seule (:ro), ou un volume nommé"),
+    t("docker-sock", "{sujet} monte la socket de Docker", "donne la main sur tout Docker", "qui parle à cette socket commande la machine entière", "retirez ce montage ; dans les TP qui en ont besoin, le correcteur fournit lui-même un accès filtré"),
+    t("mount-type", "{sujet} utilise un montage de type « {valeur} »", "type de montage inconnu", MACHINE, "utilisez un volume nommé, un dossier du rendu ou tmpfs"),
+    t("mount-propagation", "{sujet} propage un montage vers la machine : « {valeur} »", "sort du conteneur", NAMESPACE, "retirez propagation:"),
+    t("volume-driver", "{sujet} demande un pilote ou des options de stockage : {valeur}", "stockage de la machine ou du réseau", "un volume du TP est un simple volume local ; ces options montent autre chose", "gardez la déclaration vide : le volume sera local"),
+    t("network-driver", "{sujet} demande le pilote « {valeur} »", "réseau de la machine", "un TP se corrige dans des réseaux jetables de type bridge", "driver: bridge"),
+    t("network-option", "{sujet} règle « {valeur} »", "option du pilote", "cette option touche les interfaces de la machine", "retirez driver_opts:"),
+    t("file-outside", "{sujet} lit un fichier hors du dossier rendu : {valeur}", "hors du dossier rendu", FOLDER, RELATIVE),
+    t("ports-many", "{sujet} publie {valeur} ports", "plage démesurée", "chaque port publié occupe la machine", "publiez les seuls ports utiles, par exemple ports: [\"5001:5000\"]"),
+    t("build-remote", "{sujet} se construit depuis un dépôt distant : {valeur}", "hors de la machine", REMOTE, "copiez les sources dans le dossier rendu : build: ./app"),
+    t("build-outside", "{sujet} se construit hors du dossier rendu : {valeur}", "hors du dossier rendu", FOLDER, "déplacez le contexte dans le dossier rendu : build: ./app"),
+    t("build-network", "{sujet} construit son image sur le réseau « {valeur} »", "réseau de la machine", "la construction ne doit pas joindre la machine", "retirez build.network"),
+    t("build-ssh", "{sujet} transmet des clés SSH à la construction", "clés de la machine", "les clés de la machine qui corrige ne sont pas pour la pile", DROP),
+    t("build-privileged", "{sujet} demande des droits de construction : {valeur}", "droits sur la machine", MACHINE, DROP),
+    t("build-arg", "{sujet} règle le constructeur par l'argument « {valeur} »", "commande le constructeur", "ces arguments changent le constructeur lui-même", "retirez cet argument"),
+    t("dockerfile-add-remote", "{sujet} télécharge un fichier pendant la construction : {valeur}", "téléchargement par le constructeur", "ADD va chercher cette adresse depuis la machine, et le contenu peut changer d'un jour à l'autre", "copiez le fichier dans le contexte, puis COPY"),
+    t("dockerfile-syntax", "{sujet} remplace le constructeur d'images : {valeur}", "programme inconnu", "cette ligne fait lire le Dockerfile par un programme venu d'ailleurs", "retirez la ligne # syntax="),
+    t("dockerfile-run", "{sujet} demande des droits pendant la construction : {valeur}", "droits sur la machine", MACHINE, "retirez cette option de RUN"),
+    t("dockerfile-form", "{sujet} a un Dockerfile que le correcteur ne sait pas lire", "forme inconnue", "tout ce qui n'est pas connu est refusé", "commencez le Dockerfile par FROM, ou par un commentaire « # »"),
+    t("secret-external", "{sujet} vient d'ailleurs que du dossier rendu", "hors du dossier rendu", "seul le dossier rendu est lu", "file: ./secrets/nom.txt, avec une valeur d'exemple"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_texts_complete() {
+        let mut ids: Vec<&str> = TEXTS.iter().map(|t| t.id).collect();
+        ids.sort_unstable();
+        let count = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), count);
+        assert!(TEXTS.iter().all(|t| !t.what.is_empty() && !t.why.is_empty() && !t.instead.is_empty()));
+    }
+}

@@ -1,0 +1,95 @@
+//! Health checks: same test, shorter waits.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::Work;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Go's `1h2m3.5s`, `200ms`, `1us`… `None` when it is not one.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    let mut seconds = 0f64;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number: f64 = rest[..end].parse().ok()?;
+        rest = &rest[end..];
+        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        seconds += number
+            * match &rest[..end] {
+                "h" => 3600.0,
+                "m" => 60.0,
+                "s" | "" => 1.0,
+                "ms" => 1e-3,
+                "us" | "µs" | "μs" => 1e-6,
+                "ns" => 1e-9,
+                _ => return None,
+            };
+        rest = &rest[end..];
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn written(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+/// Rewrites `healthcheck`; one that is off stays off, one that is absent is not here.
+pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Value {
+    let off = check.get("disable").and_then(Value::as_bool) == Some(true)
+        || check.get("test").and_then(|t| t.get(0)).and_then(Value::as_str) == Some("NONE");
+    if off {
+        return json!({ "disable": true });
+    }
+    let own = |key: &str| check.get(key).and_then(Value::as_str).and_then(duration);
+    let interval = own("interval").filter(|d| !d.is_zero()).unwrap_or(Duration::from_secs(30));
+    let timeout = own("timeout").filter(|d| !d.is_zero()).unwrap_or(Duration::from_secs(30));
+    let start = own("start_period").unwrap_or_default();
+    let retries = check.get("retries").and_then(Value::as_u64).filter(|n| *n > 0).unwrap_or(3);
+    let tries = u32::try_from(retries.min(1000)).unwrap_or(1000);
+    let grace = (start + interval.saturating_mul(tries))
+        .clamp(Duration::from_secs(20), Duration::from_secs(90));
+    let mut out = Map::new();
+    if let Some(test) = check.get("test").filter(|t| !t.is_null()) {
+        out.insert("test".into(), test.clone());
+    }
+    let late = work.plan.late.as_ref().filter(|(names, _)| names.iter().any(|n| n == service));
+    let shown = if let Some((_, delay)) = late {
+        out.insert("interval".into(), written(*delay).into());
+        if check.get("start_period").is_some() {
+            out.insert("start_period".into(), written(start).into());
+        }
+        format!("premier contrôle de santé retardé de {}", crate::time::french(*delay))
+    } else {
+        out.insert("interval".into(), written(INTERVAL).into());
+        if work.plan.start_interval {
+            out.insert("start_period".into(), written(grace).into());
+            out.insert("start_interval".into(), "200ms".into());
+        } else if check.get("start_period").is_some() {
+            out.insert("start_period".into(), written(start).into());
+        }
+        "contrôle de santé resserré : même test, chaque seconde".to_owned()
+    };
+    out.insert("timeout".into(), written(timeout.min(Duration::from_secs(3))).into());
+    out.insert("retries".into(), retries.min(2).into());
+    work.change(&["services", service, "healthcheck"], shown);
+    Value::Object(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_durations() {
+        assert_eq!(duration("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(duration("1.5s"), Some(Duration::from_millis(1500)));
+        assert_eq!(duration("200ms"), Some(Duration::from_millis(200)));
+        assert_eq!(duration("abc"), None);
+    }
+}

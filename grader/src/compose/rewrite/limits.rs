@@ -1,0 +1,117 @@
+//! Limits of a container: kept when smaller, set when absent.
+
+use serde_json::{Map, Value, json};
+
+use super::{REPLICAS, Work, replicas};
+
+/// Bytes of `512m`, `1g`, `52428800`…
+pub(super) fn bytes(value: &Value) -> Option<u64> {
+    if let Some(n) = value.as_u64() {
+        return Some(n);
+    }
+    let text = value.as_str()?.trim().to_ascii_lowercase();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..end].parse().ok()?;
+    let unit = match text[end..].trim().trim_end_matches('b').trim_end_matches('i') {
+        "" => 1.0,
+        "k" => 1024.0,
+        "m" => 1024.0 * 1024.0,
+        "g" => 1024.0 * 1024.0 * 1024.0,
+        "t" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let total = number * unit;
+    if !total.is_finite() || total < 0.0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+    Some(total as u64)
+}
+
+/// Caps memory, processes and copies of a service already copied to `out`.
+pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut Map<String, Value>) {
+    if let Some(cap) = work.plan.memory {
+        cap_memory(work, name, cap, out);
+    }
+    let cap = work.plan.pids;
+    let limits = out.get_mut("deploy").and_then(|d| d.get_mut("resources")).and_then(|r| r.get_mut("limits"));
+    let pids = |value: Option<&Value>| value.and_then(Value::as_u64).filter(|n| *n > 0).map_or(cap, |n| n.min(cap));
+    match limits.filter(|l| l.get("pids").is_some()) {
+        Some(limits) => {
+            let kept = pids(limits.get("pids"));
+            limits["pids"] = kept.into();
+            if out.contains_key("pids_limit") {
+                out.insert("pids_limit".into(), kept.into());
+            }
+        }
+        None => {
+            let kept = pids(out.get("pids_limit"));
+            out.insert("pids_limit".into(), kept.into());
+        }
+    }
+    let asked = replicas(source);
+    if asked > REPLICAS {
+        if out.contains_key("scale") {
+            out.insert("scale".into(), REPLICAS.into());
+        }
+        if let Some(count) = out.get_mut("deploy").and_then(|d| d.get_mut("replicas")) {
+            *count = REPLICAS.into();
+        }
+        work.change(&["services", name, "deploy", "replicas"], format!("{asked} copies ramenées à {REPLICAS}"));
+    }
+}
+
+fn cap_memory(work: &mut Work<'_>, name: &str, cap: u64, out: &mut Map<String, Value>) {
+    let shown = format!("mémoire limitée à {} Mio", cap >> 20);
+    let mut deploy = out.get_mut("deploy").and_then(|d| d.get_mut("resources"));
+    let limits = deploy.as_mut().and_then(|r| r.get_mut("limits")).and_then(Value::as_object_mut);
+    let own = limits.as_ref().and_then(|l| l.get("memory")).and_then(bytes).filter(|n| *n > 0);
+    if let (Some(own), Some(limits)) = (own, limits) {
+        if own > cap {
+            limits.insert("memory".into(), cap.to_string().into());
+            if out.contains_key("mem_limit") {
+                out.insert("mem_limit".into(), cap.to_string().into());
+            }
+            cap_reservation(cap, out);
+            work.change(&["services", name, "deploy", "resources"], shown);
+        }
+        return;
+    }
+    let own = out.get("mem_limit").and_then(bytes).filter(|n| *n > 0);
+    if own.is_none_or(|own| own > cap) {
+        out.insert("mem_limit".into(), cap.to_string().into());
+        cap_reservation(cap, out);
+        work.change(&["services", name, "mem_limit"], shown);
+    }
+}
+
+/// A reservation above the limit would stop the container from starting.
+fn cap_reservation(cap: u64, out: &mut Map<String, Value>) {
+    if out.get("mem_reservation").and_then(bytes).is_some_and(|n| n > cap) {
+        out.insert("mem_reservation".into(), cap.to_string().into());
+    }
+    let reserved = out
+        .get_mut("deploy")
+        .and_then(|d| d.get_mut("resources"))
+        .and_then(|r| r.get_mut("reservations"))
+        .and_then(|r| r.get_mut("memory"));
+    if let Some(reserved) = reserved {
+        if bytes(reserved).is_some_and(|n| n > cap) {
+            *reserved = json!(cap.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes(&json!("50M")), Some(50 << 20));
+        assert_eq!(bytes(&json!("1.5g")), Some(3 << 29));
+        assert_eq!(bytes(&json!("52428800")), Some(52_428_800));
+        assert_eq!(bytes(&json!(1024)), Some(1024));
+        assert_eq!(bytes(&json!("lots")), None);
+    }
+}

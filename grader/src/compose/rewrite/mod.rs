@@ -1,0 +1,311 @@
+//! The rewrite of an approved model for a throwaway run: same meaning, other names,
+//! addresses and ports, and limits.
+
+mod health;
+mod limits;
+mod links;
+mod nets;
+mod relay;
+mod service;
+mod translate;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net};
+use serde_json::{Map, Value, json};
+
+use super::model::{entries, plain, scalar};
+use super::policy::ApprovedModel;
+use crate::event::Change;
+
+pub use relay::{Relay, RelayTruth};
+
+/// Most copies of a service that are run.
+const REPLICAS: u64 = 5;
+
+/// What the run imposes on the model.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Project name of the run; every object's name begins with it.
+    pub project: String,
+    /// Labels forced on services, networks and volumes.
+    pub labels: BTreeMap<String, String>,
+    /// Free subnets, taken in order. [`ApprovedModel::subnets_needed`] says how many.
+    pub subnets: Vec<Ipv4Net>,
+    /// Local image of each built service.
+    pub built: BTreeMap<String, String>,
+    /// Local image of each image as written.
+    pub images: BTreeMap<String, String>,
+    /// Whether the engine knows `start_interval` (API 1.44).
+    pub start_interval: bool,
+    /// Services whose first health check waits this long (second copy).
+    pub late: Option<(Vec<String>, Duration)>,
+    /// A relay in front of a service (second copy).
+    pub relay: Option<Relay>,
+    /// Memory of a container without a smaller limit; `None` adds no limit.
+    pub memory: Option<u64>,
+    /// Processes of a container without a smaller limit.
+    pub pids: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            project: "tp".to_owned(),
+            labels: BTreeMap::new(),
+            subnets: Vec::new(),
+            built: BTreeMap::new(),
+            images: BTreeMap::new(),
+            start_interval: true,
+            late: None,
+            relay: None,
+            memory: Some(1 << 30),
+            pids: 512,
+        }
+    }
+}
+
+/// A network of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxedNetwork {
+    /// Name on the engine.
+    pub name: String,
+    /// As the student declared them.
+    pub declared_subnets: Vec<IpNet>,
+    /// In force; `None` when the pool was exhausted and Docker chooses.
+    pub subnet: Option<Ipv4Net>,
+}
+
+/// A service of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxedService {
+    /// Image to run.
+    pub image: String,
+    /// Copies asked for.
+    pub replicas: u64,
+    /// True when a health check is declared and not disabled.
+    pub healthcheck: bool,
+    /// True for a service that is ours (the relay).
+    pub ours: bool,
+}
+
+/// A model that may be started. Only [`sandbox`] makes one.
+#[derive(Clone, Debug)]
+pub struct SandboxedModel {
+    file: Value,
+    project: String,
+    networks: BTreeMap<String, SandboxedNetwork>,
+    services: BTreeMap<String, SandboxedService>,
+    environment: BTreeMap<String, String>,
+    moved: BTreeMap<String, String>,
+    relay: Option<RelayTruth>,
+    changes: Vec<Change>,
+}
+
+impl SandboxedModel {
+    /// The Compose file, as JSON, `$` doubled as Compose wants it.
+    pub fn file(&self) -> &Value {
+        &self.file
+    }
+
+    /// Project name of the run.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// Networks by key of the student's file (and `tp_relay` when there is a relay).
+    pub fn networks(&self) -> &BTreeMap<String, SandboxedNetwork> {
+        &self.networks
+    }
+
+    /// Services by name, the relay included.
+    pub fn services(&self) -> &BTreeMap<String, SandboxedService> {
+        &self.services
+    }
+
+    /// Variables that `up` needs: values of secrets and configs taken from the environment.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// Addresses and subnets moved: written to in force. Files of the submission that name a
+    /// fixed address can be translated with [`SandboxedModel::translate`].
+    pub fn moved(&self) -> &BTreeMap<String, String> {
+        &self.moved
+    }
+
+    /// `text` with every moved address replaced, `None` when there is none in it.
+    pub fn translate(&self, text: &str) -> Option<String> {
+        translate::text(text, &self.moved)
+    }
+
+    /// The relay, when one was asked for and is possible.
+    pub fn relay(&self) -> Option<&RelayTruth> {
+        self.relay.as_ref()
+    }
+
+    /// What the rewrite changed, in French.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+}
+
+/// What is built up during a rewrite.
+struct Work<'a> {
+    plan: &'a Plan,
+    approved: &'a ApprovedModel,
+    networks: BTreeMap<String, SandboxedNetwork>,
+    moved: BTreeMap<String, String>,
+    changes: Vec<Change>,
+    pool: std::collections::VecDeque<Ipv4Net>,
+}
+
+impl Work<'_> {
+    fn change(&mut self, path: &[&str], text: impl Into<String>) {
+        self.changes.push(Change { path: path.join("."), text: text.into() });
+    }
+}
+
+/// Copies asked for, at most [`REPLICAS`] in a run.
+pub(super) fn replicas(service: &Value) -> u64 {
+    let deploy = service.get("deploy").and_then(|d| d.get("replicas"));
+    service.get("scale").or(deploy).and_then(Value::as_u64).unwrap_or(1)
+}
+
+/// Rewrites an approved model. The only way to a [`SandboxedModel`].
+pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
+    let source = approved.clean();
+    let mut work = Work {
+        plan,
+        approved,
+        networks: BTreeMap::new(),
+        moved: BTreeMap::new(),
+        changes: approved.changes().to_vec(),
+        pool: plan.subnets.iter().copied().collect(),
+    };
+    let networks = nets::rewrite(&mut work, source);
+    let volumes = named(&mut work, source, "volumes");
+    let mut services: Map<String, Value> = Map::new();
+    for (name, value) in entries(source, "services") {
+        services.insert(name.clone(), service::rewrite(&mut work, name, value));
+    }
+    let mut file = json!({ "name": plan.project, "services": services, "networks": networks });
+    if !volumes.is_empty() {
+        file["volumes"] = Value::Object(volumes);
+    }
+    for family in ["secrets", "configs"] {
+        let members = granted(&work, source, family);
+        if !members.is_empty() {
+            file[family] = Value::Object(members);
+        }
+    }
+    let relay = plan.relay.as_ref().and_then(|relay| relay::install(&mut work, &mut file, relay));
+    let mut summary = summary(&file);
+    if let Some(service) = relay.as_ref().and_then(|r| summary.get_mut(&r.service)) {
+        service.ours = true;
+    }
+    SandboxedModel {
+        environment: environment(approved, source),
+        file,
+        project: plan.project.clone(),
+        networks: work.networks,
+        services: summary,
+        moved: work.moved,
+        relay,
+        changes: work.changes,
+    }
+}
+
+fn summary(file: &Value) -> BTreeMap<String, SandboxedService> {
+    entries(file, "services")
+        .map(|(name, value)| {
+            let check = value.get("healthcheck");
+            let off = check.and_then(|c| c.get("disable")).and_then(Value::as_bool) == Some(true)
+                || check.and_then(|c| c.get("test")).and_then(|t| t.get(0)).and_then(Value::as_str) == Some("NONE");
+            let service = SandboxedService {
+                image: value.get("image").and_then(scalar).unwrap_or_default(),
+                replicas: replicas(value),
+                healthcheck: check.is_some() && !off,
+                ours: false,
+            };
+            (name.clone(), service)
+        })
+        .collect()
+}
+
+/// Variables named by secrets and configs, with the student's own values.
+fn environment(approved: &ApprovedModel, source: &Value) -> BTreeMap<String, String> {
+    ["secrets", "configs"]
+        .iter()
+        .flat_map(|family| entries(source, family))
+        .filter_map(|(_, value)| value.get("environment").and_then(scalar))
+        .filter_map(|name| Some((name.clone(), approved.model().environment.get(&name)?.clone())))
+        .collect()
+}
+
+/// Gives each real name a new one, shared by the keys that share it.
+fn new_names<'a>(plan: &Plan, members: impl Iterator<Item = (&'a String, &'a Value)>) -> BTreeMap<String, String> {
+    let mut by_real: BTreeMap<String, String> = BTreeMap::new();
+    members
+        .map(|(key, value)| {
+            let real = value.get("name").and_then(scalar).unwrap_or_else(|| key.clone());
+            let new = by_real.entry(real).or_insert_with(|| format!("{}_{key}", plan.project));
+            (key.clone(), new.clone())
+        })
+        .collect()
+}
+
+/// Named volumes.
+fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
+    let names = new_names(work.plan, entries(source, family));
+    let mut out = Map::new();
+    for (key, value) in entries(source, family) {
+        let labels = labels(work.plan, value.get("labels"));
+        out.insert(key.clone(), json!({ "name": names[key], "labels": labels }));
+        let project = work.approved.model().project();
+        let real = value.get("name").and_then(scalar).unwrap_or_default();
+        if real != format!("{project}_{key}") {
+            work.change(&[family, key], format!("« {real} » prend un nom propre à cette correction"));
+        }
+    }
+    out
+}
+
+/// Secrets and configs: a file of the copy, a content, or a variable of `.env`.
+fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
+    entries(source, family)
+        .map(|(key, value)| {
+            let mut out = Map::new();
+            out.insert("name".into(), format!("{}_{key}", work.plan.project).into());
+            for field in ["file", "content", "environment"] {
+                if let Some(kept) = value.get(field).filter(|v| !v.is_null()) {
+                    out.insert(field.into(), kept.clone());
+                }
+            }
+            (key.clone(), Value::Object(out))
+        })
+        .collect()
+}
+
+/// The student's labels, without those that look like ours, then ours.
+fn labels(plan: &Plan, own: Option<&Value>) -> Value {
+    let mut out = Map::new();
+    let spaces: Vec<&str> = plan.labels.keys().filter_map(|k| Some(k.rsplit_once('.')?.0)).collect();
+    let ours = |key: &str| {
+        key.starts_with("com.docker.compose.")
+            || spaces.iter().any(|s| key.strip_prefix(s).is_some_and(|rest| rest.starts_with('.')))
+    };
+    for (key, value) in own.and_then(Value::as_object).into_iter().flatten().filter(|(k, _)| !ours(k)) {
+        out.insert(key.clone(), value.clone());
+    }
+    for (key, value) in &plan.labels {
+        out.insert(key.clone(), value.replace('$', "$$").into());
+    }
+    Value::Object(out)
+}
+
+/// Text of a member, `$` as the student means it.
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).filter(|t| !t.is_empty()).map(plain)
+}

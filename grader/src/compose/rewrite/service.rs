@@ -1,0 +1,142 @@
+//! One service.
+
+use serde_json::{Map, Value, json};
+
+use super::{Work, health, labels, limits, links, text, translate};
+
+/// Keys copied as they are (the policy has judged them).
+const KEPT: &[&str] = &[
+    "command",
+    "entrypoint",
+    "environment",
+    "working_dir",
+    "user",
+    "group_add",
+    "hostname",
+    "domainname",
+    "init",
+    "tty",
+    "stdin_open",
+    "stop_signal",
+    "stop_grace_period",
+    "read_only",
+    "tmpfs",
+    "attach",
+    "restart",
+    "depends_on",
+    "scale",
+    "deploy",
+    "post_start",
+    "pre_stop",
+    "network_mode",
+    "expose",
+    "links",
+    "extra_hosts",
+    "dns",
+    "dns_opt",
+    "dns_search",
+    "volumes",
+    "volumes_from",
+    "secrets",
+    "configs",
+    "mem_limit",
+    "mem_reservation",
+    "cpus",
+    "cpu_shares",
+    "cpu_quota",
+    "cpu_period",
+    "pids_limit",
+    "ulimits",
+    "shm_size",
+    "cap_add",
+    "cap_drop",
+    "security_opt",
+    "cgroup",
+    "ipc",
+    "sysctls",
+];
+
+/// Keys whose texts may hold an address that moved.
+const TRANSLATED: &[&str] =
+    &["command", "entrypoint", "environment", "extra_hosts", "dns", "labels", "healthcheck", "post_start", "pre_stop"];
+
+/// Rewrites one service.
+pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value {
+    let mut out = Map::new();
+    out.insert("image".into(), image(work, name, source).into());
+    out.insert("pull_policy".into(), "never".into());
+    for key in KEPT {
+        if let Some(value) = source.get(*key).filter(|v| !v.is_null()) {
+            out.insert((*key).to_owned(), value.clone());
+        }
+    }
+    out.insert("labels".into(), labels(work.plan, source.get("labels")));
+    out.insert("logging".into(), json!({ "driver": "local", "options": { "max-size": "5m" } }));
+    if let Some(check) = source.get("healthcheck").filter(|c| !c.is_null()) {
+        let check = health::rewrite(work, name, check);
+        out.insert("healthcheck".into(), check);
+    }
+    if let Some(networks) = links::networks(work, name, source) {
+        out.insert("networks".into(), networks);
+    }
+    if let Some(ports) = ports(work, name, source) {
+        out.insert("ports".into(), ports);
+    }
+    limits::apply(work, name, source, &mut out);
+    for key in TRANSLATED {
+        let Some(value) = out.get_mut(*key) else { continue };
+        if translate::value(value, &work.moved) {
+            work.change(&["services", name, key], "les adresses fixes qui y sont écrites suivent leur déplacement");
+        }
+    }
+    // What was forced must not be touched by a translation of labels.
+    if let Some(labels) = out.get_mut("labels").and_then(Value::as_object_mut) {
+        for (key, value) in &work.plan.labels {
+            labels.insert(key.clone(), value.replace('$', "$$").into());
+        }
+    }
+    Value::Object(out)
+}
+
+/// The local image to run; as written when the plan has none.
+fn image(work: &mut Work<'_>, name: &str, source: &Value) -> String {
+    let written = text(source, "image");
+    let local = if source.get("build").is_some() {
+        let local = work.plan.built.get(name).cloned();
+        Some(local.unwrap_or_else(|| format!("{}-{name}", work.plan.project)))
+    } else {
+        written.as_ref().and_then(|w| work.plan.images.get(w)).cloned()
+    };
+    let image = local.or_else(|| written.clone()).unwrap_or_default();
+    if written.as_ref().is_some_and(|w| *w != image) {
+        let written = written.unwrap_or_default();
+        work.change(&["services", name, "image"], format!("« {written} » est lancée sous une référence locale"));
+    }
+    image.replace('$', "$$")
+}
+
+/// Published ports become ephemeral ones of the loopback interface.
+fn ports(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
+    let ports = source.get("ports")?.as_array()?;
+    let mut out: Vec<Value> = Vec::new();
+    for port in ports {
+        let mode = port.get("mode").and_then(Value::as_str).unwrap_or("ingress");
+        let protocol = port.get("protocol").and_then(Value::as_str).unwrap_or("tcp");
+        let new = json!({
+            "mode": mode,
+            "host_ip": "127.0.0.1",
+            "target": port.get("target").cloned().unwrap_or_default(),
+            "protocol": protocol,
+        });
+        if !out.contains(&new) {
+            out.push(new);
+        }
+    }
+    if !out.is_empty() {
+        work.change(
+            &["services", name, "ports"],
+            "publiés sur des ports libres de 127.0.0.1 ; le numéro demandé est vérifié dans le fichier",
+        );
+    }
+    Some(Value::Array(out))
+}

@@ -1,0 +1,291 @@
+//! A copy of the submission made without following any link, so that what is judged is
+//! what will run, and nothing outside of the folder is ever read.
+
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+
+use super::choose::{self, Choice};
+use super::source::SourceMap;
+use crate::event::{Level, Notice, Problem};
+
+/// What a submission may weigh.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub files: u64,
+    /// Nesting of folders.
+    pub depth: usize,
+    /// Bytes of one Compose file.
+    pub yaml: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 200 << 20, files: 20_000, depth: 32, yaml: 1 << 20 }
+    }
+}
+
+/// A staged submission. Owns nothing but paths: the caller owns the temporary folder.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// The copy.
+    pub root: PathBuf,
+    /// The student's folder, never read again.
+    pub origin: PathBuf,
+    /// Remarks made on the way.
+    pub notices: Vec<Notice>,
+    /// Links that lead outside and were left out, relative to the root.
+    pub left_out: Vec<PathBuf>,
+    /// Positions in the Compose files.
+    pub source: SourceMap,
+    /// The Compose files chosen.
+    pub(super) choice: Choice,
+    /// Empty home and filtered environment file, outside of the copy.
+    pub(super) home: PathBuf,
+    pub(super) env_file: PathBuf,
+}
+
+/// Copies `origin` beneath `into` (an empty folder of the caller) and chooses the Compose files.
+pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
+    let mut copy = Copy { limits, bytes: 0, files: 0, left_out: Vec::new(), problems: Vec::new() };
+    let prepared = || -> io::Result<(PathBuf, PathBuf, PathBuf)> {
+        let into = into.canonicalize()?;
+        let (root, home) = (into.join("copie"), into.join("vide"));
+        std::fs::create_dir(&root)?;
+        std::fs::create_dir(&home)?;
+        Ok((root, home, into.join("variables.env")))
+    };
+    let (root, home, env_file) = prepared().map_err(|e| vec![unreadable("", &e)])?;
+    let top = rustix::fs::open(origin, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| vec![unreadable("", &e.into())])?;
+    copy.dir(&top, Path::new(""), &root, 0);
+    if !copy.problems.is_empty() {
+        return Err(copy.problems);
+    }
+    let mut notices: Vec<Notice> = copy
+        .left_out
+        .iter()
+        .map(|link| Notice {
+            level: Level::Warning,
+            text: format!(
+                "le lien « {} » mène hors du dossier rendu : il est laissé de côté",
+                link.display()
+            ),
+            place: None,
+        })
+        .collect();
+    let choice = choose::choose(&root, origin, limits, &mut notices).map_err(|p| vec![*p])?;
+    std::fs::write(&env_file, &choice.env.filtered).map_err(|e| vec![unreadable(".env", &e)])?;
+    let source = choice.source.clone();
+    Ok(Staged {
+        root,
+        origin: origin.to_owned(),
+        notices,
+        left_out: copy.left_out,
+        source,
+        choice,
+        home,
+        env_file,
+    })
+}
+
+/// State of a copy under way.
+struct Copy<'a> {
+    limits: &'a Limits,
+    bytes: u64,
+    files: u64,
+    left_out: Vec<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+impl Copy<'_> {
+    fn dir(&mut self, from: &OwnedFd, rel: &Path, to: &Path, depth: usize) {
+        if depth > self.limits.depth {
+            self.problems.push(Problem {
+                code: "too-deep".into(),
+                what: format!(
+                    "le dossier « {} » est trop profond ({} niveaux au plus)",
+                    rel.display(),
+                    self.limits.depth
+                ),
+                place: None,
+                todo: "rendez le dossier du TP seul, sans copie de lui-même".into(),
+                detail: String::new(),
+            });
+            return;
+        }
+        let entries = match Dir::read_from(from) {
+            Ok(entries) => entries,
+            Err(e) => return self.problems.push(unreadable(&rel.display().to_string(), &e.into())),
+        };
+        let mut names: Vec<Vec<u8>> =
+            entries.filter_map(Result::ok).map(|e| e.file_name().to_bytes().to_vec()).collect();
+        names.sort();
+        for name in names {
+            if matches!(name.as_slice(), b"." | b".." | b".git" | b".grader") {
+                continue;
+            }
+            if !self.problems.is_empty() {
+                return;
+            }
+            let name = OsStr::from_bytes(&name);
+            let (rel, to) = (rel.join(name), to.join(name));
+            if let Err(e) = self.entry(from, name, &rel, &to, depth) {
+                self.problems.push(unreadable(&rel.display().to_string(), &e));
+            }
+        }
+    }
+
+    fn entry(&mut self, from: &OwnedFd, name: &OsStr, rel: &Path, to: &Path, depth: usize) -> io::Result<()> {
+        self.files += 1;
+        if self.files > self.limits.files {
+            self.problems.push(self.too_big(rel));
+            return Ok(());
+        }
+        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match kind {
+            FileType::Directory => {
+                let dir = openat(from, name, flags | OFlags::DIRECTORY, Mode::empty())?;
+                std::fs::create_dir(to)?;
+                self.dir(&dir, rel, to, depth + 1);
+                std::fs::set_permissions(to, Permissions::from_mode(mode(stat.st_mode) | 0o700))
+            }
+            FileType::RegularFile => {
+                let file = openat(from, name, flags, Mode::empty())?;
+                // The name may have changed hands since: what was opened is what counts.
+                if FileType::from_raw_mode(rustix::fs::fstat(file.as_fd())?.st_mode) != FileType::RegularFile {
+                    self.problems.push(special(rel, "un fichier spécial"));
+                    return Ok(());
+                }
+                let room = self.limits.bytes.saturating_sub(self.bytes);
+                let mut out = File::create_new(to)?;
+                let copied = io::copy(&mut io::Read::take(File::from(file), room + 1), &mut out)?;
+                self.bytes += copied;
+                if copied > room {
+                    self.problems.push(self.too_big(rel));
+                }
+                std::fs::set_permissions(to, Permissions::from_mode(mode(stat.st_mode)))
+            }
+            FileType::Symlink => {
+                let target = readlinkat(from, name, Vec::new())?;
+                let target = Path::new(OsStr::from_bytes(target.as_bytes()));
+                if stays_inside(rel, target) {
+                    std::os::unix::fs::symlink(target, to)
+                } else {
+                    self.left_out.push(rel.to_owned());
+                    Ok(())
+                }
+            }
+            FileType::Fifo => {
+                self.problems.push(special(rel, "un tube nommé (FIFO)"));
+                Ok(())
+            }
+            FileType::Socket => {
+                self.problems.push(special(rel, "une socket"));
+                Ok(())
+            }
+            _ => {
+                self.problems.push(special(rel, "un périphérique"));
+                Ok(())
+            }
+        }
+    }
+
+    fn too_big(&self, rel: &Path) -> Problem {
+        let many = self.files > self.limits.files;
+        Problem {
+            code: if many { "too-many-files" } else { "too-big" }.into(),
+            what: if many {
+                format!("le dossier contient plus de {} fichiers", self.limits.files)
+            } else {
+                format!(
+                    "le dossier pèse plus de {} Mio (limite passée à « {} »)",
+                    self.limits.bytes >> 20,
+                    rel.display()
+                )
+            },
+            place: None,
+            todo: "rendez les sources seules, sans node_modules, données ni sauvegardes".into(),
+            detail: String::new(),
+        }
+    }
+}
+
+/// Permission bits without set-user-id and the like.
+#[expect(clippy::useless_conversion, reason = "the type of a mode differs between systems")]
+fn mode(raw: rustix::fs::RawMode) -> u32 {
+    u32::from(raw) & 0o777
+}
+
+/// True for a relative target that cannot leave the copy. Only leading `..` are accepted: the
+/// link's own folder is a real one, so they are exact, and every link met further on stays
+/// inside for the same reason.
+fn stays_inside(link: &Path, target: &Path) -> bool {
+    let mut level = link.components().count().saturating_sub(1);
+    let mut named = false;
+    for part in target.components() {
+        match part {
+            Component::ParentDir if named || level == 0 => return false,
+            Component::ParentDir => level -= 1,
+            Component::Normal(_) => named = true,
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return false,
+        }
+    }
+    true
+}
+
+fn special(rel: &Path, what: &str) -> Problem {
+    Problem {
+        code: "special-file".into(),
+        what: format!("« {} » est {what}, pas un fichier", rel.display()),
+        place: None,
+        todo: "retirez-le du dossier rendu".into(),
+        detail: String::new(),
+    }
+}
+
+fn unreadable(rel: &str, error: &io::Error) -> Problem {
+    let what = match (rel, error.kind()) {
+        ("", io::ErrorKind::NotFound) => "le dossier rendu n'existe pas".to_owned(),
+        ("", io::ErrorKind::NotADirectory) => "un dossier est attendu, pas un fichier".to_owned(),
+        ("", _) => "le dossier rendu ne peut pas être lu".to_owned(),
+        (name, _) => format!("« {name} » ne peut pas être lu"),
+    };
+    Problem {
+        code: "unreadable".into(),
+        what,
+        place: None,
+        todo: "vérifiez le chemin et les droits de lecture".into(),
+        detail: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_links_that_stay_inside_are_kept() {
+        let inside = |link: &str, target: &str| stays_inside(Path::new(link), Path::new(target));
+        assert!(inside("a", "b"));
+        assert!(inside("d/a", "../b/c"));
+        assert!(inside("node_modules/.bin/x", "../x/cli.js"));
+        assert!(!inside("a", "/etc"));
+        assert!(!inside("a", "../b"));
+        assert!(!inside("d/a", "../../b"));
+        assert!(!inside("d/a", "x/../../../b"));
+        assert!(!inside("d/a", "x/../b"));
+    }
+}
