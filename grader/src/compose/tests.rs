@@ -34,7 +34,7 @@ impl Folder {
         self.dir.path().join("tp")
     }
 
-    pub fn into(&self) -> PathBuf {
+    pub fn target(&self) -> PathBuf {
         self.dir.path().join("into")
     }
 
@@ -56,7 +56,7 @@ pub(super) fn tool() -> Option<ComposeTool> {
 }
 
 pub(super) fn staged(folder: &Folder) -> Staged {
-    stage(&folder.origin(), &folder.into(), &Limits::default()).expect("staged")
+    stage(&folder.origin(), &folder.target(), &Limits::default()).expect("staged")
 }
 
 /// The model of some files; `None` when Compose is not there.

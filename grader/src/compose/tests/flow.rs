@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// Compose accepts what we rewrote, and reads the same meaning in it.
 async fn accepted(folder: &Folder, model: &SandboxedModel) -> serde_json::Value {
-    let path = folder.into().canonicalize().expect("folder").join("reecrit.json");
+    let path = folder.target().canonicalize().expect("folder").join("reecrit.json");
     std::fs::write(&path, model.file().to_string()).expect("file");
     let tool = tool().expect("plugin");
     let args = ["-f".into(), path.into_os_string(), "config".into(), "--format".into(), "json".into()];
-    let home = folder.into();
+    let home = folder.target();
     match tool.run(&args, &home, &home).await {
         Ok(said) => {
             assert!(said.status.success(), "Compose refuses the rewritten file: {}", said.stderr);
@@ -78,7 +78,10 @@ async fn profiles_project_name_and_dotenv_mean_the_same() {
             "compose.yml",
             "services:\n  a:\n    image: \"img:${TAG}\"\n    environment: {P: \"${COMPOSE_PROJECT_NAME}\", U: \"$DOCKER_USER\"}\n  b:\n    image: b\n    profiles: [dev]\n  c:\n    image: c\n    profiles: [autre]\n    secrets: [jeton]\nsecrets: {jeton: {environment: JETON}}\n",
         ),
-        (".env", "TAG=\"1.0\"\r\nCOMPOSE_PROFILES=dev\r\nDOCKER_USER=moi\nCOMPOSE_PROJECT_NAME=Choisi\nDOCKER_HOST=tcp://192.0.2.1:1\n"),
+        (
+            ".env",
+            "TAG=\"1.0\"\r\nCOMPOSE_PROFILES=dev\r\nDOCKER_USER=moi\nCOMPOSE_PROJECT_NAME=Choisi\nDOCKER_HOST=tcp://192.0.2.1:1\n",
+        ),
     ]);
     let Some(model) = model(&folder).await else { return };
     let model = model.expect("canonical");
@@ -101,8 +104,7 @@ async fn without_a_name_the_project_is_the_folder() {
 #[tokio::test]
 async fn marks_line_ends_and_encodings_are_read_as_compose_does() {
     let text = "services:\r\n  web:\r\n    image: nginx\r\n    privileged: true\r\n";
-    let wide: Vec<u8> =
-        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let bom = format!("\u{feff}{text}").into_bytes();
     for bytes in [text.as_bytes().to_vec(), bom, wide] {
         let folder = Folder::new(&[]);

@@ -16,7 +16,7 @@ async fn judge(folder: &Folder) -> Option<Outcome> {
         Outcome::Refused(refusals.into_iter().map(|r| r.rule).collect())
     };
     let codes = |p: Vec<crate::event::Problem>| Outcome::Invalid(p.into_iter().map(|p| p.code).collect());
-    let staged = match stage(&folder.origin(), &folder.into(), &Limits::default()) {
+    let staged = match stage(&folder.origin(), &folder.target(), &Limits::default()) {
         Ok(staged) => staged,
         Err(problems) => return Some(codes(problems)),
     };
@@ -68,7 +68,10 @@ async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
         ("volumes: [\"../x:/e\"]", "bind-outside"),
         ("volumes: [\"./data/../../x:/e\"]", "bind-outside"),
         ("volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]", "docker-sock"),
-        ("volumes: [{type: bind, source: ./data, target: /d, bind: {propagation: rshared}}]", "mount-propagation"),
+        (
+            "volumes: [{type: bind, source: ./data, target: /d, bind: {propagation: rshared}}]",
+            "mount-propagation",
+        ),
         ("volumes: [\".:/a\", \"./data:/d\"]", "bind-nested"),
         ("volumes: [{type: npipe, source: x, target: /d}]", "mount-type"),
         ("build: {context: .., dockerfile: Dockerfile}", "build-outside"),
@@ -81,8 +84,11 @@ async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
         ("build: {context: ./app, args: {BUILDKIT_SYNTAX: evil}}", "build-arg"),
         ("build: {context: ./app, additional_contexts: {a: /etc}}", "build-outside"),
         ("build: {context: ./app, additional_contexts: {a: \"docker-image://x\"}}", "build-remote"),
-        ("build: {context: ., dockerfile_inline: \"FROM x\\nADD http://127.0.0.1/a /a\"}", "dockerfile-add-remote"),
-        ("build: {context: ., dockerfile_inline: \"FROM x\\nARG U\\nADD $U /a\"}", "dockerfile-add-remote"),
+        (
+            "build: {context: ., dockerfile_inline: \"FROM x\\nADD http://127.0.0.1/a /a\"}",
+            "dockerfile-add-remote",
+        ),
+        ("build: {context: ., dockerfile_inline: \"FROM x\\nARG U\\nADD $$U /a\"}", "dockerfile-add-remote"),
         ("build: {context: ., dockerfile_inline: \"FROM x\\nRUN --mount=type=ssh ls\"}", "dockerfile-run"),
         ("build: {context: ., dockerfile_inline: \"FROM x\\nRUN --network=host ls\"}", "dockerfile-run"),
         ("build: {context: ., dockerfile_inline: \"FROM x\\nRUN --security=insecure ls\"}", "dockerfile-run"),
@@ -137,7 +143,10 @@ async fn top_level_settings_are_judged_too() {
     let cases = [
         ("networks: {default: {driver: macvlan}}", "network-driver"),
         ("networks: {default: {driver_opts: {x: y}}}", "unknown-key"),
-        ("networks: {default: {driver_opts: {com.docker.network.bridge.default_bridge: 'true'}}}", "network-option"),
+        (
+            "networks: {default: {driver_opts: {com.docker.network.bridge.default_bridge: 'true'}}}",
+            "network-option",
+        ),
         ("volumes: {v: {driver: nfs}}", "volume-driver"),
         ("volumes: {v: {driver_opts: {type: none, o: bind, device: /}}}", "volume-driver"),
         ("secrets: {s: {file: /etc/shadow}}", "file-outside"),
@@ -154,7 +163,9 @@ async fn top_level_settings_are_judged_too() {
         );
         let text = text.replace("\"v:/v\", \"vv:/w\"", "{type: volume, source: v, target: /v}");
         let mut text = text;
-        for (family, default) in [("volumes", "v: {}"), ("secrets", "s: {file: ./f}"), ("configs", "s: {file: ./f}")] {
+        for (family, default) in
+            [("volumes", "v: {}"), ("secrets", "s: {file: ./f}"), ("configs", "s: {file: ./f}")]
+        {
             if !lines.starts_with(family) {
                 text = text.replacen("services:", &format!("{family}: {{{default}}}\nservices:"), 1);
             }
@@ -205,22 +216,27 @@ async fn special_files_and_links_out_do_not_pass() {
     assert_eq!(outcome, Outcome::Invalid(vec!["special-file".into()]));
 
     for target in ["/dev/zero", "/etc/passwd", "../../secret"] {
-        let folder = Folder::new(&[("compose.yaml", "services:\n  a:\n    image: x\n    env_file: lien.env\n")]);
+        let folder =
+            Folder::new(&[("compose.yaml", "services:\n  a:\n    image: x\n    env_file: lien.env\n")]);
         std::os::unix::fs::symlink(target, folder.origin().join("lien.env")).expect("link");
         assert_eq!(judge(&folder).await, Some(Outcome::Refused(vec!["path-outside".into()])), "{target}");
     }
-    let folder = Folder::new(&[("compose.yaml", "services:\n  a:\n    image: x\n    volumes: [\"./data:/d\"]\n")]);
+    let folder =
+        Folder::new(&[("compose.yaml", "services:\n  a:\n    image: x\n    volumes: [\"./data:/d\"]\n")]);
     std::os::unix::fs::symlink("/", folder.origin().join("data")).expect("link");
     assert_eq!(judge(&folder).await, Some(Outcome::Refused(vec!["bind-symlink".into()])));
     let folder = Folder::new(&[("compose.yaml", "services:\n  a:\n    build: ./app\n")]);
     std::os::unix::fs::symlink("/etc", folder.origin().join("app")).expect("link");
     assert_eq!(judge(&folder).await, Some(Outcome::Refused(vec!["build-outside".into()])));
-    assert!(!exists(&folder.into().join("copie/app")));
+    assert!(!exists(&folder.target().join("copie/app")));
 }
 
 #[tokio::test]
 async fn dotenv_cannot_steer_compose() {
-    let folder = Folder::new(&[("compose.yaml", "services: {a: {image: x}}\n"), (".env", "COMPOSE_FILE=/etc/passwd\n")]);
+    let folder = Folder::new(&[
+        ("compose.yaml", "services: {a: {image: x}}\n"),
+        (".env", "COMPOSE_FILE=/etc/passwd\n"),
+    ]);
     let Some(outcome) = judge(&folder).await else { return };
     assert_eq!(outcome, Outcome::Invalid(vec!["compose-file-outside".into()]));
 }

@@ -20,7 +20,10 @@ async fn frequent_mistakes_are_said_in_french() {
         ("port-grand", "services:\n  api:\n    image: x\n    ports: [\"99999:80\"]\n"),
         ("env-file", "services:\n  api:\n    image: x\n    env_file: nop.env\n"),
         ("include", "include: [nop.yaml]\nservices:\n  api:\n    image: x\n"),
-        ("cycle", "services:\n  api:\n    image: x\n    depends_on: [b]\n  b:\n    image: x\n    depends_on: [api]\n"),
+        (
+            "cycle",
+            "services:\n  api:\n    image: x\n    depends_on: [b]\n  b:\n    image: x\n    depends_on: [api]\n",
+        ),
         ("aucun", "services: {}\n"),
         ("vide", ""),
         ("obligatoire", "services:\n  api:\n    image: ${Y:?oups}\n"),
@@ -28,13 +31,25 @@ async fn frequent_mistakes_are_said_in_french() {
         ("sans-image", "services:\n  api:\n    command: x\n"),
         ("deux-modes", "services:\n  api:\n    image: x\n    network_mode: host\n    networks: [default]\n"),
         ("duree", "services:\n  api:\n    image: x\n    healthcheck: {interval: abc}\n"),
-        ("condition", "services:\n  api:\n    image: x\n    depends_on: {b: {condition: healthy}}\n  b: {image: b}\n"),
+        (
+            "condition",
+            "services:\n  api:\n    image: x\n    depends_on: {b: {condition: healthy}}\n  b: {image: b}\n",
+        ),
         ("env-liste", "services:\n  api:\n    image: x\n    environment: [A: b]\n"),
         ("ancre", "services:\n  api:\n    image: *foo\n"),
         ("test", "services:\n  api: {image: x, healthcheck: {test: [curl, x]}}\n"),
-        ("adresse", "services:\n  api: {image: x, networks: {a: {ipv4_address: 10.0.0.300}}}\nnetworks: {a: {ipam: {config: [{subnet: 10.0.0.0/24}]}}}\n"),
-        ("sous-reseau", "services:\n  api: {image: x, networks: [a]}\nnetworks: {a: {ipam: {config: [{subnet: 10.0.0.5/24}]}}}\n"),
-        ("ports-egaux", "services:\n  a: {image: x, ports: [\"8080:80\"]}\n  b:\n    image: x\n    ports:\n      - \"8080:8080\"\n"),
+        (
+            "adresse",
+            "services:\n  api: {image: x, networks: {a: {ipv4_address: 10.0.0.300}}}\nnetworks: {a: {ipam: {config: [{subnet: 10.0.0.0/24}]}}}\n",
+        ),
+        (
+            "sous-reseau",
+            "services:\n  api: {image: x, networks: [a]}\nnetworks: {a: {ipam: {config: [{subnet: 10.0.0.5/24}]}}}\n",
+        ),
+        (
+            "ports-egaux",
+            "services:\n  a: {image: x, ports: [\"8080:80\"]}\n  b:\n    image: x\n    ports:\n      - \"8080:8080\"\n",
+        ),
     ];
     let mut shown = String::new();
     for (name, text) in cases {
@@ -47,7 +62,10 @@ async fn frequent_mistakes_are_said_in_french() {
             shown.push_str(&format!("# {name}: {}\n{}\n→ {}\n", problem.code, problem.what, problem.todo));
             if let Some(place) = &problem.place {
                 let mark = &place.mark;
-                shown.push_str(&format!("  {}:{}:{}\n  | {}\n  | ", place.file, mark.line, mark.column, mark.text));
+                shown.push_str(&format!(
+                    "  {}:{}:{}\n  | {}\n  | ",
+                    place.file, mark.line, mark.column, mark.text
+                ));
                 shown.push_str(&" ".repeat(mark.column - 1));
                 shown.push_str(&format!("{} {}\n", "^".repeat(mark.width), mark.label));
             }
@@ -69,7 +87,7 @@ fn a_missing_compose_file_says_what_was_found() {
     let mut shown = String::new();
     for files in cases {
         let folder = Folder::new(files);
-        let problems = stage(&folder.origin(), &folder.into(), &Limits::default()).expect_err("missing");
+        let problems = stage(&folder.origin(), &folder.target(), &Limits::default()).expect_err("missing");
         assert_eq!(problems[0].code, "compose-missing");
         shown.push_str(&format!("{}\n→ {}\n\n", problems[0].what, problems[0].todo));
     }
