@@ -28,6 +28,22 @@ pub enum ConfigError {
 /// Asks Compose for the canonical model: once with the active profiles (what runs), once with
 /// all of them (what the policy judges).
 pub async fn canonical(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, ConfigError> {
+    match ask(staged, compose).await {
+        Ok(mut model) => {
+            model.notices = messages::typeset_notices(model.notices);
+            Ok(model)
+        }
+        Err(ConfigError::Student(problems)) => {
+            Err(ConfigError::Student(messages::typeset_problems(problems)))
+        }
+        Err(ConfigError::Refused(refusals)) => {
+            Err(ConfigError::Refused(messages::typeset_refusals(refusals)))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, ConfigError> {
     if let Some(stop) = gate::inspect(staged) {
         return Err(if stop.refusals.is_empty() {
             ConfigError::Student(stop.problems)
@@ -36,10 +52,10 @@ pub async fn canonical(staged: &Staged, compose: &ComposeTool) -> Result<Compose
         });
     }
     let active: Vec<&str> = staged.choice.profiles.iter().map(String::as_str).collect();
-    let (one, two) = (arguments(staged, &active), arguments(staged, &["*"]));
+    let (active, all) = (arguments(staged, &active), arguments(staged, &["*"]));
     let (active, all) = tokio::join!(
-        compose.run(&one, &staged.root, &staged.home),
-        compose.run(&two, &staged.root, &staged.home)
+        compose.run(&active, &staged.root, &staged.home),
+        compose.run(&all, &staged.root, &staged.home)
     );
     let (active, active_said) = read(staged, active)?;
     let (all, all_said) = read(staged, all)?;

@@ -43,8 +43,7 @@ pub(super) fn choose(
         None => from_folder(root, notices)?,
     };
     for name in env.steering.keys() {
-        let honoured =
-            ["COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_PATH_SEPARATOR"];
+        let honoured = ["COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_PATH_SEPARATOR"];
         if !honoured.contains(&name.as_str()) {
             notices.push(Notice {
                 level: Level::Info,
@@ -68,7 +67,8 @@ pub(super) fn choose(
         .filter_map(|f| f.tree.as_ref().ok())
         .any(|tree| tree.docs.iter().any(|doc| tree.get(*doc, "name").is_some()));
     let asked = env.steering.get("COMPOSE_PROJECT_NAME").map(|n| normal_name(n)).filter(|n| !n.is_empty());
-    let folder = origin.canonicalize().ok().and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()));
+    let folder =
+        origin.canonicalize().ok().and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()));
     let project = asked.or_else(|| {
         let name = normal_name(&folder.unwrap_or_default());
         (!named).then(|| if name.is_empty() { "projet".to_owned() } else { name })
@@ -137,8 +137,11 @@ pub(super) fn read_yaml(root: &Path, name: &str, limits: &Limits) -> Result<Sour
 /// `COMPOSE_FILE`, when its entries are plain files of the folder.
 fn from_env(root: &Path, list: &str, env: &DotEnv) -> Result<Vec<String>, Box<Problem>> {
     let separator = env.steering.get("COMPOSE_PATH_SEPARATOR").map_or(":", String::as_str);
-    let entries: Vec<&str> =
-        if separator.is_empty() { vec![list] } else { list.split(separator).filter(|e| !e.is_empty()).collect() };
+    let entries: Vec<&str> = if separator.is_empty() {
+        vec![list]
+    } else {
+        list.split(separator).filter(|e| !e.is_empty()).collect()
+    };
     let plain = |entry: &&str| {
         !Path::new(entry).is_absolute()
             && !entry.contains(['$', '\\', '\0'])
@@ -203,9 +206,9 @@ fn missing(root: &Path, names: &[String]) -> Box<Problem> {
     if shown.is_empty() {
         what.push_str(", qui est vide");
     } else {
-        what.push_str(&format!(" ; il contient : {}", shown.join(", ")));
+        what = format!("{what} ; il contient : {}", shown.join(", "));
         if names.len() > shown.len() {
-            what.push_str(&format!(" et {} autres", names.len() - shown.len()));
+            what = format!("{what} et {} autres", names.len() - shown.len());
         }
     }
     let todo = match near.first() {
@@ -220,8 +223,16 @@ fn near_misses(root: &Path, names: &[String]) -> Vec<String> {
     for name in names {
         let lower = name.to_lowercase();
         let bare = lower.trim_end_matches(".txt").trim_end_matches(".bak").trim_end_matches(".yml.yaml");
-        let looks =
-            MAIN.contains(&bare) || matches!(bare, "compose" | "docker-compose" | "docker_compose.yml" | "docker_compose.yaml" | "dockercompose.yml" | "composer.yaml");
+        let looks = MAIN.contains(&bare)
+            || matches!(
+                bare,
+                "compose"
+                    | "docker-compose"
+                    | "docker_compose.yml"
+                    | "docker_compose.yaml"
+                    | "dockercompose.yml"
+                    | "composer.yaml"
+            );
         if root.join(name).is_file() && looks {
             found.push(format!("renommez « {name} » en « {} » (minuscules, sans autre extension)", MAIN[0]));
         }
@@ -240,7 +251,13 @@ fn near_misses(root: &Path, names: &[String]) -> Vec<String> {
 }
 
 fn problem(code: &str, what: String, todo: &str) -> Box<Problem> {
-    Box::new(Problem { code: code.to_owned(), what, place: None, todo: todo.to_owned(), detail: String::new() })
+    Box::new(Problem {
+        code: code.to_owned(),
+        what,
+        place: None,
+        todo: todo.to_owned(),
+        detail: String::new(),
+    })
 }
 
 #[cfg(test)]

@@ -66,9 +66,9 @@ fn subnets(model: &ComposeModel, found: &mut Vec<Problem>) {
                 }
             }
             let external = network.get("external").and_then(Value::as_bool) == Some(true);
-            let clash = known.iter().find(|(other, _)| {
-                other.contains(&subnet.network()) || subnet.contains(&other.network())
-            });
+            let clash = known
+                .iter()
+                .find(|(other, _)| other.contains(&subnet.network()) || subnet.contains(&other.network()));
             if let (Some((other, neighbour)), false) = (clash, external) {
                 found.push(problem(
                     "subnets-overlap",
@@ -137,7 +137,9 @@ fn published(model: &ComposeModel, found: &mut Vec<Problem>) {
             } else if replicas > 1 {
                 found.push(problem(
                     "ports-collide",
-                    format!("« {service} » a {replicas} copies, qui ne peuvent pas toutes publier le port {host}"),
+                    format!(
+                        "« {service} » a {replicas} copies, qui ne peuvent pas toutes publier le port {host}"
+                    ),
                     at(),
                     "ne publiez que le port du conteneur, ou placez un répartiteur devant les copies",
                 ));

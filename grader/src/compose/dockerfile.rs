@@ -219,8 +219,7 @@ impl<'a> Scope<'a> {
             let value = self.get(name);
             match (operator.get(..2), value) {
                 (_, Some(value)) if operator.is_empty() || operator.starts_with(":-") => out.push_str(&value),
-                (Some(":-"), None) => out.push_str(&operator[2..]),
-                (Some(":+"), Some(_)) => out.push_str(&operator[2..]),
+                (Some(":-"), None) | (Some(":+"), Some(_)) => out.push_str(&operator[2..]),
                 (Some(":+"), None) => {}
                 _ => {
                     out.push('$');
@@ -276,7 +275,10 @@ pub(super) fn from_images(root: &Path, service: &str, plan: &BuildPlan) -> Vec<F
             "RUN" => {
                 let mounts = flags.iter().filter_map(|f| f.strip_prefix("--mount="));
                 wanted.extend(
-                    mounts.flat_map(|m| m.split(',')).filter_map(|p| p.strip_prefix("from=")).map(|f| scope.fill(f)),
+                    mounts
+                        .flat_map(|m| m.split(','))
+                        .filter_map(|p| p.strip_prefix("from="))
+                        .map(|f| scope.fill(f)),
                 );
             }
             _ => {}

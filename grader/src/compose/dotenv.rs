@@ -88,9 +88,9 @@ fn assignment(line: &str) -> Option<(&str, String)> {
         let inner = raw.strip_prefix(quote)?;
         Some(inner[..inner.find(quote)?].to_owned())
     };
-    let value = quoted('"').or_else(|| quoted('\'')).unwrap_or_else(|| {
-        raw.split_once(" #").map_or(raw, |(value, _)| value).trim_end().to_owned()
-    });
+    let value = quoted('"')
+        .or_else(|| quoted('\''))
+        .unwrap_or_else(|| raw.split_once(" #").map_or(raw, |(value, _)| value).trim_end().to_owned());
     Some((name, value))
 }
 

@@ -162,7 +162,11 @@ fn look(staged: &Staged, file: &SourceFile, tree: &Tree, refusals: &mut Vec<Refu
                 let text = tree.text(*item).or(published).unwrap_or("");
                 if widest(text) > RANGE {
                     let at = at(source, &file.name, tree, *item);
-                    refusals.push(refusal("port-range", format!("la plage de ports « {text} » est démesurée"), at));
+                    refusals.push(refusal(
+                        "port-range",
+                        format!("la plage de ports « {text} » est démesurée"),
+                        at,
+                    ));
                 }
             }
         }
@@ -178,7 +182,8 @@ fn look(staged: &Staged, file: &SourceFile, tree: &Tree, refusals: &mut Vec<Refu
             continue;
         }
         let Some(path) = interpolate(text, &staged.choice.env.values) else {
-            let what = format!("« {key} » construit un chemin que le correcteur ne sait pas vérifier : {text}");
+            let what =
+                format!("« {key} » construit un chemin que le correcteur ne sait pas vérifier : {text}");
             refusals.push(refusal("path-variable", what, place));
             continue;
         };

@@ -58,7 +58,8 @@ fn dotted(source: &SourceMap, path: &str, label: &str) -> Option<Place> {
 }
 
 fn syntax(text: &str, source: &SourceMap) -> Option<Known> {
-    if let Some([line, key, first]) = take(r#"line (\d+): mapping key "([^"]*)" already defined at line (\d+)"#, text)
+    if let Some([line, key, first]) =
+        take(r#"line (\d+): mapping key "([^"]*)" already defined at line (\d+)"#, text)
     {
         let place = source.place_line(source.main(), line.parse().ok()?, "seconde fois").map(|mut place| {
             if let Some(other) =
@@ -80,7 +81,7 @@ fn syntax(text: &str, source: &SourceMap) -> Option<Known> {
         let what = format!("l'alias « *{anchor} » ne renvoie à aucune ancre « &{anchor} »");
         return Some(known("yaml-anchor", what, place, "définissez l'ancre avant de vous en servir"));
     }
-    if let Some([line, reason]) = take(r"yaml: (?:line (\d+): )?(.*)", text) {
+    if let Some([line, reason]) = take(r"(?m)(?:^|: )yaml: (?:line (\d+): )?(.*)", text) {
         let place = line.parse().ok().and_then(|n| source.place_line(source.main(), n, ""));
         let (what, todo) = yaml_reason(&reason);
         return Some(known("yaml-syntax", what.to_owned(), place, todo));
@@ -98,16 +99,38 @@ fn syntax(text: &str, source: &SourceMap) -> Option<Known> {
 /// French reason and advice for what a YAML reader says.
 fn yaml_reason(reason: &str) -> (&'static str, &'static str) {
     let has = |parts: &[&str]| parts.iter().any(|p| reason.contains(p));
-    if has(&["cannot start any token", "tab"]) {
-        ("le YAML contient un caractère interdit à cet endroit, sans doute une tabulation", "indentez avec des espaces, jamais avec des tabulations")
+    if has(&["anchor"]) {
+        (
+            "un alias « * » ne renvoie à aucune ancre « & » déjà écrite",
+            "définissez l'ancre avant de vous en servir, ou mettez la valeur entre guillemets",
+        )
+    } else if has(&["cannot start any token", "tab"]) {
+        (
+            "le YAML contient un caractère interdit à cet endroit, sans doute une tabulation",
+            "indentez avec des espaces, jamais avec des tabulations",
+        )
     } else if has(&["mapping values are not allowed"]) {
         ("le YAML a un « : » inattendu", "vérifiez l'indentation, ou mettez la valeur entre guillemets")
     } else if has(&["unexpected end of stream", "end of stream", "quoted scalar", "unclosed"]) {
         ("un guillemet ou un crochet n'est pas refermé", "refermez-le sur la même ligne")
-    } else if has(&["expected key", "block mapping", "block collection", "block end", "simple key", "indent", "while parsing"]) {
-        ("l'indentation du YAML ne se lit pas à cet endroit", "alignez les clés d'un même niveau sur la même colonne ; chaque clé finit par « : »")
+    } else if has(&[
+        "expected key",
+        "block mapping",
+        "block collection",
+        "block end",
+        "simple key",
+        "indent",
+        "while parsing",
+    ]) {
+        (
+            "l'indentation du YAML ne se lit pas à cet endroit",
+            "alignez les clés d'un même niveau sur la même colonne ; chaque clé finit par « : »",
+        )
     } else {
-        ("le fichier n'est pas du YAML valide", "vérifiez l'indentation et les guillemets autour de cette ligne")
+        (
+            "le fichier n'est pas du YAML valide",
+            "vérifiez l'indentation et les guillemets autour de cette ligne",
+        )
     }
 }
 
@@ -126,15 +149,11 @@ pub(super) fn broken_yaml(source: &SourceMap, file: &str, broken: &Broken) -> Pr
             "cette étiquette YAML (« ! ») n'a pas sa place dans un fichier Compose",
             "écrivez la valeur en toutes lettres",
         ),
-        Cause::Depth => ("yaml-depth", "le YAML est imbriqué sans fin", "un fichier Compose n'a que quelques niveaux"),
+        Cause::Depth => {
+            ("yaml-depth", "le YAML est imbriqué sans fin", "un fichier Compose n'a que quelques niveaux")
+        }
     };
-    Problem {
-        code: code.into(),
-        what: what.into(),
-        place,
-        todo: todo.into(),
-        detail: broken.reason.clone(),
-    }
+    Problem { code: code.into(), what: what.into(), place, todo: todo.into(), detail: broken.reason.clone() }
 }
 
 fn schema(text: &str, source: &SourceMap) -> Option<Known> {
@@ -188,12 +207,14 @@ fn schema(text: &str, source: &SourceMap) -> Option<Known> {
 /// A known key that resembles `key`.
 fn near(key: &str, path: &str) -> Option<&'static str> {
     let candidates: Vec<&'static str> = match path.split('.').count() {
-        1 if path == "(root)" => vec!["services", "networks", "volumes", "secrets", "configs", "include", "name"],
+        1 if path == "(root)" => {
+            vec!["services", "networks", "volumes", "secrets", "configs", "include", "name"]
+        }
         2 if path.starts_with("services.") => super::policy::service_keys(),
-        3 if path.ends_with(".healthcheck") => {
+        3 if path.rsplit('.').next() == Some("healthcheck") => {
             vec!["test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"]
         }
-        3 if path.ends_with(".build") => vec!["context", "dockerfile", "args", "target"],
+        3 if path.rsplit('.').next() == Some("build") => vec!["context", "dockerfile", "args", "target"],
         _ => return None,
     };
     let (best, distance) =
@@ -237,10 +258,14 @@ fn references(text: &str, source: &SourceMap) -> Option<Known> {
             },
             format!("« {service} » utilise {french} « {name} », qui n'est pas déclaré"),
             source.place(&["services", &service, key, name], "pas déclaré"),
-            format!("déclarez-le à la racine du fichier, sous {key}: (à la même colonne que services:), ou corrigez son nom"),
+            format!(
+                "déclarez-le à la racine du fichier, sous {key}: (à la même colonne que services:), ou corrigez son nom"
+            ),
         ));
     }
-    if let Some([service, name]) = take(r#"service "([^"]+)" depends on undefined service "?([^":\s]+)"#, text) {
+    if let Some([service, name]) =
+        take(r#"service "([^"]+)" depends on undefined service "?([^":\s]+)"#, text)
+    {
         let path = ["depends_on", "links", "volumes_from", "network_mode", "ipc", "pid"]
             .into_iter()
             .find_map(|key| {
@@ -264,7 +289,8 @@ fn references(text: &str, source: &SourceMap) -> Option<Known> {
             "retirez l'un de ces depends_on : qui a vraiment besoin de l'autre pour démarrer ?",
         ));
     }
-    if let Some([service, base]) = take(r#"cannot extend service "([^"]+)" in [^:]*: service "([^"]+)" not found"#, text)
+    if let Some([service, base]) =
+        take(r#"cannot extend service "([^"]+)" in [^:]*: service "([^"]+)" not found"#, text)
     {
         return Some(known(
             "undefined-service",
@@ -291,16 +317,18 @@ fn references(text: &str, source: &SourceMap) -> Option<Known> {
 }
 
 fn values(text: &str, source: &SourceMap) -> Option<Known> {
-    if let Some([which, value]) =
-        take(r"[Ii]nvalid (hostPort|containerPort|port range|start port|end port|proto|ip address)[^:]*: (\S+)", text)
-    {
+    if let Some([which, value]) = take(
+        r"[Ii]nvalid (hostPort|containerPort|port range|start port|end port|proto|ip address)[^:]*: (\S+)",
+        text,
+    ) {
         let place = source.files().iter().find_map(|f| source.place_in(&f.name, &value, "pas un port"));
         let what = match which.as_str() {
             "proto" => format!("« {value} » n'est pas un protocole"),
             "ip address" => format!("« {value} » n'est pas une adresse IP"),
             _ => format!("« {value} » n'est pas un numéro de port"),
         };
-        let todo = "la forme courte est HÔTE:CONTENEUR, deux nombres de 1 à 65535, entre guillemets : \"5001:5000\"";
+        let todo =
+            "la forme courte est HÔTE:CONTENEUR, deux nombres de 1 à 65535, entre guillemets : \"5001:5000\"";
         return Some(known("invalid-port", what, place, todo));
     }
     if let Some([path, reason]) = take(r"error decoding '([^']+)': (.+)", text) {
@@ -314,10 +342,9 @@ fn values(text: &str, source: &SourceMap) -> Option<Known> {
         let what = format!("la valeur de « {} » ne se lit pas", path.replace('[', ".").replace(']', ""));
         return Some(known("invalid-value", what, dotted(source, &path, ""), todo));
     }
-    if let Some([path, name, said]) = take(
-        r"interpolating (\S+?): required variable (\S+) is missing a value(?:: ?(.*))?",
-        text,
-    ) {
+    if let Some([path, name, said]) =
+        take(r"interpolating (\S+?): required variable (\S+) is missing a value(?:: ?(.*))?", text)
+    {
         let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
         return Some(known(
             "variable-required",
@@ -381,12 +408,14 @@ pub(super) fn warnings(stderr: &str, source: &SourceMap) -> Vec<Notice> {
         .map(|line| {
             let said = line.split_once("msg=").map_or(line, |(_, m)| m).replace("\\\"", "\"");
             if let Some([name]) = take(r#"The "([^"]+)" variable is not set"#, &said) {
-                let place = [format!("${{{name}"), format!("${name}")]
-                    .iter()
-                    .find_map(|needle| source.files().iter().find_map(|f| source.place_in(&f.name, needle, "")));
+                let place = [format!("${{{name}"), format!("${name}")].iter().find_map(|needle| {
+                    source.files().iter().find_map(|f| source.place_in(&f.name, needle, ""))
+                });
                 return Notice {
                     level: Level::Warning,
-                    text: format!("la variable « {name} » n'a pas de valeur : elle est remplacée par du vide"),
+                    text: format!(
+                        "la variable « {name} » n'a pas de valeur : elle est remplacée par du vide"
+                    ),
                     place,
                 };
             }
@@ -423,4 +452,43 @@ pub(super) fn too_big() -> Refusal {
         why: "un projet de TP tient en quelques pages".into(),
         instead: "retirez les plages de ports, alias et inclusions démesurés".into(),
     }
+}
+
+/// French typography: no-break spaces inside guillemets and before double punctuation.
+pub(super) fn typeset(text: &str) -> String {
+    let mut out = text.replace("« ", "«\u{a0}").replace(" »", "\u{a0}»");
+    for sign in [':', ';', '?'] {
+        out = out.replace(&format!(" {sign} "), &format!("\u{a0}{sign} "));
+        if let Some(head) = out.strip_suffix(&format!(" {sign}")) {
+            out = format!("{head}\u{a0}{sign}");
+        }
+    }
+    out
+}
+
+/// Typesets every French part.
+pub(super) fn typeset_problems(mut problems: Vec<Problem>) -> Vec<Problem> {
+    for problem in &mut problems {
+        problem.what = typeset(&problem.what);
+        problem.todo = typeset(&problem.todo);
+    }
+    problems
+}
+
+/// Typesets every French part.
+pub(super) fn typeset_refusals(mut refusals: Vec<Refusal>) -> Vec<Refusal> {
+    for refusal in &mut refusals {
+        for text in [&mut refusal.what, &mut refusal.why, &mut refusal.instead] {
+            *text = typeset(text);
+        }
+    }
+    refusals
+}
+
+/// Typesets every French part.
+pub(super) fn typeset_notices(mut notices: Vec<Notice>) -> Vec<Notice> {
+    for notice in &mut notices {
+        notice.text = typeset(&notice.text);
+    }
+    notices
 }

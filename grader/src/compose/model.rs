@@ -121,7 +121,10 @@ impl ComposeModel {
 
     /// Images that the Dockerfiles start from or copy from, each once per service.
     pub fn from_images(&self) -> Vec<FromImage> {
-        self.builds().iter().flat_map(|(name, plan)| dockerfile::from_images(&self.root, name, plan)).collect()
+        self.builds()
+            .iter()
+            .flat_map(|(name, plan)| dockerfile::from_images(&self.root, name, plan))
+            .collect()
     }
 
     pub(super) fn build(&self, build: &Value) -> BuildPlan {
@@ -133,15 +136,14 @@ impl ComposeModel {
             None => t,
         });
         let name = text("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
-        let dockerfile = if Path::new(&name).is_absolute() { self.relative(&name) } else { context.join(name) };
+        let dockerfile =
+            if Path::new(&name).is_absolute() { self.relative(&name) } else { context.join(name) };
         BuildPlan {
             dockerfile: inline.is_none().then(|| super::gate::clean(&dockerfile)),
             inline,
             args: entries(build, "args").map(|(k, v)| (k.clone(), scalar(v))).collect(),
             target: text("target"),
-            labels: entries(build, "labels")
-                .filter_map(|(k, v)| Some((k.clone(), scalar(v)?)))
-                .collect(),
+            labels: entries(build, "labels").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
             contexts: entries(build, "additional_contexts")
                 .filter_map(|(k, v)| Some((k.clone(), self.relative(&scalar(v)?))))
                 .collect(),
@@ -165,8 +167,8 @@ impl ComposeModel {
 
     /// Path relative to the staged root; unchanged when it is elsewhere.
     pub(super) fn relative(&self, path: &str) -> PathBuf {
-        let path = Path::new(path);
-        path.strip_prefix(&self.root).unwrap_or(path).to_owned()
+        let path = super::gate::clean(Path::new(path));
+        path.strip_prefix(&self.root).unwrap_or(&path).to_owned()
     }
 }
 
@@ -210,7 +212,13 @@ fn service(model: &ComposeModel, service: &Value) -> DeclaredService {
         image: text("image"),
         build_context: build.as_ref().map(|b| shown(&b.context)),
         dockerfile: build.as_ref().and_then(|b| b.dockerfile.as_deref()).map(shown),
-        ports: service.get("ports").and_then(Value::as_array).into_iter().flatten().filter_map(port).collect(),
+        ports: service
+            .get("ports")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(port)
+            .collect(),
         networks: entries(service, "networks").map(|(k, _)| k.clone()).collect(),
         network_mode: text("network_mode"),
         healthcheck: healthcheck(service.get("healthcheck")),
@@ -248,7 +256,10 @@ fn network(network: &Value) -> DeclaredNetwork {
     DeclaredNetwork {
         driver: network.get("driver").and_then(scalar),
         subnets: pools.iter().map(|(subnet, _)| *subnet).collect(),
-        gateways: pools.iter().filter_map(|(subnet, gateway)| gateway.or_else(|| subnet.hosts().next())).collect(),
+        gateways: pools
+            .iter()
+            .filter_map(|(subnet, gateway)| gateway.or_else(|| subnet.hosts().next()))
+            .collect(),
         internal: flag("internal"),
         external: flag("external"),
     }

@@ -71,7 +71,7 @@ impl SourceMap {
             _ => start.column + 1,
         };
         let end = if one_line { value.end_column.max(key_end) } else { key_end };
-        Some(self.at(file, start.line, start.column + 1, end.saturating_sub(start.column), label))
+        Some(Self::at(file, start.line, start.column + 1, end.saturating_sub(start.column), label))
     }
 
     /// Position of the first line of a file of the submission that contains `needle`.
@@ -98,7 +98,7 @@ impl SourceMap {
     pub(super) fn place_at(&self, file: &str, line: usize, column: usize, label: &str) -> Option<Place> {
         let known = self.files.iter().find(|f| f.name == file)?;
         known.lines.get(line.checked_sub(1)?)?;
-        Some(self.at(known, line, column, 1, label))
+        Some(Self::at(known, line, column, 1, label))
     }
 
     /// The whole written part of a line.
@@ -107,10 +107,10 @@ impl SourceMap {
         let text = known.lines.get(line.checked_sub(1)?)?;
         let column = text.chars().take_while(|c| c.is_whitespace()).count() + 1;
         let width = text.trim().chars().count();
-        Some(self.at(known, line, column, width, label))
+        Some(Self::at(known, line, column, width, label))
     }
 
-    fn at(&self, file: &SourceFile, line: usize, column: usize, width: usize, label: &str) -> Place {
+    fn at(file: &SourceFile, line: usize, column: usize, width: usize, label: &str) -> Place {
         let text = file.lines.get(line.saturating_sub(1)).map_or("", String::as_str);
         Place { file: file.name.clone(), mark: mark(text, line, column, width, label), also: Vec::new() }
     }
@@ -227,7 +227,11 @@ pub(super) fn read_text(root: &Path, name: &str) -> Option<String> {
 pub(super) fn decode(bytes: &[u8]) -> Option<String> {
     let wide = |little: bool| {
         let units = bytes[2..].chunks_exact(2).map(|pair| {
-            if little { u16::from_le_bytes([pair[0], pair[1]]) } else { u16::from_be_bytes([pair[0], pair[1]]) }
+            if little {
+                u16::from_le_bytes([pair[0], pair[1]])
+            } else {
+                u16::from_be_bytes([pair[0], pair[1]])
+            }
         });
         char::decode_utf16(units).collect::<Result<String, _>>().ok()
     };

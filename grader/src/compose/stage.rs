@@ -56,6 +56,16 @@ pub struct Staged {
 
 /// Copies `origin` beneath `into` (an empty folder of the caller) and chooses the Compose files.
 pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
+    match copied(origin, into, limits) {
+        Ok(mut staged) => {
+            staged.notices = super::messages::typeset_notices(staged.notices);
+            Ok(staged)
+        }
+        Err(problems) => Err(super::messages::typeset_problems(problems)),
+    }
+}
+
+fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
     let mut copy = Copy { limits, bytes: 0, files: 0, left_out: Vec::new(), problems: Vec::new() };
     let prepared = || -> io::Result<(PathBuf, PathBuf, PathBuf)> {
         let into = into.canonicalize()?;
@@ -164,7 +174,8 @@ impl Copy<'_> {
             FileType::RegularFile => {
                 let file = openat(from, name, flags, Mode::empty())?;
                 // The name may have changed hands since: what was opened is what counts.
-                if FileType::from_raw_mode(rustix::fs::fstat(file.as_fd())?.st_mode) != FileType::RegularFile {
+                if FileType::from_raw_mode(rustix::fs::fstat(file.as_fd())?.st_mode) != FileType::RegularFile
+                {
                     self.problems.push(special(rel, "un fichier spécial"));
                     return Ok(());
                 }

@@ -63,15 +63,17 @@ impl ComposeTool {
             ]
             .map(PathBuf::from),
         );
-        dirs.iter().map(|dir| dir.join(&name)).find(|path| path.is_file()).map(|path| Self { path }).ok_or_else(
-            || {
+        dirs.iter()
+            .map(|dir| dir.join(&name))
+            .find(|path| path.is_file())
+            .map(|path| Self { path })
+            .ok_or_else(|| {
                 Fault::new(
                     FaultKind::NoEngine,
                     "Docker Compose est introuvable sur cette machine",
                     "installez le module « compose » de Docker, puis vérifiez avec : docker compose version",
                 )
-            },
-        )
+            })
     }
 
     /// A given plugin binary.

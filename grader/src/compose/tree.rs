@@ -276,10 +276,8 @@ fn check_tag(tag: Option<&Tag>, span: Span) -> Result<(), Broken> {
     let known = if tag.handle == "!" {
         matches!(tag.suffix.as_str(), "reset" | "override" | "")
     } else {
-        matches!(
-            tag.suffix.as_str(),
-            "str" | "int" | "float" | "bool" | "null" | "map" | "seq" | "merge"
-        ) && tag.is_yaml_core_schema()
+        matches!(tag.suffix.as_str(), "str" | "int" | "float" | "bool" | "null" | "map" | "seq" | "merge")
+            && tag.is_yaml_core_schema()
     };
     if known {
         return Ok(());

@@ -46,8 +46,12 @@ pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     let plan = judge.model.build(value);
     if let Some(file) = &plan.dockerfile {
         let full = judge.model.root.join(file).to_string_lossy().into_owned();
-        let remote = value.get("context").and_then(Value::as_str).is_some_and(is_remote);
-        if !remote && outside(judge.model, &full) {
+        let context = plain(value.get("context").and_then(Value::as_str).unwrap_or_default());
+        // A context that is remote or outside has been refused already.
+        if is_remote(&context) || outside(judge.model, &context) {
+            return;
+        }
+        if outside(judge.model, &full) {
             let mut at = path.to_vec();
             at.push("dockerfile");
             return judge.refuse("build-outside", &at, &file.display().to_string());

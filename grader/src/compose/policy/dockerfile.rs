@@ -80,7 +80,10 @@ pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], plan: &BuildPlan) {
 fn is_remote(source: &str) -> bool {
     let source = source.trim_start_matches(['[', '"']);
     let lower = source.to_ascii_lowercase();
-    lower.contains("://") || lower.starts_with("git@") || lower.starts_with("github.com/") || source.contains('$')
+    lower.contains("://")
+        || lower.starts_with("git@")
+        || lower.starts_with("github.com/")
+        || source.contains('$')
 }
 
 /// Turns a line of a staged file into a plain comment, its number kept.

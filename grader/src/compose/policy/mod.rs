@@ -192,8 +192,12 @@ fn is_empty(value: &Value) -> bool {
 /// A value short enough to be quoted.
 pub(super) fn short(value: &Value) -> String {
     let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => match members.get("source").or_else(|| members.get("type")) {
+            Some(main) => short(main),
+            None => members.keys().cloned().collect::<Vec<_>>().join(", "),
+        },
+        other => super::model::scalar(other).unwrap_or_default(),
     };
     text.chars().take(80).collect()
 }
@@ -214,7 +218,7 @@ pub fn approve(model: ComposeModel) -> Result<ApprovedModel, Vec<Refusal>> {
         active = Some((judge.dropped, judge.changes, judge.blank));
     }
     if !refusals.is_empty() {
-        return Err(refusals);
+        return Err(super::messages::typeset_refusals(refusals));
     }
     let (dropped, mut changes, blank) = active.unwrap_or_default();
     let mut clean = model.active.clone();
@@ -244,9 +248,4 @@ fn remove(tree: &mut Value, path: &[String]) {
     if let Some(members) = at.as_object_mut() {
         members.shift_remove(last);
     }
-}
-
-/// Every rule id that has a text, for the tests and the documentation.
-pub(super) fn rule_ids() -> Vec<&'static str> {
-    texts::TEXTS.iter().map(|t| t.id).collect()
 }

@@ -15,7 +15,9 @@ pub(super) fn outside(model: &ComposeModel, path: &str) -> bool {
     if !cleaned.starts_with(&model.root) || through_left_out(model, &cleaned) {
         return true;
     }
-    [path, cleaned.as_path()].iter().any(|p| real(p).is_none_or(|real| !real.starts_with(&model.root)))
+    // The rewrite writes the cleaned path, but what is there now must not lead out either.
+    path.canonicalize().is_ok_and(|real| !real.starts_with(&model.root))
+        || real(&cleaned).is_none_or(|real| !real.starts_with(&model.root))
 }
 
 /// True when the path passes by a link that was left out of the copy.

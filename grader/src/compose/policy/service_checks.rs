@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::Verdict::{Allow, Check, Neutralise, Refuse};
 use super::paths::{is_engine_socket, outside, through_left_out};
 use super::{Judge, Rule, rule, short};
-use super::Verdict::{Allow, Check, Neutralise, Refuse};
 use crate::compose::gate::{RANGE, clean};
 use crate::compose::model::{plain, texts};
 

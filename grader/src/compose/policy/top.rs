@@ -39,7 +39,10 @@ const NETWORK_OPTIONS: &[Rule] = &[
     rule("com.docker.network.driver.mtu", Allow),
     rule("com.docker.network.container_iface_prefix", Allow),
     rule("com.docker.network.bridge.name", Neutralise("le nom de l'interface est propre à cette correction")),
-    rule("com.docker.network.bridge.host_binding_ipv4", Neutralise("les ports ne sont publiés que sur 127.0.0.1")),
+    rule(
+        "com.docker.network.bridge.host_binding_ipv4",
+        Neutralise("les ports ne sont publiés que sur 127.0.0.1"),
+    ),
     rule("com.docker.network.bridge.default_bridge", Refuse("network-option")),
 ];
 

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 use super::Work;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Between checks while the service starts.
+const FIRST: Duration = Duration::from_millis(200);
 
 /// Go's `1h2m3.5s`, `200ms`, `1us`… `None` when it is not one.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -52,29 +54,26 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     let start = own("start_period").unwrap_or_default();
     let retries = check.get("retries").and_then(Value::as_u64).filter(|n| *n > 0).unwrap_or(3);
     let tries = u32::try_from(retries.min(1000)).unwrap_or(1000);
-    let grace = (start + interval.saturating_mul(tries))
-        .clamp(Duration::from_secs(20), Duration::from_secs(90));
+    let grace =
+        (start + interval.saturating_mul(tries)).clamp(Duration::from_secs(20), Duration::from_secs(90));
     let mut out = Map::new();
     if let Some(test) = check.get("test").filter(|t| !t.is_null()) {
         out.insert("test".into(), test.clone());
     }
     let late = work.plan.late.as_ref().filter(|(names, _)| names.iter().any(|n| n == service));
-    let shown = if let Some((_, delay)) = late {
-        out.insert("interval".into(), written(*delay).into());
-        if check.get("start_period").is_some() {
-            out.insert("start_period".into(), written(start).into());
+    // The grace period stands for the tries that the student's interval would have left.
+    out.insert("start_period".into(), written(grace).into());
+    let (first, interval, shown) = match late {
+        // Docker checks every 5 s during the grace period when it is not told otherwise.
+        Some((_, delay)) => {
+            (*delay, *delay, format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)))
         }
-        format!("premier contrôle de santé retardé de {}", crate::time::french(*delay))
-    } else {
-        out.insert("interval".into(), written(INTERVAL).into());
-        if work.plan.start_interval {
-            out.insert("start_period".into(), written(grace).into());
-            out.insert("start_interval".into(), "200ms".into());
-        } else if check.get("start_period").is_some() {
-            out.insert("start_period".into(), written(start).into());
-        }
-        "contrôle de santé resserré : même test, chaque seconde".to_owned()
+        None => (FIRST, INTERVAL, "contrôle de santé resserré : même test, chaque seconde".to_owned()),
     };
+    out.insert("interval".into(), written(interval).into());
+    if work.plan.start_interval {
+        out.insert("start_interval".into(), written(first).into());
+    }
     out.insert("timeout".into(), written(timeout.min(Duration::from_secs(3))).into());
     out.insert("retries".into(), retries.min(2).into());
     work.change(&["services", service, "healthcheck"], shown);

@@ -35,7 +35,8 @@ pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut M
     }
     let cap = work.plan.pids;
     let limits = out.get_mut("deploy").and_then(|d| d.get_mut("resources")).and_then(|r| r.get_mut("limits"));
-    let pids = |value: Option<&Value>| value.and_then(Value::as_u64).filter(|n| *n > 0).map_or(cap, |n| n.min(cap));
+    let pids =
+        |value: Option<&Value>| value.and_then(Value::as_u64).filter(|n| *n > 0).map_or(cap, |n| n.min(cap));
     match limits.filter(|l| l.get("pids").is_some()) {
         Some(limits) => {
             let kept = pids(limits.get("pids"));
@@ -57,7 +58,10 @@ pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut M
         if let Some(count) = out.get_mut("deploy").and_then(|d| d.get_mut("replicas")) {
             *count = REPLICAS.into();
         }
-        work.change(&["services", name, "deploy", "replicas"], format!("{asked} copies ramenées à {REPLICAS}"));
+        work.change(
+            &["services", name, "deploy", "replicas"],
+            format!("{asked} copies ramenées à {REPLICAS}"),
+        );
     }
 }
 

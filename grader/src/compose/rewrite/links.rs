@@ -49,7 +49,10 @@ pub(super) fn networks(work: &mut Work<'_>, name: &str, source: &Value) -> Optio
                 }
                 None if field == "ipv4_address" && !in_pool => {
                     kept.remove(field);
-                    work.change(&["services", name, "networks", network, field], format!("adresse {old} laissée au choix de Docker"));
+                    work.change(
+                        &["services", name, "networks", network, field],
+                        format!("adresse {old} laissée au choix de Docker"),
+                    );
                 }
                 None => {}
             }

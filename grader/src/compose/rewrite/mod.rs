@@ -205,6 +205,9 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
     if let Some(service) = relay.as_ref().and_then(|r| summary.get_mut(&r.service)) {
         service.ours = true;
     }
+    for change in &mut work.changes {
+        change.text = super::messages::typeset(&change.text);
+    }
     SandboxedModel {
         environment: environment(approved, source),
         file,
@@ -222,7 +225,8 @@ fn summary(file: &Value) -> BTreeMap<String, SandboxedService> {
         .map(|(name, value)| {
             let check = value.get("healthcheck");
             let off = check.and_then(|c| c.get("disable")).and_then(Value::as_bool) == Some(true)
-                || check.and_then(|c| c.get("test")).and_then(|t| t.get(0)).and_then(Value::as_str) == Some("NONE");
+                || check.and_then(|c| c.get("test")).and_then(|t| t.get(0)).and_then(Value::as_str)
+                    == Some("NONE");
             let service = SandboxedService {
                 image: value.get("image").and_then(scalar).unwrap_or_default(),
                 replicas: replicas(value),
@@ -245,7 +249,10 @@ fn environment(approved: &ApprovedModel, source: &Value) -> BTreeMap<String, Str
 }
 
 /// Gives each real name a new one, shared by the keys that share it.
-fn new_names<'a>(plan: &Plan, members: impl Iterator<Item = (&'a String, &'a Value)>) -> BTreeMap<String, String> {
+fn new_names<'a>(
+    plan: &Plan,
+    members: impl Iterator<Item = (&'a String, &'a Value)>,
+) -> BTreeMap<String, String> {
     let mut by_real: BTreeMap<String, String> = BTreeMap::new();
     members
         .map(|(key, value)| {
@@ -279,8 +286,15 @@ fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<String, Value> 
             let mut out = Map::new();
             out.insert("name".into(), format!("{}_{key}", work.plan.project).into());
             for field in ["file", "content", "environment"] {
-                if let Some(kept) = value.get(field).filter(|v| !v.is_null()) {
-                    out.insert(field.into(), kept.clone());
+                match value.get(field).filter(|v| !v.is_null()) {
+                    Some(Value::String(path)) if field == "file" => {
+                        let path = super::gate::clean(std::path::Path::new(path));
+                        out.insert(field.into(), path.to_string_lossy().into_owned().into());
+                    }
+                    Some(kept) => {
+                        out.insert(field.into(), kept.clone());
+                    }
+                    None => {}
                 }
             }
             (key.clone(), Value::Object(out))

@@ -56,7 +56,10 @@ fn network(work: &mut Work<'_>, source: &Value, index: usize, key: &str, name: &
         let moved = match pool.get("subnet").and_then(scalar).and_then(|s| s.parse().ok()) {
             Some(IpNet::V4(old)) => take(work, wanted, Some(old)).map(|new| {
                 in_force.get_or_insert(new);
-                work.change(&["networks", key, "ipam"], format!("sous-réseau {old} déplacé vers {new}, libre sur cette machine"));
+                work.change(
+                    &["networks", key, "ipam"],
+                    format!("sous-réseau {old} déplacé vers {new}, libre sur cette machine"),
+                );
                 move_pool(work, pool, &fixed, IpNet::V4(old), IpNet::V4(new))
             }),
             Some(IpNet::V6(old)) => {
@@ -102,7 +105,8 @@ fn fixed(source: &Value, key: &str) -> BTreeSet<IpAddr> {
 
 /// Containers that a network must hold.
 fn members(source: &Value, key: &str) -> usize {
-    let on = entries(source, "services").filter(|(_, s)| s.get("networks").is_some_and(|n| n.get(key).is_some()));
+    let on =
+        entries(source, "services").filter(|(_, s)| s.get("networks").is_some_and(|n| n.get(key).is_some()));
     on.map(|(_, s)| usize::try_from(replicas(s).min(super::REPLICAS)).unwrap_or(1)).sum()
 }
 
@@ -195,7 +199,11 @@ fn same_host(address: IpAddr, old: IpNet, new: IpNet) -> Option<IpAddr> {
             let host = u32::from(a) & u32::from(old.hostmask());
             (host & !u32::from(new.hostmask()) == 0)
                 .then(|| IpAddr::V4(Ipv4Addr::from(u32::from(new.network()) | host)))
-                .or_else(|| Some(IpAddr::V4(Ipv4Addr::from(u32::from(new.network()) | (host & u32::from(new.hostmask()))))))
+                .or_else(|| {
+                    Some(IpAddr::V4(Ipv4Addr::from(
+                        u32::from(new.network()) | (host & u32::from(new.hostmask())),
+                    )))
+                })
         }
         (IpAddr::V6(a), IpNet::V6(old), IpNet::V6(new)) => {
             let host = u128::from(a) & u128::from(old.hostmask()) & u128::from(new.hostmask());

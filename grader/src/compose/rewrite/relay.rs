@@ -89,7 +89,12 @@ pub(super) fn install(work: &mut Work<'_>, file: &mut Value, relay: &Relay) -> O
     let behind = &mut file["services"][name];
     behind["networks"] = json!({ NETWORK: { "aliases": [upstream] } });
     follow(file, name, &front);
-    work.change(&["services", name, "networks"], "« ".to_owned() + name + " » passe derrière un relais du correcteur, qui répond à sa place sur ses réseaux");
+    work.change(
+        &["services", name, "networks"],
+        "« ".to_owned()
+            + name
+            + " » passe derrière un relais du correcteur, qui répond à sa place sur ses réseaux",
+    );
     Some(RelayTruth {
         behind: name.clone(),
         service: front,

@@ -1,8 +1,11 @@
 //! One service.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::{Work, health, labels, limits, links, text, translate};
+use crate::compose::gate::clean;
 
 /// Keys copied as they are (the policy has judged them).
 const KEPT: &[&str] = &[
@@ -57,8 +60,17 @@ const KEPT: &[&str] = &[
 ];
 
 /// Keys whose texts may hold an address that moved.
-const TRANSLATED: &[&str] =
-    &["command", "entrypoint", "environment", "extra_hosts", "dns", "labels", "healthcheck", "post_start", "pre_stop"];
+const TRANSLATED: &[&str] = &[
+    "command",
+    "entrypoint",
+    "environment",
+    "extra_hosts",
+    "dns",
+    "labels",
+    "healthcheck",
+    "post_start",
+    "pre_stop",
+];
 
 /// Rewrites one service.
 pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value {
@@ -69,6 +81,9 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
         if let Some(value) = source.get(*key).filter(|v| !v.is_null()) {
             out.insert((*key).to_owned(), value.clone());
         }
+    }
+    for mount in out.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+        clean_path(mount, "source", "bind");
     }
     out.insert("labels".into(), labels(work.plan, source.get("labels")));
     out.insert("logging".into(), json!({ "driver": "local", "options": { "max-size": "5m" } }));
@@ -86,7 +101,10 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     for key in TRANSLATED {
         let Some(value) = out.get_mut(*key) else { continue };
         if translate::value(value, &work.moved) {
-            work.change(&["services", name, key], "les adresses fixes qui y sont écrites suivent leur déplacement");
+            work.change(
+                &["services", name, key],
+                "les adresses fixes qui y sont écrites suivent leur déplacement",
+            );
         }
     }
     // What was forced must not be touched by a translation of labels.
@@ -96,6 +114,16 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
         }
     }
     Value::Object(out)
+}
+
+/// Writes the path that the policy judged, without `..`.
+fn clean_path(mount: &mut Value, key: &str, kind: &str) {
+    if mount.get("type").and_then(Value::as_str) != Some(kind) {
+        return;
+    }
+    if let Some(path) = mount.get(key).and_then(Value::as_str) {
+        mount[key] = clean(Path::new(path)).to_string_lossy().into_owned().into();
+    }
 }
 
 /// The local image to run; as written when the plan has none.
@@ -110,7 +138,10 @@ fn image(work: &mut Work<'_>, name: &str, source: &Value) -> String {
     let image = local.or_else(|| written.clone()).unwrap_or_default();
     if written.as_ref().is_some_and(|w| *w != image) {
         let written = written.unwrap_or_default();
-        work.change(&["services", name, "image"], format!("« {written} » est lancée sous une référence locale"));
+        work.change(
+            &["services", name, "image"],
+            format!("« {written} » est lancée sous une référence locale"),
+        );
     }
     image.replace('$', "$$")
 }

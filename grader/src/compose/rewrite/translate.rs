@@ -60,8 +60,11 @@ pub(super) fn value(node: &mut Value, moved: &BTreeMap<String, String>) -> bool 
             }
             None => false,
         },
-        Value::Array(items) => items.iter_mut().fold(false, |any, item| value(item, moved) || any),
-        Value::Object(members) => members.values_mut().fold(false, |any, item| value(item, moved) || any),
+        // Every member is translated, whatever came before.
+        Value::Array(items) => items.iter_mut().map(|item| value(item, moved)).filter(|hit| *hit).count() > 0,
+        Value::Object(members) => {
+            members.values_mut().map(|item| value(item, moved)).filter(|hit| *hit).count() > 0
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -1,0 +1,159 @@
+use super::*;
+use crate::compose::Relay;
+use std::time::Duration;
+
+/// Compose accepts what we rewrote, and reads the same meaning in it.
+async fn accepted(folder: &Folder, model: &SandboxedModel) -> serde_json::Value {
+    let path = folder.target().canonicalize().expect("folder").join("reecrit.json");
+    std::fs::write(&path, model.file().to_string()).expect("file");
+    let tool = tool().expect("plugin");
+    let args = ["-f".into(), path.into_os_string(), "config".into(), "--format".into(), "json".into()];
+    let home = folder.target();
+    match tool.run(&args, &home, &home).await {
+        Ok(said) => {
+            assert!(said.status.success(), "Compose refuses the rewritten file: {}", said.stderr);
+            serde_json::from_slice(&said.stdout).expect("JSON")
+        }
+        Err(_) => panic!("Compose did not finish"),
+    }
+}
+
+fn show(folder: &Folder, value: &impl std::fmt::Debug) -> String {
+    folder.stable(&format!("{value:#?}"))
+}
+
+#[tokio::test]
+async fn the_course_stack_goes_through() {
+    let folder = stack();
+    let Some(model) = model(&folder).await else { return };
+    let model = model.expect("canonical");
+    insta::assert_snapshot!("stack_declared", show(&folder, &model.declared()));
+    insta::assert_snapshot!(
+        "stack_images",
+        show(&folder, &(model.images(), model.builds(), model.from_images(), model.notices()))
+    );
+    let approved = approve(model).expect("approved");
+    let sandboxed = sandbox(&approved, &plan());
+    insta::assert_snapshot!("stack_rewritten", folder.stable(&format!("{:#}", sandboxed.file())));
+    insta::assert_snapshot!("stack_changes", show(&folder, &(sandboxed.changes(), sandboxed.networks())));
+    let read = accepted(&folder, &sandboxed).await;
+    assert_eq!(read["services"]["api"]["environment"]["MOTIF"], "a$$b");
+    let dockerfile = std::fs::read_to_string(approved.model().root().join("app/Dockerfile")).expect("file");
+    assert!(dockerfile.starts_with("#\nARG NODE=20\n"), "front end left in place: {dockerfile}");
+}
+
+#[tokio::test]
+async fn the_second_copy_has_late_stores_and_a_relay() {
+    let folder = stack();
+    let Some(model) = model(&folder).await else { return };
+    let approved = approve(model.expect("canonical")).expect("approved");
+    let plan = Plan {
+        late: Some((vec!["postgres".into(), "redis".into()], Duration::from_millis(1500))),
+        relay: Some(Relay { service: "postgres".into(), image: "sha256:0".into(), shift_years: -20 }),
+        ..plan()
+    };
+    let sandboxed = sandbox(&approved, &plan);
+    assert_eq!(sandboxed.relay().map(|r| r.service.as_str()), Some("tp-relay-postgres"));
+    insta::assert_snapshot!("second_rewritten", folder.stable(&format!("{:#}", sandboxed.file())));
+    accepted(&folder, &sandboxed).await;
+}
+
+#[tokio::test]
+async fn the_networks_stack_goes_through() {
+    let folder = Folder::new(&[("compose.yaml", NETWORKS)]);
+    let Some(model) = model(&folder).await else { return };
+    let model = model.expect("canonical");
+    insta::assert_snapshot!("networks_declared", show(&folder, &model.declared()));
+    let approved = approve(model).expect("approved");
+    let sandboxed = sandbox(&approved, &plan());
+    insta::assert_snapshot!("networks_rewritten", folder.stable(&format!("{:#}", sandboxed.file())));
+    insta::assert_snapshot!("networks_changes", show(&folder, &(sandboxed.changes(), sandboxed.networks())));
+    accepted(&folder, &sandboxed).await;
+}
+
+#[tokio::test]
+async fn profiles_project_name_and_dotenv_mean_the_same() {
+    let folder = Folder::new(&[
+        (
+            "compose.yml",
+            "services:\n  a:\n    image: \"img:${TAG}\"\n    environment: {P: \"${COMPOSE_PROJECT_NAME}\", U: \"$DOCKER_USER\"}\n  b:\n    image: b\n    profiles: [dev]\n  c:\n    image: c\n    profiles: [autre]\n    secrets: [jeton]\nsecrets: {jeton: {environment: JETON}}\n",
+        ),
+        (
+            ".env",
+            "TAG=\"1.0\"\r\nCOMPOSE_PROFILES=dev\r\nDOCKER_USER=moi\nCOMPOSE_PROJECT_NAME=Choisi\nDOCKER_HOST=tcp://192.0.2.1:1\n",
+        ),
+    ]);
+    let Some(model) = model(&folder).await else { return };
+    let model = model.expect("canonical");
+    let declared = model.declared();
+    assert_eq!(declared.services.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(declared.services["a"].image.as_deref(), Some("img:1.0"));
+    assert_eq!(model.json()["services"]["a"]["environment"]["P"], "choisi");
+    assert_eq!(model.json()["services"]["a"]["environment"]["U"], "moi");
+    assert_eq!(model.all["services"].as_object().map(serde_json::Map::len), Some(3));
+    assert!(model.notices().iter().any(|n| n.text.contains("DOCKER_HOST")));
+}
+
+#[tokio::test]
+async fn without_a_name_the_project_is_the_folder() {
+    let folder = Folder::new(&[("compose.yaml", "services: {a: {image: x}}\n")]);
+    let Some(model) = model(&folder).await else { return };
+    assert_eq!(model.expect("canonical").project(), "tp");
+}
+
+#[tokio::test]
+async fn marks_line_ends_and_encodings_are_read_as_compose_does() {
+    let text = "services:\r\n  web:\r\n    image: nginx\r\n    privileged: true\r\n";
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let bom = format!("\u{feff}{text}").into_bytes();
+    for bytes in [text.as_bytes().to_vec(), bom, wide] {
+        let folder = Folder::new(&[]);
+        std::fs::write(folder.origin().join("compose.yaml"), bytes).expect("file");
+        let Some(model) = model(&folder).await else { return };
+        let refused = approve(model.expect("canonical")).expect_err("refused");
+        let mark = &refused[0].place.as_ref().expect("place").mark;
+        assert_eq!((mark.line, mark.column, mark.width), (4, 5, 16));
+        assert_eq!(mark.text, "    privileged: true");
+    }
+}
+
+#[test]
+fn the_file_that_compose_takes_is_the_one_read() {
+    let folder = Folder::new(&[
+        ("docker-compose.yaml", "services: {a: {image: x}}"),
+        ("docker-compose.yml", "services: {b: {image: x}}"),
+        ("compose.override.yml", "services: {b: {image: y}}"),
+    ]);
+    let staged = staged(&folder);
+    assert_eq!(staged.choice.files, ["docker-compose.yml", "compose.override.yml"]);
+    assert_eq!(staged.notices.len(), 1, "{:?}", staged.notices);
+}
+
+#[tokio::test]
+async fn places_follow_overrides_extends_and_merge_keys() {
+    let folder = Folder::new(&[
+        (
+            "compose.yaml",
+            "x-base: &base\n  restart: always\n  cap_add: [SYS_ADMIN]\nservices:\n  a:\n    <<: *base\n    image: x\n  b:\n    extends: {file: commun/base.yml, service: socle}\n",
+        ),
+        ("compose.override.yaml", "services:\n  a:\n    pid: host\n"),
+        ("commun/base.yml", "services:\n  socle:\n    image: y\n    ipc: host\n"),
+    ]);
+    let Some(model) = model(&folder).await else { return };
+    let refused = approve(model.expect("canonical")).expect_err("refused");
+    let places: Vec<(String, String, usize)> = refused
+        .iter()
+        .map(|r| {
+            let place = r.place.as_ref().expect("place");
+            (r.rule.clone(), place.file.clone(), place.mark.line)
+        })
+        .collect();
+    let expected = [
+        ("cap-add", "compose.yaml", 3),
+        ("namespace-host", "compose.override.yaml", 3),
+        ("namespace-host", "commun/base.yml", 4),
+    ];
+    for (rule, file, line) in expected {
+        assert!(places.contains(&(rule.to_owned(), file.to_owned(), line)), "{rule} {file}: {places:?}");
+    }
+}
