@@ -10,7 +10,7 @@ use super::{places, shell};
 use crate::compose::{self, ComposeTool, ConfigError};
 use crate::engine::Engine;
 use crate::error::{ExitCode, Fault, FaultKind};
-use crate::event::{Event, Problem, Refusal};
+use crate::event::{Event, FORMAT, Inventory, Problem, Refusal, RunFinished, RunStarted};
 use crate::reporter::replay as journal;
 use crate::run::{RunOptions, run};
 
@@ -114,6 +114,14 @@ pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
         Ok(opinion) => opinion,
         Err(e) => return shell::fault(&e),
     };
+    let (invalid, refused) = match opinion {
+        Opinion::Accepted(model) => {
+            shell::say(&serde_json::to_string_pretty(&model).unwrap_or_default());
+            return ExitCode::Passed;
+        }
+        Opinion::Invalid(problems) => (problems, Vec::new()),
+        Opinion::Refused(refusals) => (Vec::new(), refusals),
+    };
     let output = match Output::open(global, true) {
         Ok(output) => output,
         Err(e) => {
@@ -121,14 +129,24 @@ pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    match opinion {
-        Opinion::Invalid(problems) => output.event(Event::Invalid(problems)),
-        Opinion::Refused(refusals) => output.event(Event::Refused(refusals)),
-        Opinion::Accepted(model) => {
-            shell::say(&serde_json::to_string_pretty(&model).unwrap_or_default());
-            return ExitCode::Passed;
-        }
+    output.event(Event::RunStarted(RunStarted {
+        format: FORMAT,
+        run: "00000000".to_owned(),
+        grader: env!("CARGO_PKG_VERSION").to_owned(),
+        at: jiff::Timestamp::now().to_string(),
+        lab: "--".to_owned(),
+        lab_title: "avis de la politique, rien n'est démarré".to_owned(),
+        submission: args.dir.display().to_string(),
+        budget_ms: None,
+        checks: Vec::new(),
+    }));
+    if refused.is_empty() {
+        output.event(Event::Invalid(invalid));
+    } else {
+        output.event(Event::Refused(refused));
     }
+    output.event(Event::Cleaned(Inventory::default()));
+    output.event(Event::RunFinished(RunFinished { elapsed_ms: 0 }));
     output.finish()
 }
 
