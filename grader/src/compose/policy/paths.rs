@@ -29,19 +29,13 @@ pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
 fn real(path: &Path) -> Option<PathBuf> {
     let mut at = path.to_owned();
     let mut missing: Vec<std::ffi::OsString> = Vec::new();
-    loop {
-        match at.symlink_metadata() {
-            Ok(_) => {
-                let mut real = at.canonicalize().ok()?;
-                real.extend(missing.iter().rev());
-                return Some(real);
-            }
-            Err(_) => {
-                missing.push(at.file_name()?.to_owned());
-                at = at.parent()?.to_owned();
-            }
-        }
+    while at.symlink_metadata().is_err() {
+        missing.push(at.file_name()?.to_owned());
+        at = at.parent()?.to_owned();
     }
+    let mut real = at.canonicalize().ok()?;
+    real.extend(missing.iter().rev());
+    Some(real)
 }
 
 /// True for a path that is, or holds, the engine's socket.

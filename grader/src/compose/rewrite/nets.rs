@@ -20,10 +20,10 @@ pub(super) fn rewrite(work: &mut Work<'_>, source: &Value) -> Map<String, Value>
     for (index, (key, value)) in entries(source, "networks").enumerate() {
         let name = names[key].clone();
         out.insert(key.clone(), network(work, source, index, key, &name, value));
-        if let Some(real) = text(value, "name") {
-            if real != format!("{}_{key}", work.approved.model().project()) {
-                work.change(&["networks", key], format!("« {real} » prend un nom propre à cette correction"));
-            }
+        if let Some(real) = text(value, "name")
+            && real != format!("{}_{key}", work.approved.model().project())
+        {
+            work.change(&["networks", key], format!("« {real} » prend un nom propre à cette correction"));
         }
     }
     out
@@ -71,11 +71,12 @@ fn network(work: &mut Work<'_>, source: &Value, index: usize, key: &str, name: &
         };
         config.extend(moved);
     }
-    if in_force.is_none() && !declared.iter().any(|n| matches!(n, IpNet::V4(_))) {
-        if let Some(new) = take(work, wanted, None) {
-            in_force = Some(new);
-            config.insert(0, json!({ "subnet": new.to_string() }));
-        }
+    if in_force.is_none()
+        && !declared.iter().any(|n| matches!(n, IpNet::V4(_)))
+        && let Some(new) = take(work, wanted, None)
+    {
+        in_force = Some(new);
+        config.insert(0, json!({ "subnet": new.to_string() }));
     }
     if value.get("enable_ipv6").and_then(Value::as_bool) == Some(true)
         && !declared.iter().any(|n| matches!(n, IpNet::V6(_)))
