@@ -135,7 +135,8 @@ impl<'a> Judge<'a> {
         let index = index.to_string();
         let by_text = needles.iter().filter(|n| !n.is_empty()).find_map(|needle| {
             let mut at = path.to_vec();
-            at.push(needle);
+            // The source of a long form, else the item itself.
+            at.extend([needle, "source"]);
             source.place(&at, "").filter(|p| p.mark.text.contains(needle))
         });
         let mut at = path.to_vec();

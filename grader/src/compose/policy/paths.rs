@@ -20,6 +20,20 @@ pub(super) fn outside(model: &ComposeModel, path: &str) -> bool {
         || real(&cleaned).is_none_or(|real| !real.starts_with(&model.root))
 }
 
+/// A path as a student would write it: relative to the folder handed in, with `..` when it
+/// leaves it by a relative way. The place of the copy on this machine is never shown.
+pub(super) fn shown(model: &ComposeModel, path: &str) -> String {
+    let cleaned = clean(Path::new(path));
+    for (ups, ancestor) in model.root.ancestors().enumerate() {
+        if let (Ok(rest), Some(_)) = (cleaned.strip_prefix(ancestor), ancestor.parent()) {
+            let mut relative = PathBuf::from_iter(std::iter::repeat_n("..", ups));
+            relative.push(rest);
+            return relative.display().to_string();
+        }
+    }
+    path.to_owned()
+}
+
 /// True when the path passes by a link that was left out of the copy.
 pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
     model.left_out.iter().any(|link| cleaned.starts_with(model.root.join(link)))

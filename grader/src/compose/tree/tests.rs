@@ -14,7 +14,8 @@ fn an_alias_bomb_is_counted_and_not_expanded() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..25 {
         let previous = format!("*a{}", level - 1);
-        text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(", ")));
+        let line = format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(", "));
+        text.push_str(&line);
     }
     let tree = Tree::parse(&text).expect("valid");
     assert_eq!(tree.expanded(), u64::MAX);
