@@ -1,6 +1,6 @@
 //! Paths of the machine: what leaves the staged copy, and what could be made to.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -26,8 +26,8 @@ pub(super) fn shown(model: &ComposeModel, path: &str) -> String {
     let cleaned = clean(Path::new(path));
     for (ups, ancestor) in model.root.ancestors().enumerate() {
         if let (Ok(rest), Some(_)) = (cleaned.strip_prefix(ancestor), ancestor.parent()) {
-            let mut relative = PathBuf::from_iter(std::iter::repeat_n("..", ups));
-            relative.push(rest);
+            let relative: PathBuf =
+                std::iter::repeat_n(Component::ParentDir, ups).chain(rest.components()).collect();
             return relative.display().to_string();
         }
     }
