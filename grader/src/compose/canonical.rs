@@ -11,6 +11,7 @@ use super::messages;
 use super::model::ComposeModel;
 use super::stage::Staged;
 use super::tool::{ComposeTool, Said, Stopped};
+use super::typography;
 use crate::error::{Fault, FaultKind};
 use crate::event::{Notice, Problem, Refusal};
 
@@ -30,14 +31,14 @@ pub enum ConfigError {
 pub async fn canonical(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, ConfigError> {
     match ask(staged, compose).await {
         Ok(mut model) => {
-            model.notices = messages::typeset_notices(model.notices);
+            model.notices = typography::typeset_notices(model.notices);
             Ok(model)
         }
         Err(ConfigError::Student(problems)) => {
-            Err(ConfigError::Student(messages::typeset_problems(problems)))
+            Err(ConfigError::Student(typography::typeset_problems(problems)))
         }
         Err(ConfigError::Refused(refusals)) => {
-            Err(ConfigError::Refused(messages::typeset_refusals(refusals)))
+            Err(ConfigError::Refused(typography::typeset_refusals(refusals)))
         }
         Err(fault) => Err(fault),
     }

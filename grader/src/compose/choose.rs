@@ -169,18 +169,18 @@ fn from_folder(root: &Path, notices: &mut Vec<Notice>) -> Result<Vec<String>, Bo
         return Err(missing(root, &names));
     };
     for (found, what) in [(&mains, "Compose"), (&overs, "de surcharge")] {
-        if let [taken, others @ ..] = found.as_slice() {
-            if !others.is_empty() {
-                let others: Vec<String> = others.iter().map(|o| format!("« {o} »")).collect();
-                notices.push(Notice {
-                    level: Level::Warning,
-                    text: format!(
-                        "deux fichiers {what} possibles : Docker Compose lit « {taken} » et ignore {}",
-                        others.join(" et ")
-                    ),
-                    place: None,
-                });
-            }
+        if let [taken, others @ ..] = found.as_slice()
+            && !others.is_empty()
+        {
+            let others: Vec<String> = others.iter().map(|o| format!("« {o} »")).collect();
+            notices.push(Notice {
+                level: Level::Warning,
+                text: format!(
+                    "deux fichiers {what} possibles : Docker Compose lit « {taken} » et ignore {}",
+                    others.join(" et ")
+                ),
+                place: None,
+            });
         }
     }
     let mut files = vec![main.clone()];
@@ -239,12 +239,13 @@ fn near_misses(root: &Path, names: &[String]) -> Vec<String> {
     }
     for name in names {
         let dir: PathBuf = root.join(name);
-        if dir.is_dir() && !dir.is_symlink() {
-            if let Some(inner) = listing(&dir).into_iter().find(|n| MAIN.contains(&n.as_str())) {
-                found.push(format!(
+        if dir.is_dir()
+            && !dir.is_symlink()
+            && let Some(inner) = listing(&dir).into_iter().find(|n| MAIN.contains(&n.as_str()))
+        {
+            found.push(format!(
                     "le fichier « {name}/{inner} » est dans un sous-dossier : rendez ce dossier-là, ou remontez le fichier à la racine"
                 ));
-            }
         }
     }
     found

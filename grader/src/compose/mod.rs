@@ -18,6 +18,7 @@ mod source;
 mod stage;
 mod tool;
 mod tree;
+mod typography;
 
 #[cfg(test)]
 mod tests;

@@ -144,12 +144,14 @@ impl SourceMap {
             };
             at = Found { file: index, key, value, depth: depth + 1 };
         }
-        if at.depth >= 2 && at.depth < path.len() && path[0] == "services" && hops > 0 {
-            if let Some(further) = self.extended(index, tree, doc, path, hops) {
-                if further.depth > at.depth {
-                    return further;
-                }
-            }
+        if at.depth >= 2
+            && at.depth < path.len()
+            && path[0] == "services"
+            && hops > 0
+            && let Some(further) = self.extended(index, tree, doc, path, hops)
+            && further.depth > at.depth
+        {
+            return further;
         }
         at
     }

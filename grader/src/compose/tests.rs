@@ -1,5 +1,7 @@
 //! Whole flow on real files with the official Compose, and properties of the rewrite.
 
+#![expect(clippy::format_push_string, clippy::format_collect, reason = "clarity before speed in tests")]
+
 mod flow;
 mod hostile;
 mod messages;

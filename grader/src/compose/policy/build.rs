@@ -1,14 +1,11 @@
 //! Keys of `build`.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use super::Verdict::{Allow, Check, Neutralise, Refuse};
-use super::paths::outside;
+use super::paths::{outside, shown};
 use super::service::GRANT;
 use super::{Judge, Rule, rule, service_checks as checks, short};
-use crate::compose::gate::clean;
 use crate::compose::model::plain;
 
 const OURS: &str = "le correcteur construit l'image lui-même, sous un nom qui lui est propre";
@@ -54,7 +51,8 @@ pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         if outside(judge.model, &full) {
             let mut at = path.to_vec();
             at.push("dockerfile");
-            return judge.refuse("build-outside", &at, &file.display().to_string());
+            let shown = shown(judge.model, &full);
+            return judge.refuse("build-outside", &at, &shown);
         }
     }
     super::dockerfile::judge(judge, path, &plan);
@@ -69,8 +67,7 @@ fn context(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     if is_remote(&text) {
         judge.refuse("build-remote", path, &text);
     } else if outside(judge.model, &text) {
-        let shown = clean(Path::new(&text));
-        let shown = judge.model.relative(&shown.to_string_lossy()).display().to_string();
+        let shown = shown(judge.model, &text);
         judge.refuse("build-outside", path, &shown);
     }
 }
@@ -94,7 +91,8 @@ fn contexts(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         if is_remote(&text) || text.starts_with("service:") {
             judge.refuse("build-remote", &at, &short(source));
         } else if outside(judge.model, &text) {
-            judge.refuse("build-outside", &at, &text);
+            let shown = shown(judge.model, &text);
+            judge.refuse("build-outside", &at, &shown);
         }
     }
 }

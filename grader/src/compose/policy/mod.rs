@@ -135,7 +135,8 @@ impl<'a> Judge<'a> {
         let index = index.to_string();
         let by_text = needles.iter().filter(|n| !n.is_empty()).find_map(|needle| {
             let mut at = path.to_vec();
-            at.push(needle);
+            // The source of a long form, else the item itself.
+            at.extend([needle, "source"]);
             source.place(&at, "").filter(|p| p.mark.text.contains(needle))
         });
         let mut at = path.to_vec();
@@ -205,7 +206,7 @@ pub(super) fn short(value: &Value) -> String {
 /// Judges a model. Refusals are in the order of the file's families.
 pub fn approve(model: ComposeModel) -> Result<ApprovedModel, Vec<Refusal>> {
     let mut refusals: Vec<Refusal> = Vec::new();
-    let mut active = None;
+    let (mut dropped, mut changes, mut blank) = (Vec::new(), Vec::new(), Vec::new());
     for tree in [&model.all, &model.active] {
         let mut judge = Judge::new(&model, tree);
         top::judge(&mut judge);
@@ -215,12 +216,12 @@ pub fn approve(model: ComposeModel) -> Result<ApprovedModel, Vec<Refusal>> {
                 refusals.push(refusal);
             }
         }
-        active = Some((judge.dropped, judge.changes, judge.blank));
+        // The last one is the active model: what runs.
+        (dropped, changes, blank) = (judge.dropped, judge.changes, judge.blank);
     }
     if !refusals.is_empty() {
-        return Err(super::messages::typeset_refusals(refusals));
+        return Err(super::typography::typeset_refusals(refusals));
     }
-    let (dropped, mut changes, blank) = active.unwrap_or_default();
     let mut clean = model.active.clone();
     for (path, why) in dropped {
         remove(&mut clean, &path);

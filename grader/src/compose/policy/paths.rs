@@ -1,6 +1,6 @@
 //! Paths of the machine: what leaves the staged copy, and what could be made to.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -20,6 +20,20 @@ pub(super) fn outside(model: &ComposeModel, path: &str) -> bool {
         || real(&cleaned).is_none_or(|real| !real.starts_with(&model.root))
 }
 
+/// A path as a student would write it: relative to the folder handed in, with `..` when it
+/// leaves it by a relative way. The place of the copy on this machine is never shown.
+pub(super) fn shown(model: &ComposeModel, path: &str) -> String {
+    let cleaned = clean(Path::new(path));
+    for (ups, ancestor) in model.root.ancestors().enumerate() {
+        if let (Ok(rest), Some(_)) = (cleaned.strip_prefix(ancestor), ancestor.parent()) {
+            let relative: PathBuf =
+                std::iter::repeat_n(Component::ParentDir, ups).chain(rest.components()).collect();
+            return relative.display().to_string();
+        }
+    }
+    path.to_owned()
+}
+
 /// True when the path passes by a link that was left out of the copy.
 pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
     model.left_out.iter().any(|link| cleaned.starts_with(model.root.join(link)))
@@ -29,19 +43,13 @@ pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
 fn real(path: &Path) -> Option<PathBuf> {
     let mut at = path.to_owned();
     let mut missing: Vec<std::ffi::OsString> = Vec::new();
-    loop {
-        match at.symlink_metadata() {
-            Ok(_) => {
-                let mut real = at.canonicalize().ok()?;
-                real.extend(missing.iter().rev());
-                return Some(real);
-            }
-            Err(_) => {
-                missing.push(at.file_name()?.to_owned());
-                at = at.parent()?.to_owned();
-            }
-        }
+    while at.symlink_metadata().is_err() {
+        missing.push(at.file_name()?.to_owned());
+        at = at.parent()?.to_owned();
     }
+    let mut real = at.canonicalize().ok()?;
+    real.extend(missing.iter().rev());
+    Some(real)
 }
 
 /// True for a path that is, or holds, the engine's socket.

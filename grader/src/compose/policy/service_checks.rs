@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Verdict::{Allow, Check, Neutralise, Refuse};
-use super::paths::{is_engine_socket, outside, through_left_out};
+use super::paths::{is_engine_socket, outside, shown, through_left_out};
 use super::{Judge, Rule, rule, short};
 use crate::compose::gate::{RANGE, clean};
 use crate::compose::model::{plain, texts};
@@ -161,7 +161,7 @@ pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
             continue;
         }
         let cleaned = clean(Path::new(&source));
-        let shown = judge.model.relative(&source).display().to_string();
+        let shown = shown(judge.model, &source);
         let dotted = format!("./{shown}");
         let needles = [source.as_str(), dotted.as_str(), shown.as_str()];
         if is_engine_socket(&cleaned) {
@@ -169,9 +169,7 @@ pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         } else if cleaned.starts_with(&judge.model.root) && through_left_out(judge.model, &cleaned) {
             judge.refuse_item("bind-symlink", path, index, &needles, &shown);
         } else if outside(judge.model, &source) {
-            let inside = cleaned.starts_with(&judge.model.root);
-            let place = if inside { &shown } else { &source };
-            judge.refuse_item("bind-outside", path, index, &needles, place);
+            judge.refuse_item("bind-outside", path, index, &needles, &shown);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! French texts of the refusals, by rule. `{sujet}` and `{valeur}` are replaced.
 
+mod build;
+
 /// Texts of one rule.
 pub(super) struct Text {
     pub id: &'static str,
@@ -12,10 +14,15 @@ pub(super) struct Text {
 
 /// The texts of a rule; those of `unknown-key` when it has none.
 pub(super) fn text(id: &str) -> &'static Text {
-    TEXTS.iter().find(|t| t.id == id).unwrap_or(&TEXTS[0])
+    all().find(|t| t.id == id).unwrap_or(&TEXTS[0])
 }
 
-const fn t(
+/// Every text.
+fn all() -> impl Iterator<Item = &'static Text> {
+    TEXTS.iter().chain(build::TEXTS)
+}
+
+pub(super) const fn t(
     id: &'static str,
     what: &'static str,
     mark: &'static str,
@@ -35,7 +42,7 @@ const RELATIVE: &str =
     "copiez le nécessaire dans le dossier rendu et nommez-le par un chemin relatif, par exemple ./conf";
 
 /// All rules. The first one is the default.
-pub(super) const TEXTS: &[Text] = &[
+const TEXTS: &[Text] = &[
     t(
         "unknown-key",
         "{sujet} utilise la clé « {valeur} », que le correcteur ne connaît pas",
@@ -234,76 +241,6 @@ pub(super) const TEXTS: &[Text] = &[
         "publiez les seuls ports utiles, par exemple ports: [\"5001:5000\"]",
     ),
     t(
-        "build-remote",
-        "{sujet} se construit depuis un dépôt distant : {valeur}",
-        "hors de la machine",
-        REMOTE,
-        "copiez les sources dans le dossier rendu : build: ./app",
-    ),
-    t(
-        "build-outside",
-        "{sujet} se construit hors du dossier rendu : {valeur}",
-        "hors du dossier rendu",
-        FOLDER,
-        "déplacez le contexte dans le dossier rendu : build: ./app",
-    ),
-    t(
-        "build-network",
-        "{sujet} construit son image sur le réseau « {valeur} »",
-        "réseau de la machine",
-        "la construction ne doit pas joindre la machine",
-        "retirez build.network",
-    ),
-    t(
-        "build-ssh",
-        "{sujet} transmet des clés SSH à la construction",
-        "clés de la machine",
-        "les clés de la machine qui corrige ne sont pas pour la pile",
-        DROP,
-    ),
-    t(
-        "build-privileged",
-        "{sujet} demande des droits de construction : {valeur}",
-        "droits sur la machine",
-        MACHINE,
-        DROP,
-    ),
-    t(
-        "build-arg",
-        "{sujet} règle le constructeur par l'argument « {valeur} »",
-        "commande le constructeur",
-        "ces arguments changent le constructeur lui-même",
-        "retirez cet argument",
-    ),
-    t(
-        "dockerfile-add-remote",
-        "{sujet} télécharge un fichier pendant la construction : {valeur}",
-        "téléchargement par le constructeur",
-        "ADD va chercher cette adresse depuis la machine, et le contenu peut changer d'un jour à l'autre",
-        "copiez le fichier dans le contexte, puis COPY",
-    ),
-    t(
-        "dockerfile-syntax",
-        "{sujet} remplace le constructeur d'images : {valeur}",
-        "programme inconnu",
-        "cette ligne fait lire le Dockerfile par un programme venu d'ailleurs",
-        "retirez la ligne # syntax=",
-    ),
-    t(
-        "dockerfile-run",
-        "{sujet} demande des droits pendant la construction : {valeur}",
-        "droits sur la machine",
-        MACHINE,
-        "retirez cette option de RUN",
-    ),
-    t(
-        "dockerfile-form",
-        "{sujet} a un Dockerfile que le correcteur ne sait pas lire",
-        "forme inconnue",
-        "tout ce qui n'est pas connu est refusé",
-        "commencez le Dockerfile par FROM, ou par un commentaire « # »",
-    ),
-    t(
         "secret-external",
         "{sujet} vient d'ailleurs que du dossier rendu",
         "hors du dossier rendu",
@@ -318,11 +255,11 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_texts_complete() {
-        let mut ids: Vec<&str> = TEXTS.iter().map(|t| t.id).collect();
+        let mut ids: Vec<&str> = all().map(|t| t.id).collect();
         ids.sort_unstable();
         let count = ids.len();
         ids.dedup();
         assert_eq!(ids.len(), count);
-        assert!(TEXTS.iter().all(|t| !t.what.is_empty() && !t.why.is_empty() && !t.instead.is_empty()));
+        assert!(all().all(|t| !t.what.is_empty() && !t.why.is_empty() && !t.instead.is_empty()));
     }
 }

@@ -125,6 +125,7 @@ fn volume_driver(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 fn file(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     let text = plain(value.as_str().unwrap_or_default());
     if super::paths::outside(judge.model, &text) {
-        judge.refuse("file-outside", path, &text);
+        let shown = super::paths::shown(judge.model, &text);
+        judge.refuse("file-outside", path, &shown);
     }
 }

@@ -37,18 +37,15 @@ pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut M
     let limits = out.get_mut("deploy").and_then(|d| d.get_mut("resources")).and_then(|r| r.get_mut("limits"));
     let pids =
         |value: Option<&Value>| value.and_then(Value::as_u64).filter(|n| *n > 0).map_or(cap, |n| n.min(cap));
-    match limits.filter(|l| l.get("pids").is_some()) {
-        Some(limits) => {
-            let kept = pids(limits.get("pids"));
-            limits["pids"] = kept.into();
-            if out.contains_key("pids_limit") {
-                out.insert("pids_limit".into(), kept.into());
-            }
-        }
-        None => {
-            let kept = pids(out.get("pids_limit"));
+    if let Some(limits) = limits.filter(|l| l.get("pids").is_some()) {
+        let kept = pids(limits.get("pids"));
+        limits["pids"] = kept.into();
+        if out.contains_key("pids_limit") {
             out.insert("pids_limit".into(), kept.into());
         }
+    } else {
+        let kept = pids(out.get("pids_limit"));
+        out.insert("pids_limit".into(), kept.into());
     }
     let asked = replicas(source);
     if asked > REPLICAS {
@@ -99,10 +96,10 @@ fn cap_reservation(cap: u64, out: &mut Map<String, Value>) {
         .and_then(|d| d.get_mut("resources"))
         .and_then(|r| r.get_mut("reservations"))
         .and_then(|r| r.get_mut("memory"));
-    if let Some(reserved) = reserved {
-        if bytes(reserved).is_some_and(|n| n > cap) {
-            *reserved = json!(cap.to_string());
-        }
+    if let Some(reserved) = reserved
+        && bytes(reserved).is_some_and(|n| n > cap)
+    {
+        *reserved = json!(cap.to_string());
     }
 }
 

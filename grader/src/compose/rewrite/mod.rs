@@ -5,6 +5,7 @@ mod health;
 mod limits;
 mod links;
 mod nets;
+mod objects;
 mod relay;
 mod service;
 mod translate;
@@ -19,6 +20,7 @@ use super::model::{entries, plain, scalar};
 use super::policy::ApprovedModel;
 use crate::event::Change;
 
+use objects::{granted, labels, named, new_names};
 pub use relay::{Relay, RelayTruth};
 
 /// Most copies of a service that are run.
@@ -206,7 +208,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         service.ours = true;
     }
     for change in &mut work.changes {
-        change.text = super::messages::typeset(&change.text);
+        change.text = super::typography::typeset(&change.text);
     }
     SandboxedModel {
         environment: environment(approved, source),
@@ -246,77 +248,6 @@ fn environment(approved: &ApprovedModel, source: &Value) -> BTreeMap<String, Str
         .filter_map(|(_, value)| value.get("environment").and_then(scalar))
         .filter_map(|name| Some((name.clone(), approved.model().environment.get(&name)?.clone())))
         .collect()
-}
-
-/// Gives each real name a new one, shared by the keys that share it.
-fn new_names<'a>(
-    plan: &Plan,
-    members: impl Iterator<Item = (&'a String, &'a Value)>,
-) -> BTreeMap<String, String> {
-    let mut by_real: BTreeMap<String, String> = BTreeMap::new();
-    members
-        .map(|(key, value)| {
-            let real = value.get("name").and_then(scalar).unwrap_or_else(|| key.clone());
-            let new = by_real.entry(real).or_insert_with(|| format!("{}_{key}", plan.project));
-            (key.clone(), new.clone())
-        })
-        .collect()
-}
-
-/// Named volumes.
-fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
-    let names = new_names(work.plan, entries(source, family));
-    let mut out = Map::new();
-    for (key, value) in entries(source, family) {
-        let labels = labels(work.plan, value.get("labels"));
-        out.insert(key.clone(), json!({ "name": names[key], "labels": labels }));
-        let project = work.approved.model().project();
-        let real = value.get("name").and_then(scalar).unwrap_or_default();
-        if real != format!("{project}_{key}") {
-            work.change(&[family, key], format!("« {real} » prend un nom propre à cette correction"));
-        }
-    }
-    out
-}
-
-/// Secrets and configs: a file of the copy, a content, or a variable of `.env`.
-fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
-    entries(source, family)
-        .map(|(key, value)| {
-            let mut out = Map::new();
-            out.insert("name".into(), format!("{}_{key}", work.plan.project).into());
-            for field in ["file", "content", "environment"] {
-                match value.get(field).filter(|v| !v.is_null()) {
-                    Some(Value::String(path)) if field == "file" => {
-                        let path = super::gate::clean(std::path::Path::new(path));
-                        out.insert(field.into(), path.to_string_lossy().into_owned().into());
-                    }
-                    Some(kept) => {
-                        out.insert(field.into(), kept.clone());
-                    }
-                    None => {}
-                }
-            }
-            (key.clone(), Value::Object(out))
-        })
-        .collect()
-}
-
-/// The student's labels, without those that look like ours, then ours.
-fn labels(plan: &Plan, own: Option<&Value>) -> Value {
-    let mut out = Map::new();
-    let spaces: Vec<&str> = plan.labels.keys().filter_map(|k| Some(k.rsplit_once('.')?.0)).collect();
-    let ours = |key: &str| {
-        key.starts_with("com.docker.compose.")
-            || spaces.iter().any(|s| key.strip_prefix(s).is_some_and(|rest| rest.starts_with('.')))
-    };
-    for (key, value) in own.and_then(Value::as_object).into_iter().flatten().filter(|(k, _)| !ours(k)) {
-        out.insert(key.clone(), value.clone());
-    }
-    for (key, value) in &plan.labels {
-        out.insert(key.clone(), value.replace('$', "$$").into());
-    }
-    Value::Object(out)
 }
 
 /// Text of a member, `$` as the student means it.

@@ -20,10 +20,10 @@ pub(super) fn rewrite(work: &mut Work<'_>, source: &Value) -> Map<String, Value>
     for (index, (key, value)) in entries(source, "networks").enumerate() {
         let name = names[key].clone();
         out.insert(key.clone(), network(work, source, index, key, &name, value));
-        if let Some(real) = text(value, "name") {
-            if real != format!("{}_{key}", work.approved.model().project()) {
-                work.change(&["networks", key], format!("« {real} » prend un nom propre à cette correction"));
-            }
+        if let Some(real) = text(value, "name")
+            && real != format!("{}_{key}", work.approved.model().project())
+        {
+            work.change(&["networks", key], format!("« {real} » prend un nom propre à cette correction"));
         }
     }
     out
@@ -71,11 +71,12 @@ fn network(work: &mut Work<'_>, source: &Value, index: usize, key: &str, name: &
         };
         config.extend(moved);
     }
-    if in_force.is_none() && !declared.iter().any(|n| matches!(n, IpNet::V4(_))) {
-        if let Some(new) = take(work, wanted, None) {
-            in_force = Some(new);
-            config.insert(0, json!({ "subnet": new.to_string() }));
-        }
+    if in_force.is_none()
+        && !declared.iter().any(|n| matches!(n, IpNet::V4(_)))
+        && let Some(new) = take(work, wanted, None)
+    {
+        in_force = Some(new);
+        config.insert(0, json!({ "subnet": new.to_string() }));
     }
     if value.get("enable_ipv6").and_then(Value::as_bool) == Some(true)
         && !declared.iter().any(|n| matches!(n, IpNet::V6(_)))
@@ -162,7 +163,7 @@ fn move_pool(work: &mut Work<'_>, pool: &Value, fixed: &BTreeSet<IpAddr>, old: I
 }
 
 /// Where each address of `old` goes in `new`: same host part when it fits and is free, else
-/// the first free one. Distinct addresses stay distinct; addresses outside of `old` stay.
+/// the last free one, since Docker gives away the first ones. Distinct addresses stay distinct; addresses outside of `old` stay.
 pub(super) fn translate(order: &[IpAddr], old: IpNet, new: IpNet) -> BTreeMap<IpAddr, IpAddr> {
     let mut table = BTreeMap::new();
     let mut used: BTreeSet<IpAddr> = BTreeSet::new();
@@ -180,7 +181,7 @@ pub(super) fn translate(order: &[IpAddr], old: IpNet, new: IpNet) -> BTreeMap<Ip
         }
     }
     for address in waiting {
-        if let Some(free) = new.hosts().filter(|a| usable(*a, new)).find(|a| !used.contains(a)) {
+        if let Some(free) = new.hosts().rev().find(|a| usable(*a, new) && !used.contains(a)) {
             used.insert(free);
             table.entry(address).or_insert(free);
         }
@@ -192,22 +193,18 @@ fn usable(address: IpAddr, net: IpNet) -> bool {
     net.contains(&address) && address != net.network() && (net.addr().is_ipv6() || address != net.broadcast())
 }
 
-/// The address of `new` with the host part of `address`, cut to what `new` holds.
+/// The address of `new` with the host part of `address`, when `new` holds it.
 fn same_host(address: IpAddr, old: IpNet, new: IpNet) -> Option<IpAddr> {
     match (address, old, new) {
         (IpAddr::V4(a), IpNet::V4(old), IpNet::V4(new)) => {
             let host = u32::from(a) & u32::from(old.hostmask());
-            (host & !u32::from(new.hostmask()) == 0)
-                .then(|| IpAddr::V4(Ipv4Addr::from(u32::from(new.network()) | host)))
-                .or_else(|| {
-                    Some(IpAddr::V4(Ipv4Addr::from(
-                        u32::from(new.network()) | (host & u32::from(new.hostmask())),
-                    )))
-                })
+            let fits = host & !u32::from(new.hostmask()) == 0;
+            fits.then(|| Ipv4Addr::from(u32::from(new.network()) | host).into())
         }
         (IpAddr::V6(a), IpNet::V6(old), IpNet::V6(new)) => {
-            let host = u128::from(a) & u128::from(old.hostmask()) & u128::from(new.hostmask());
-            Some(IpAddr::V6(Ipv6Addr::from(u128::from(new.network()) | host)))
+            let host = u128::from(a) & u128::from(old.hostmask());
+            let fits = host & !u128::from(new.hostmask()) == 0;
+            fits.then(|| Ipv6Addr::from(u128::from(new.network()) | host).into())
         }
         _ => None,
     }

@@ -124,10 +124,10 @@ fn follow(file: &mut Value, name: &str, front: &str) {
         if other == front || other == name {
             continue;
         }
-        if let Some(waits) = value.get_mut("depends_on").and_then(Value::as_object_mut) {
-            if waits.contains_key(name) {
-                waits.insert(front.to_owned(), json!({ "condition": "service_started", "required": true }));
-            }
+        if let Some(waits) = value.get_mut("depends_on").and_then(Value::as_object_mut)
+            && waits.contains_key(name)
+        {
+            waits.insert(front.to_owned(), json!({ "condition": "service_started", "required": true }));
         }
         let Some(links) = value.get_mut("links").and_then(Value::as_array_mut) else { continue };
         for link in links {

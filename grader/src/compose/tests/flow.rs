@@ -14,7 +14,7 @@ async fn accepted(folder: &Folder, model: &SandboxedModel) -> serde_json::Value 
             assert!(said.status.success(), "Compose refuses the rewritten file: {}", said.stderr);
             serde_json::from_slice(&said.stdout).expect("JSON")
         }
-        Err(_) => panic!("Compose did not finish"),
+        _ => panic!("Compose did not finish"),
     }
 }
 

@@ -255,3 +255,52 @@ async fn caps_on_a_submission_hold() {
     std::fs::create_dir_all(folder.origin().join("a/b/c")).expect("folders");
     assert_eq!(code(Limits { depth: 2, ..Limits::default() }).as_deref(), Some("too-deep"));
 }
+
+/// What a student reads, whole, for one refusal of each family.
+#[tokio::test]
+async fn refusals_are_told_in_full() {
+    let text = "services:
+  api:
+    image: x
+    build:
+      context: ..
+      network: host
+    privileged: true
+    network_mode: host
+    cap_add:
+      - NET_BIND_SERVICE
+      - SYS_ADMIN
+    volumes:
+      - ./data:/d
+      - /etc/ssl:/ssl:ro
+      - type: bind
+        source: /var/run/docker.sock
+        target: /var/run/docker.sock
+    sysctls:
+      kernel.msgmax: 1
+    security_opt: [apparmor:unconfined]
+  web:
+    build: ./app
+volumes:
+  v:
+    driver_opts: {type: nfs, device: \":/x\"}
+networks:
+  default: {driver: macvlan}
+";
+    let dockerfile = "FROM x\n# note\nADD https://example.invalid/a.tgz /a\nRUN --network=host \\\n  ls\n";
+    let folder = Folder::new(&[("compose.yaml", text), ("app/Dockerfile", dockerfile)]);
+    let Some(model) = model(&folder).await else { return };
+    let refusals = approve(model.expect("canonical")).expect_err("refused");
+    let mut shown = String::new();
+    for refusal in refusals {
+        shown.push_str(&format!("refusé · {} [{}]\n", refusal.what, refusal.rule));
+        if let Some(place) = &refusal.place {
+            let mark = &place.mark;
+            let under = format!("{}{}", " ".repeat(mark.column - 1), "^".repeat(mark.width));
+            shown.push_str(&format!("  {}:{}:{}\n", place.file, mark.line, mark.column));
+            shown.push_str(&format!("  | {}\n  | {under} {}\n", mark.text, mark.label));
+        }
+        shown.push_str(&format!("  pourquoi  {}\n  à la place  {}\n\n", refusal.why, refusal.instead));
+    }
+    insta::assert_snapshot!("refusals", folder.stable(&shown));
+}

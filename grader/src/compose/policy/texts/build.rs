@@ -1,0 +1,76 @@
+//! Texts about builds and Dockerfiles.
+
+use super::{DROP, FOLDER, MACHINE, REMOTE, Text, t};
+
+pub(super) const TEXTS: &[Text] = &[
+    t(
+        "build-remote",
+        "{sujet} se construit depuis un dépôt distant : {valeur}",
+        "hors de la machine",
+        REMOTE,
+        "copiez les sources dans le dossier rendu : build: ./app",
+    ),
+    t(
+        "build-outside",
+        "{sujet} se construit hors du dossier rendu : {valeur}",
+        "hors du dossier rendu",
+        FOLDER,
+        "déplacez le contexte dans le dossier rendu : build: ./app",
+    ),
+    t(
+        "build-network",
+        "{sujet} construit son image sur le réseau « {valeur} »",
+        "réseau de la machine",
+        "la construction ne doit pas joindre la machine",
+        "retirez build.network",
+    ),
+    t(
+        "build-ssh",
+        "{sujet} transmet des clés SSH à la construction",
+        "clés de la machine",
+        "les clés de la machine qui corrige ne sont pas pour la pile",
+        DROP,
+    ),
+    t(
+        "build-privileged",
+        "{sujet} demande des droits de construction : {valeur}",
+        "droits sur la machine",
+        MACHINE,
+        DROP,
+    ),
+    t(
+        "build-arg",
+        "{sujet} règle le constructeur par l'argument « {valeur} »",
+        "commande le constructeur",
+        "ces arguments changent le constructeur lui-même",
+        "retirez cet argument",
+    ),
+    t(
+        "dockerfile-add-remote",
+        "{sujet} télécharge un fichier pendant la construction : {valeur}",
+        "téléchargement par le constructeur",
+        "ADD va chercher cette adresse depuis la machine, et le contenu peut changer d'un jour à l'autre",
+        "copiez le fichier dans le contexte, puis COPY",
+    ),
+    t(
+        "dockerfile-syntax",
+        "{sujet} remplace le constructeur d'images : {valeur}",
+        "programme inconnu",
+        "cette ligne fait lire le Dockerfile par un programme venu d'ailleurs",
+        "retirez la ligne # syntax=",
+    ),
+    t(
+        "dockerfile-run",
+        "{sujet} demande des droits pendant la construction : {valeur}",
+        "droits sur la machine",
+        MACHINE,
+        "retirez cette option de RUN",
+    ),
+    t(
+        "dockerfile-form",
+        "{sujet} a un Dockerfile que le correcteur ne sait pas lire",
+        "forme inconnue",
+        "tout ce qui n'est pas connu est refusé",
+        "commencez le Dockerfile par FROM, ou par un commentaire « # »",
+    ),
+];

@@ -1,0 +1,81 @@
+//! Names and labels of volumes, secrets and configs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{Plan, Work};
+use crate::compose::gate::clean;
+use crate::compose::model::{entries, scalar};
+
+/// Gives each real name a new one, shared by the keys that share it.
+pub(super) fn new_names<'a>(
+    plan: &Plan,
+    members: impl Iterator<Item = (&'a String, &'a Value)>,
+) -> BTreeMap<String, String> {
+    let mut by_real: BTreeMap<String, String> = BTreeMap::new();
+    members
+        .map(|(key, value)| {
+            let real = value.get("name").and_then(scalar).unwrap_or_else(|| key.clone());
+            let new = by_real.entry(real).or_insert_with(|| format!("{}_{key}", plan.project));
+            (key.clone(), new.clone())
+        })
+        .collect()
+}
+
+/// Named volumes.
+pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
+    let names = new_names(work.plan, entries(source, family));
+    let mut out = Map::new();
+    for (key, value) in entries(source, family) {
+        let labels = labels(work.plan, value.get("labels"));
+        out.insert(key.clone(), json!({ "name": names[key], "labels": labels }));
+        let project = work.approved.model().project();
+        let real = value.get("name").and_then(scalar).unwrap_or_default();
+        if real != format!("{project}_{key}") {
+            work.change(&[family, key], format!("« {real} » prend un nom propre à cette correction"));
+        }
+    }
+    out
+}
+
+/// Secrets and configs: a file of the copy, a content, or a variable of `.env`.
+pub(super) fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
+    entries(source, family)
+        .map(|(key, value)| {
+            let mut out = Map::new();
+            out.insert("name".into(), format!("{}_{key}", work.plan.project).into());
+            for field in ["file", "content", "environment"] {
+                match value.get(field).filter(|v| !v.is_null()) {
+                    Some(Value::String(path)) if field == "file" => {
+                        let path = clean(Path::new(path));
+                        out.insert(field.into(), path.to_string_lossy().into_owned().into());
+                    }
+                    Some(kept) => {
+                        out.insert(field.into(), kept.clone());
+                    }
+                    None => {}
+                }
+            }
+            (key.clone(), Value::Object(out))
+        })
+        .collect()
+}
+
+/// The student's labels, without those that look like ours, then ours.
+pub(super) fn labels(plan: &Plan, own: Option<&Value>) -> Value {
+    let mut out = Map::new();
+    let spaces: Vec<&str> = plan.labels.keys().filter_map(|k| Some(k.rsplit_once('.')?.0)).collect();
+    let ours = |key: &str| {
+        key.starts_with("com.docker.compose.")
+            || spaces.iter().any(|s| key.strip_prefix(s).is_some_and(|rest| rest.starts_with('.')))
+    };
+    for (key, value) in own.and_then(Value::as_object).into_iter().flatten().filter(|(k, _)| !ours(k)) {
+        out.insert(key.clone(), value.clone());
+    }
+    for (key, value) in &plan.labels {
+        out.insert(key.clone(), value.replace('$', "$$").into());
+    }
+    Value::Object(out)
+}
