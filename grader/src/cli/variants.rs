@@ -120,7 +120,8 @@ impl Variant {
         for id in expected.difference(&failed) {
             wrong.push(format!("« {id} » devrait être manqué et ne l'est pas"));
         }
-        for check in report.standing(Standing::Ungraded) {
+        let graded = matches!(report.outcome, Outcome::Graded);
+        for check in report.standing(Standing::Ungraded).filter(|_| graded) {
             wrong.push(format!("« {} » n'est pas noté", check.card.id));
         }
         let exit = self.exit.unwrap_or(u8::from(!self.fail.is_empty()));

@@ -1,5 +1,6 @@
 //! Building a student's image with Buildx, under a name and labels of our own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ pub async fn build(engine: &Engine, session: &Session, request: &BuildRequest) -
         args.extend(["--target".into(), target.clone()]);
     }
     args.push(request.context.display().to_string());
-    let said = engine.tools.run(session, &engine.tools.buildx, &args, session.dir(), BUILD_DEADLINE).await?;
+    let said = engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
     if said.timed_out {
         return Err(Fault::new(
             FaultKind::Deadline,

@@ -222,11 +222,12 @@ pub async fn probe_image(engine: &Engine, session: &Session) -> Result<String, F
         )
     };
     write().map_err(|e| missing_probe(&e.to_string()))?;
-    let args: Vec<String> = ["build", "--load", "--provenance=false", "--label", "tp-docker.role=probe", "--tag", &tag, "."]
+    let folder = context.display().to_string();
+    let args: Vec<String> = ["build", "--load", "--provenance=false", "--label", "tp-docker.role=probe", "--tag", &tag, &folder]
         .iter()
         .map(|s| (*s).to_owned())
         .collect();
-    let said = engine.tools.run(session, &engine.tools.buildx, &args, &context, Duration::from_secs(120)).await?;
+    let said = engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), Duration::from_secs(120)).await?;
     if !said.ok {
         return Err(super::fault::from_text("la construction de l'image de la sonde", &said.text));
     }

@@ -294,7 +294,7 @@ async fn build_one(
     }
     args.push(context.display().to_string());
     let said =
-        engine.tools.run(session, &engine.tools.buildx, &args, &context, Duration::from_secs(1800)).await?;
+        engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), Duration::from_secs(1800)).await?;
     let _ = std::fs::remove_dir_all(&context);
     if said.ok { Ok(()) } else { Err(failed(last_lines(&said.text, 15))) }
 }

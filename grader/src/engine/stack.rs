@@ -86,7 +86,8 @@ impl Stack {
         }
         args.extend(services.iter().cloned());
         let tools = &self.engine.tools;
-        let said = tools.run(&self.session, &tools.compose, &args, self.session.dir(), UP_DEADLINE).await?;
+        let variables = self.plan.model.environment();
+        let said = tools.run(&self.session, &tools.compose, &args, variables, UP_DEADLINE).await?;
         if said.ok {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! The Compose and Buildx plugins, run directly (killing only `docker` would orphan them).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -38,21 +39,22 @@ impl Tools {
         Ok(Self { compose: plugin("docker-compose")?, buildx: plugin("docker-buildx")?, host: host.to_owned() })
     }
 
-    /// Runs a plugin with a bare environment in its own process group, known to the supervisor.
+    /// Runs a plugin with a bare environment and these variables in its own process group, known to the supervisor.
     pub(super) async fn run(
         &self,
         session: &Session,
         program: &Path,
         args: &[String],
-        cwd: &Path,
+        variables: &BTreeMap<String, String>,
         deadline: Duration,
     ) -> Result<Said, Fault> {
         let name = program.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let mut command = Command::new(program);
         command
             .args(args)
-            .current_dir(cwd)
+            .current_dir(session.dir())
             .env_clear()
+            .envs(variables)
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", session.home())
             .env("DOCKER_CONFIG", session.home())
