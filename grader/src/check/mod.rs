@@ -19,6 +19,27 @@ pub mod world;
 pub use experiment::Experiments;
 pub use world::World;
 
+mod advice;
+mod answer;
+mod apart;
+mod build;
+mod cache;
+mod dns;
+mod healthcheck;
+mod http;
+mod interfaces;
+mod kit;
+mod metrics;
+mod network;
+mod order;
+mod origin;
+mod outage;
+mod persists;
+mod ports;
+mod reach;
+mod tell;
+#[cfg(test)]
+mod testing;
 mod up;
 
 /// When and on which copy of the stack a check runs.
@@ -179,4 +200,40 @@ macro_rules! kinds {
 kinds! {
     /// The stack builds, starts and gets ready.
     up: up::Up,
+    /// Declared network shared by services.
+    network: network::Network,
+    /// A name resolves (or must not).
+    dns: dns::Dns,
+    /// A TCP port is reached.
+    reach: reach::Reach,
+    /// TCP ports must not be reached.
+    apart: apart::Apart,
+    /// Interfaces of a container.
+    interfaces: interfaces::Interfaces,
+    /// A closed question of `reponses.yaml`.
+    answer: answer::Answer,
+    /// An HTTP answer.
+    http: http::Http,
+    /// A port published on the host.
+    published: ports::Published,
+    /// Services that publish nothing.
+    unpublished: ports::Unpublished,
+    /// The cache experiment.
+    cache: cache::Cache,
+    /// Prometheus metrics that move by exactly what was sent.
+    metrics: metrics::Metrics,
+    /// A value that really travelled from the database.
+    origin: origin::Origin,
+    /// What the API answers while a store is broken.
+    outage: outage::OutageCheck,
+    /// A health check that can fail.
+    healthcheck: healthcheck::Healthcheck,
+    /// Start order by health.
+    order: order::Order,
+    /// Data that survives `down` then `up`.
+    persists: persists::Persists,
+    /// The image installs from the lock file.
+    lockfile: build::Lockfile,
+    /// No development dependency in the image.
+    no_dev: build::NoDev,
 }

@@ -1,12 +1,15 @@
 //! `up`: the stack builds, starts and gets ready.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Cx, Experiments, Stage};
+use super::world::{Health, Instance, State};
+use super::{Check, Cx, Experiments, Stage, advice, kit, tell};
 use crate::error::Fault;
-use crate::event::Verdict;
+use crate::event::{Fact, Miss, Verdict};
 
 /// The stack builds, starts and gets ready.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -16,13 +19,177 @@ pub struct Up {
     pub services: Vec<String>,
 }
 
+/// How long a service that was ready may take to be ready again when it is looked at.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Up {
+    fn build_failed(cx: &Cx<'_>, service: &str, log: &str) -> Miss {
+        let dockerfile = cx.world.declared().services.get(service).and_then(|s| s.dockerfile.clone());
+        let step = advice::failed_step(log);
+        let place = dockerfile.as_ref().and_then(|file| {
+            let step = step.as_ref()?;
+            cx.world.place_in(file, step, "cette étape échoue").or_else(|| {
+                let words: Vec<&str> = step.split_whitespace().take(3).collect();
+                cx.world.place_in(file, &words.join(" "), "cette étape échoue")
+            })
+        });
+        let known = advice::of(log);
+        Miss {
+            headline: format!("l'image de « {service} » ne se construit pas"),
+            expected: "docker compose build se termine sans erreur".to_owned(),
+            observed: match (&known, &step) {
+                (Some(known), _) => known.what.to_owned(),
+                (None, Some(step)) => format!("échec à l'étape {}", tell::cut(step, 100)),
+                (None, None) => "la construction s'arrête sur une erreur".to_owned(),
+            },
+            noted: tell::tail(log, 8),
+            place: place.or_else(|| tell::at(cx.world, service, "build", "construction demandée ici")),
+            hint: known.as_ref().map_or_else(
+                || "la première ligne d'erreur du journal compte plus que la dernière".to_owned(),
+                |k| k.hint.to_owned(),
+            ),
+            try_it: known
+                .and_then(|k| k.try_it)
+                .map_or_else(|| format!("docker compose build {service}"), str::to_owned),
+            ..Miss::default()
+        }
+    }
+
+    async fn not_ready(
+        cx: &Cx<'_>,
+        service: &str,
+        instance: Option<&Instance>,
+        said: Option<&String>,
+    ) -> Result<Miss, Fault> {
+        let log = if instance.is_some() { cx.world.logs(service, 30).await? } else { String::new() };
+        let sick = instance.is_some_and(|i| i.state == State::Running);
+        let runs = if sick { cx.world.health_log(service).await? } else { vec![] };
+        let last = runs.iter().rev().find(|r| r.exit_code != 0);
+        let mut noted = Vec::new();
+        if let Some(run) = last {
+            let code = if run.exit_code == -1 {
+                "délai dépassé".to_owned()
+            } else {
+                format!("code {}", run.exit_code)
+            };
+            let output = tell::cut(&run.output, 200);
+            noted.push(format!(
+                "healthcheck : {code}{}",
+                if output.is_empty() { String::new() } else { format!(", {output}") }
+            ));
+        }
+        noted.extend(tell::tail(&log, 8));
+        let evidence =
+            format!("{}\n{log}\n{}", said.map_or("", String::as_str), last.map_or("", |r| r.output.as_str()));
+        let known = advice::of(&evidence);
+        let observed = said.cloned().unwrap_or_else(|| match instance {
+            None => "aucun conteneur".to_owned(),
+            Some(i) if sick => match i.health {
+                Some(Health::Unhealthy) => "en marche mais jamais en bonne santé (unhealthy)".to_owned(),
+                Some(Health::Starting) => "en marche, santé pas encore établie".to_owned(),
+                _ => "en marche".to_owned(),
+            },
+            Some(i) => tell::state(i),
+        });
+        Ok(Miss {
+            headline: format!(
+                "« {service} » {}",
+                if sick { "n'est pas en bonne santé" } else { "ne reste pas en marche" }
+            ),
+            expected: format!(
+                "« {service} » en marche{}",
+                if sick { " et en bonne santé (healthy)" } else { "" }
+            ),
+            observed,
+            noted,
+            place: if sick {
+                tell::at(cx.world, service, "healthcheck", "ce test ne réussit pas")
+            } else {
+                cx.world.place(&["services", service], &format!("« {service} » ne démarre pas comme il faut"))
+            },
+            hint: known.as_ref().map_or_else(
+                || {
+                    if instance.is_some_and(|i| i.exit_code == Some(0) && i.state != State::Running) {
+                        "un conteneur vit tant que son processus principal vit ; celui-ci a fini son travail"
+                            .to_owned()
+                    } else {
+                        "lisez le journal du service depuis le début".to_owned()
+                    }
+                },
+                |k| k.hint.to_owned(),
+            ),
+            try_it: known
+                .and_then(|k| k.try_it)
+                .map_or_else(|| format!("docker compose logs {service}"), str::to_owned),
+            ..Miss::default()
+        })
+    }
+}
+
+fn is_ready(instance: &Instance, checked: bool) -> bool {
+    instance.state == State::Running && (!checked || matches!(instance.health, Some(Health::Healthy) | None))
+}
+
 #[async_trait]
 impl Check for Up {
     fn stage(&self, _: &Experiments) -> Stage {
         Stage::Observe
     }
 
-    async fn judge(&self, _cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        Ok(Verdict::Pass { facts: vec![] })
+    fn validate(&self, _: &Experiments) -> Result<(), String> {
+        if self.services.is_empty() { Err("up.services est vide".into()) } else { Ok(()) }
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        let declared = cx.world.declared();
+        for service in &self.services {
+            if let Some(miss) = tell::absent(declared, service) {
+                return tell::fail(miss);
+            }
+        }
+        let bring_up = cx.world.bring_up();
+        if let Some((service, log)) = &bring_up.build_failed {
+            return tell::fail(Self::build_failed(cx, service, log));
+        }
+        let mut facts = Vec::new();
+        let mut first_miss = None;
+        for service in &self.services {
+            let checked = declared.services.get(service).is_some_and(|d| d.healthcheck.is_some());
+            let said = bring_up.not_ready.get(service);
+            let patience = if said.is_some() { Duration::ZERO } else { PATIENCE };
+            let found = kit::patiently(
+                patience,
+                |seen: &Vec<Instance>| !seen.is_empty() && seen.iter().all(|i| is_ready(i, checked)),
+                || cx.world.instances(service),
+            )
+            .await?;
+            let bad = found.iter().find(|i| !is_ready(i, checked));
+            if found.is_empty() || bad.is_some() || said.is_some() {
+                let miss = Self::not_ready(cx, service, bad.or(found.first()), said).await?;
+                // A service that only waits for a sick one is not the cause: show the one that ran.
+                let is_cause = !found.is_empty() && found.iter().any(|i| i.state != State::Created);
+                if is_cause {
+                    return tell::fail(miss);
+                }
+                first_miss.get_or_insert(miss);
+                continue;
+            }
+            let restarts: i64 = found.iter().map(|i| i.restarts).sum();
+            let again = if restarts > 0 { format!(", {restarts} redémarrage(s)") } else { String::new() };
+            facts.push(Fact::new(
+                &format!("ready:{service}"),
+                restarts,
+                format!("« {service} » en marche{}{again}", if checked { " et en bonne santé" } else { "" }),
+            ));
+        }
+        let Some(mut miss) = first_miss else { return tell::pass(facts) };
+        if let Some(error) = &bring_up.compose_error {
+            miss.noted.extend(tell::tail(error, 6));
+            if let Some(known) = advice::of(error) {
+                known.what.clone_into(&mut miss.observed);
+                known.hint.clone_into(&mut miss.hint);
+            }
+        }
+        tell::fail(miss)
     }
 }

@@ -286,9 +286,24 @@ pub trait World: Send + Sync {
     /// `None` when this copy has no relay (first copy, or the relay could not be set up).
     fn shift_years(&self) -> Option<i32>;
 
+    /// What the PostgreSQL relay of this copy has seen so far, all connections together;
+    /// `None` without a relay, or when it does not tell.
+    async fn relay_seen(&self) -> Result<Option<RelaySeen>, Fault>;
+
     /// What was seen while the stack came up: `None` when every service became ready,
     /// else the French reason, service by service.
     fn bring_up(&self) -> &BringUp;
+}
+
+/// What went through the PostgreSQL relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelaySeen {
+    /// Connections that clients opened.
+    pub connections: u64,
+    /// Rows that the server sent.
+    pub rows: u64,
+    /// Dates that were shifted.
+    pub shifted: u64,
 }
 
 /// What the host itself got from a published port.

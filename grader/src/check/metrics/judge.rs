@@ -1,0 +1,331 @@
+//! Judgement of the traffic experiment.
+
+use serde_json::json;
+
+use super::super::experiment::Traffic;
+use super::super::tell;
+use super::super::world::World;
+use super::Metrics;
+use super::parse::{Page, Sample, number};
+use super::run::{Measure, Run};
+use crate::check::kit;
+use crate::event::{Fact, Miss, Verdict};
+use crate::time::french;
+
+/// What is wrong with a metric in one measure.
+enum Wrong {
+    /// Certainly wrong.
+    Miss(Box<Miss>),
+    /// The process restarted, or a request failed: the measure says nothing.
+    Unsure(String),
+}
+
+/// True when two counts are the same whole number.
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() < 0.5
+}
+
+fn float(n: u64) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+fn number_told(n: f64) -> String {
+    if n.fract().abs() < 1e-9 { format!("{n:.0}") } else { format!("{n:.3}").replace('.', ",") }
+}
+
+impl Metrics {
+    fn is_of(&self, sample: &Sample, path: &str) -> bool {
+        sample.labels.get(&self.path_label).is_some_and(|p| p == path)
+            && self
+                .method_label
+                .as_ref()
+                .is_none_or(|label| sample.labels.get(label).is_some_and(|m| m.eq_ignore_ascii_case("GET")))
+    }
+
+    /// Sum over the series of a path.
+    fn total(&self, page: &Page, name: &str, path: &str) -> f64 {
+        page.of(name).filter(|s| self.is_of(s, path)).map(|s| s.value).sum()
+    }
+
+    fn base(&self, traffic: &Traffic, world: &dyn World) -> Miss {
+        let service = &traffic.metrics.service;
+        let name = self.name();
+        Miss {
+            expected: format!("« {name} » augmente exactement du nombre de requêtes envoyées"),
+            place: tell::in_app(
+                world,
+                service,
+                &[name, ".inc(", ".observe(", "startTimer", &traffic.metrics.path],
+                "métrique déclarée ou servie ici",
+            ),
+            try_it: format!(
+                "docker compose exec {service} wget -qO- http://127.0.0.1:{}{}",
+                traffic.metrics.port, traffic.metrics.path
+            ),
+            ..Miss::default()
+        }
+    }
+
+    /// The verdict on what was seen: one right measure is enough, for no wrong counter can follow
+    /// numbers drawn at random.
+    pub(super) fn verdict(&self, run: &Run, traffic: &Traffic, world: &dyn World) -> Verdict {
+        let base = self.base(traffic, world);
+        let facts = self.facts(run, traffic);
+        if run.measures.is_empty() {
+            let trouble = run.trouble.clone().unwrap_or_else(|| "rien".to_owned());
+            return Verdict::Fail(Box::new(Miss {
+                headline: format!("{} n'est pas lisible", traffic.metrics.path),
+                observed: trouble,
+                hint: "la page des métriques se sert par une route comme les autres".to_owned(),
+                facts,
+                ..base
+            }));
+        }
+        let mut last = None;
+        for measure in &run.measures {
+            match self.measured(measure, run, traffic, &base) {
+                Ok(()) => return Verdict::Pass { facts },
+                Err(wrong) => last = Some(wrong),
+            }
+        }
+        match last {
+            Some(Wrong::Miss(miss)) => Verdict::Fail(Box::new(Miss { facts, ..*miss })),
+            Some(Wrong::Unsure(what)) => Verdict::Inconclusive { fault: kit::noise(what), facts },
+            None => Verdict::Inconclusive { fault: kit::noise("aucune mesure n'a abouti"), facts },
+        }
+    }
+
+    fn paths<'a>(&'a self, traffic: &'a Traffic) -> &'a [String] {
+        self.paths.as_deref().unwrap_or(&traffic.paths)
+    }
+
+    fn count_name(&self) -> String {
+        self.counter.clone().unwrap_or_else(|| format!("{}_count", self.name()))
+    }
+
+    fn facts(&self, run: &Run, traffic: &Traffic) -> Vec<Fact> {
+        let name = self.count_name();
+        let mut facts = Vec::new();
+        for (i, measure) in run.measures.iter().enumerate() {
+            for path in self.paths(traffic) {
+                let (before, after) = (
+                    self.total(&measure.before.page, &name, path),
+                    self.total(&measure.after.page, &name, path),
+                );
+                let sent = measure.sent.get(path).map_or(0, |s| s.sure);
+                facts.push(Fact::new(
+                    &format!("measure-{}:{path}", i + 1),
+                    json!({"sent": sent, "before": before, "after": after}),
+                    format!("{path} : {sent} requêtes, {} → {}", number_told(before), number_told(after)),
+                ));
+            }
+        }
+        facts
+    }
+
+    fn measured(&self, m: &Measure, run: &Run, traffic: &Traffic, base: &Miss) -> Result<(), Wrong> {
+        let name = self.count_name();
+        self.declared_well(&m.after.page, &name, traffic, base)?;
+        for path in self.paths(traffic) {
+            let Some(sent) = m.sent.get(path) else {
+                return Err(Wrong::Unsure(format!("« {path} » n'a reçu aucune requête")));
+            };
+            let before = self.total(&m.before.page, &name, path);
+            let idle = self.total(&m.idle.page, &name, path);
+            let after = self.total(&m.after.page, &name, path);
+            if after < before || idle < before {
+                return Err(Wrong::Unsure(
+                    "l'API a redémarré pendant la mesure : ses compteurs sont repartis de zéro".into(),
+                ));
+            }
+            // The service's own health check counts too, on the path that it asks.
+            let own = match &run.health_test {
+                Some(test) if test.contains(path.as_str()) || !mentions_a_path(test, traffic) => {
+                    m.health_runs
+                }
+                _ => 0,
+            };
+            let moved = after - before;
+            let (low, high) = (float(sent.sure), float(sent.sure + sent.maybe + own));
+            let expected = format!("{} requêtes envoyées à {path}", sent.sure);
+            if idle - before > float(own) + 0.5 {
+                return Err(Wrong::Miss(Box::new(Miss {
+                    headline: format!("« {} » compte aussi les lectures des métriques", self.name()),
+                    expected,
+                    observed: format!(
+                        "{path} : + {} entre deux lectures, sans aucune requête",
+                        number_told(idle - before)
+                    ),
+                    hint: "chaque requête compte une fois, sous son propre chemin".to_owned(),
+                    ..base.clone()
+                })));
+            }
+            if moved < low - 0.5 || moved > high + 0.5 {
+                return Err(self.off(path, moved, sent.sure, m, base));
+            }
+        }
+        if self.histogram.is_some() { self.shaped(m, traffic, base) } else { Ok(()) }
+    }
+
+    /// The metric exists, with its labels and its series for each path.
+    fn declared_well(&self, page: &Page, name: &str, traffic: &Traffic, base: &Miss) -> Result<(), Wrong> {
+        let wrong = |miss: Miss| Err(Wrong::Miss(Box::new(miss)));
+        let mut series = page.of(name).peekable();
+        if series.peek().is_none() {
+            let near: Vec<&str> = page
+                .names()
+                .into_iter()
+                .filter(|n| n.starts_with("app_") || tell::distance(n, name) <= 4)
+                .take(6)
+                .collect();
+            return wrong(Miss {
+                headline: format!("la métrique « {} » est absente", self.name()),
+                observed: if near.is_empty() {
+                    format!("aucune série de ce nom parmi {}", page.names().len())
+                } else {
+                    format!("métriques proches : {}", near.join(", "))
+                },
+                noted: page.odd.first().map(|l| format!("ligne illisible : {l}")).into_iter().collect(),
+                hint: "le nom des métriques est fixé par l'énoncé, suffixe compris".to_owned(),
+                ..base.clone()
+            });
+        }
+        let all: Vec<&Sample> = series.collect();
+        let labels = self.labels.iter().chain([&self.path_label]).chain(&self.method_label);
+        for label in labels {
+            if all.iter().any(|s| s.labels.contains_key(label)) {
+                continue;
+            }
+            let mut seen: Vec<&String> = all.iter().flat_map(|s| s.labels.keys()).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            return wrong(Miss {
+                headline: format!("« {} » n'a pas l'étiquette « {label} »", self.name()),
+                expected: format!("étiquettes {}", tell::names(&self.labels)),
+                observed: format!("étiquettes vues : {}", tell::names(&seen)),
+                hint: "les étiquettes se déclarent avec la métrique et se donnent à chaque mesure".to_owned(),
+                ..base.clone()
+            });
+        }
+        for path in self.paths(traffic) {
+            if all.iter().any(|s| self.is_of(s, path)) {
+                continue;
+            }
+            let mut seen: Vec<String> =
+                all.iter().filter_map(|s| s.labels.get(&self.path_label)).map(|p| tell::cut(p, 40)).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            seen.truncate(8);
+            return wrong(Miss {
+                headline: format!("« {} » n'a pas de série pour {path}", self.name()),
+                expected: format!(
+                    "{} = \"{path}\"{}",
+                    self.path_label,
+                    self.method_label.as_ref().map(|m| format!(", {m} = \"GET\"")).unwrap_or_default()
+                ),
+                observed: format!("valeurs de {} : {}", self.path_label, tell::names(&seen)),
+                hint: "l'étiquette vaut le chemin demandé, tel qu'il est dans la requête".to_owned(),
+                ..base.clone()
+            });
+        }
+        Ok(())
+    }
+
+    fn off(&self, path: &str, moved: f64, sent: u64, m: &Measure, base: &Miss) -> Wrong {
+        if let Some(s) = m.sent.get(path).filter(|s| s.bad > 0) {
+            return Wrong::Unsure(format!("{} des requêtes envoyées à {path} ont reçu une erreur", s.bad));
+        }
+        let (headline, hint) = if same(moved, 0.0) {
+            (
+                format!("« {} » ne bouge pas", self.name()),
+                "la métrique est-elle mise à jour dans toutes les routes, ou seulement affichée ?",
+            )
+        } else if same(moved, 2.0 * float(sent)) {
+            (
+                format!("« {} » compte chaque requête deux fois", self.name()),
+                "deux endroits du code comptent peut-être la même requête",
+            )
+        } else {
+            (
+                format!("« {} » ne compte pas juste", self.name()),
+                "comparez deux lectures autour de cinq appels",
+            )
+        };
+        Wrong::Miss(Box::new(Miss {
+            headline,
+            expected: format!("+ {sent} après {sent} requêtes à {path}"),
+            observed: format!("+ {}", number_told(moved)),
+            hint: hint.to_owned(),
+            ..base.clone()
+        }))
+    }
+
+    /// Type, buckets and sum of a histogram.
+    fn shaped(&self, m: &Measure, traffic: &Traffic, base: &Miss) -> Result<(), Wrong> {
+        let name = self.name();
+        let page = &m.after.page;
+        let wrong = |headline: String, observed: String, hint: &str| {
+            Err(Wrong::Miss(Box::new(Miss { headline, observed, hint: hint.to_owned(), ..base.clone() })))
+        };
+        let kind = page.types.get(name).map_or("sans type", String::as_str);
+        if kind != "histogram" {
+            return wrong(
+                format!("« {name} » n'est pas un histogramme"),
+                format!("type annoncé : {kind}"),
+                "le type est dans la ligne # TYPE de la page",
+            );
+        }
+        for path in self.paths(traffic) {
+            let count = self.total(page, &format!("{name}_count"), path);
+            let mut buckets: Vec<(f64, f64)> = Vec::new();
+            let series = format!("{name}_bucket");
+            for sample in page.of(&series).filter(|s| self.is_of(s, path)) {
+                let Some(le) = sample.labels.get("le").and_then(|le| number(le)) else {
+                    return wrong(
+                        format!("un seau de « {name} » n'a pas de borne lisible"),
+                        format!("{:?}", sample.labels),
+                        "l'étiquette le est un nombre ou +Inf",
+                    );
+                };
+                match buckets.iter_mut().find(|(b, _)| (*b - le).abs() < f64::EPSILON || *b == le) {
+                    Some((_, sum)) => *sum += sample.value,
+                    None => buckets.push((le, sample.value)),
+                }
+            }
+            buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let rising = buckets.windows(2).all(|w| w[0].1 <= w[1].1);
+            let last = buckets.last().copied();
+            let closed = last.is_some_and(|(le, n)| le.is_infinite() && same(n, count));
+            if !rising || !closed || buckets.len() < 2 {
+                let shown: Vec<String> =
+                    buckets.iter().map(|(le, n)| format!("{le}:{}", number_told(*n))).collect();
+                return wrong(
+                    format!("les seaux de « {name} » ne forment pas un histogramme"),
+                    format!("{path} : {} ; _count {}", shown.join(" "), number_told(count)),
+                    "les seaux sont cumulés, et le dernier (+Inf) vaut _count",
+                );
+            }
+            let sum = format!("{name}_sum");
+            let moved = self.total(page, &sum, path) - self.total(&m.before.page, &sum, path);
+            let took = m.sent.get(path).map(|s| s.took).unwrap_or_default();
+            let most = took.as_secs_f64() * 1.5 + 0.05;
+            if moved < -1e-9 || moved > most || moved.is_nan() {
+                return wrong(
+                    format!("« {name} » ne mesure pas des secondes"),
+                    format!(
+                        "_sum + {} pour des requêtes qui ont duré {} en tout",
+                        number_told(moved),
+                        french(took)
+                    ),
+                    "l'unité est dans le nom : une milliseconde vaut 0,001",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True when a health check names one of the paths: then it moves that one only.
+fn mentions_a_path(test: &str, traffic: &Traffic) -> bool {
+    traffic.paths.iter().any(|p| test.contains(p.as_str()))
+}

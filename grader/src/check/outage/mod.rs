@@ -1,0 +1,95 @@
+//! `outage`: what the application answers while a store is broken.
+
+mod judge;
+mod run;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::experiment::Outage;
+use super::{Check, Cx, Experiments, Stage, kit, tell};
+use crate::error::Fault;
+use crate::event::{Fact, Miss, Verdict};
+
+pub use run::{Run, revive};
+
+/// Requests while these services are broken, one after the other, get no lie.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OutageCheck {
+    /// Services, each with its `[[experiment.outage]]`.
+    pub services: Vec<String>,
+}
+
+/// The declared outage of a service.
+pub fn of<'a>(experiments: &'a Experiments, service: &str) -> Option<&'a Outage> {
+    experiments.outage.iter().find(|o| o.service == service)
+}
+
+/// The stage at which the outage of a service is made.
+pub fn stage(experiments: &Experiments, service: &str) -> Stage {
+    if of(experiments, service).is_some_and(|o| o.second) { Stage::Second } else { Stage::Break }
+}
+
+/// The outage of a service on its own copy, made once.
+pub async fn shared(cx: &Cx<'_>, outage: &Outage) -> Result<std::sync::Arc<Run>, Fault> {
+    let here = if outage.second { cx.on_second()? } else { *cx };
+    here.memo
+        .once(&format!("outage:{}", outage.service), async {
+            let _alone = here.memo.alone().await;
+            run::run(here.world, outage, cx.experiments.cache.as_ref()).await
+        })
+        .await
+}
+
+#[async_trait]
+impl Check for OutageCheck {
+    fn stage(&self, experiments: &Experiments) -> Stage {
+        let second = self.services.iter().any(|s| stage(experiments, s) == Stage::Second);
+        if second { Stage::Second } else { Stage::Break }
+    }
+
+    fn disturbs(&self, _: &Experiments) -> Vec<String> {
+        self.services.clone()
+    }
+
+    fn validate(&self, experiments: &Experiments) -> Result<(), String> {
+        for service in &self.services {
+            let Some(outage) = of(experiments, service) else {
+                return Err(format!("outage veut [[experiment.outage]] pour « {service} »"));
+            };
+            if outage.request.is_none() {
+                return Err(format!("experiment.outage de « {service} » n'a pas de request"));
+            }
+            if !outage.lies.is_empty() && experiments.cache.is_none() {
+                return Err("experiment.outage.lies veut [experiment.cache]".into());
+            }
+        }
+        if self.services.is_empty() { Err("outage.services est vide".into()) } else { Ok(()) }
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        let mut facts: Vec<Fact> = Vec::new();
+        let mut unsure = None;
+        for service in &self.services {
+            if let Some(miss) = tell::absent(cx.world.declared(), service) {
+                return tell::fail(miss);
+            }
+            let Some(outage) = of(cx.experiments, service) else {
+                return Err(kit::lab_fault("outage sans experiment.outage"));
+            };
+            let run = shared(cx, outage).await?;
+            facts.extend(judge::facts(&run, service));
+            match judge::honest(&run, outage, cx) {
+                Ok(()) => {}
+                Err(judge::Stop::Miss(miss)) => return tell::fail(Miss { facts, ..*miss }),
+                Err(judge::Stop::Unsure(what)) => unsure = Some(what),
+            }
+        }
+        match unsure {
+            None => tell::pass(facts),
+            Some(what) => Ok(Verdict::Inconclusive { fault: kit::noise(what), facts }),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The experiment: a service is frozen, a request is sent, its health check is watched.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::cache::access::Store;
+use super::super::cache::{Call, call};
+use super::super::experiment::{CacheExperiment, Outage, Request};
+use super::super::kit::{self, When};
+use super::super::world::{Health, HealthRun, State, World, wire};
+use crate::error::Fault;
+
+/// The control: the same request while all is well.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Control {
+    /// The last control call.
+    pub call: Call,
+    /// True when it got a 2xx.
+    pub works: bool,
+    /// True when the answer came from the cache (asked for when the cache must be warm).
+    pub warm: bool,
+}
+
+/// A request sent while the service was frozen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// What came back; without a status when nothing did.
+    pub call: Call,
+    /// True when the value was found in the store all the same (not a lie).
+    pub stored: bool,
+}
+
+/// What the health check did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Health just before.
+    pub before: Option<Health>,
+    /// Runs that started after the freeze, oldest first.
+    pub runs: Vec<HealthRun>,
+    /// It turned unhealthy.
+    pub unhealthy: bool,
+    /// How long it was watched.
+    pub watched: Duration,
+}
+
+/// What the experiment saw.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// False when the service was not running: nothing else was done.
+    pub was_running: bool,
+    /// The control, when there is a request.
+    pub control: Option<Control>,
+    /// The requests sent meanwhile.
+    pub asked: Vec<Asked>,
+    /// The health check.
+    pub health: Seen,
+    /// Acknowledgement of the freeze, unix microseconds.
+    pub frozen_us: i64,
+    /// How long after the thaw the request worked again.
+    pub recovered: Option<Duration>,
+}
+
+/// Longest time left to a request.
+const CAP: Duration = Duration::from_secs(8);
+/// Longest time that a failing health check is watched while it is not yet unhealthy.
+const HEALTH_CAP: Duration = Duration::from_secs(40);
+const POLL: Duration = Duration::from_millis(200);
+
+struct Bench<'a> {
+    world: &'a dyn World,
+    outage: &'a Outage,
+    cache: Option<&'a CacheExperiment>,
+    store: Option<Store>,
+}
+
+impl Bench<'_> {
+    fn fields(&self) -> (&str, &str) {
+        self.cache.map_or(("source", "data"), |c| (c.source_field.as_str(), c.value_field.as_str()))
+    }
+
+    async fn call(&self, request: &Request, ip: IpAddr) -> Result<Call, Fault> {
+        call(self.world, request, ip, self.fields(), 5_000).await
+    }
+
+    async fn control(&self, request: &Request, ip: IpAddr) -> Result<Control, Fault> {
+        let mut control = Control::default();
+        let until = Instant::now() + Duration::from_secs(6);
+        loop {
+            control.call = self.call(request, ip).await?;
+            control.works = control.call.status.is_some_and(|s| (200..300).contains(&s));
+            control.warm = self.cache.is_some_and(|c| control.call.says(&c.cached));
+            let enough = control.works && (control.warm || self.outage.cold_cache || self.cache.is_none());
+            if enough || Instant::now() >= until {
+                return Ok(control);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Sends requests for as long as `limit`, the first one being allowed to take all of it.
+    async fn ask(&self, request: &Request, ip: IpAddr, limit: Duration) -> Result<Vec<Asked>, Fault> {
+        let until = Instant::now() + limit;
+        let mut all = Vec::new();
+        while all.len() < 3 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left < Duration::from_millis(300) && !all.is_empty() {
+                break;
+            }
+            if self.outage.cold_cache
+                && let Some(store) = &self.store
+            {
+                store.flush(self.world).await?;
+            }
+            let mut ask = wire::Http::get(ip.to_string(), request.port, &request.path);
+            ask.timeout_ms = u64::try_from(left.as_millis()).unwrap_or(1).max(300);
+            let held = kit::hold_http(self.world, &kit::inside(&request.service), ask).await?;
+            let when = When { start_us: held.started.boot_us, end_us: held.finished.boot_us };
+            let call = match held.outcome {
+                wire::HttpOutcome::Answered(answer) => {
+                    super::super::cache::read(&answer, self.fields(), when)
+                }
+                wire::HttpOutcome::Failed(failure) => {
+                    Call { trouble: Some(super::tell::why(&failure)), when, ..Call::default() }
+                }
+            };
+            let stored = match (&self.store, &call.value) {
+                (Some(store), Some(value)) if self.outage.cold_cache => {
+                    super::super::cache::is_stored(self.world, store, value).await?
+                }
+                _ => false,
+            };
+            all.push(Asked { call, stored });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(all)
+    }
+
+    /// Watches the health check until its verdict is known.
+    async fn watch(&self, frozen_us: i64, before: Option<Health>) -> Result<Seen, Fault> {
+        let began = Instant::now();
+        let mut seen = Seen { before, ..Seen::default() };
+        if before.is_none() {
+            return Ok(seen);
+        }
+        loop {
+            for run in self.world.health_log(&self.outage.service).await? {
+                if run.started_us > frozen_us && !seen.runs.iter().any(|r| r.started_us == run.started_us) {
+                    seen.runs.push(run);
+                }
+            }
+            let now = self.world.instances(&self.outage.service).await?;
+            seen.unhealthy = now.iter().any(|i| i.health == Some(Health::Unhealthy));
+            seen.watched = began.elapsed();
+            let lied = seen.runs.iter().any(|r| r.exit_code == 0);
+            let failing = !seen.runs.is_empty() && !lied;
+            let cap = if failing { HEALTH_CAP } else { CAP };
+            if seen.unhealthy || lied || seen.watched >= cap {
+                return Ok(seen);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Starts a stopped service again once: an application that died because its stores came late is
+/// not judged on that here.
+pub async fn revive(world: &dyn World, service: &str) -> Result<(), Fault> {
+    if kit::settled(world, service, Duration::from_secs(2)).await?.is_empty() {
+        world.recreate(service).await?;
+    }
+    Ok(())
+}
+
+/// Runs the experiment.
+pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperiment>) -> Result<Run, Fault> {
+    let service = &outage.service;
+    let mut run = Run::default();
+    if kit::settled(world, service, Duration::from_secs(3)).await?.is_empty() {
+        return Ok(run);
+    }
+    run.was_running = true;
+    let store = match cache {
+        Some(c) if outage.cold_cache && c.store != *service && outage.request.is_some() => {
+            Some(Store::open(world, &c.store, c.store_port).await?)
+        }
+        _ => None,
+    };
+    let bench = Bench { world, outage, cache, store };
+    let mut target = None;
+    if let Some(request) = &outage.request {
+        revive(world, &request.service).await?;
+        let (_, ip) = kit::needed(world, &request.service).await?;
+        run.control = Some(bench.control(request, ip).await?);
+        target = Some((request, ip));
+    }
+    let before = kit::patiently(
+        Duration::from_secs(10),
+        |h: &Option<Health>| *h != Some(Health::Starting),
+        || async {
+            let found = world.instances(service).await?;
+            Ok(found.iter().find(|i| i.state == State::Running).and_then(|i| i.health))
+        },
+    )
+    .await?;
+    run.frozen_us = world.freeze(service).await?;
+    let limit = run.control.as_ref().map_or(CAP, |c| {
+        let latency = Duration::from_micros(c.call.when.end_us.saturating_sub(c.call.when.start_us));
+        (latency * 20).clamp(Duration::from_secs(2), CAP)
+    });
+    let asking = async {
+        match target {
+            Some((request, ip)) if run.control.as_ref().is_some_and(|c| c.works) => {
+                bench.ask(request, ip, limit).await
+            }
+            _ => Ok(vec![]),
+        }
+    };
+    let (asked, health) = tokio::join!(asking, bench.watch(run.frozen_us, before));
+    // Whatever happened, the service is given back.
+    world.thaw(service).await?;
+    run.asked = asked?;
+    run.health = health?;
+    if let Some((request, ip)) = target {
+        let began = Instant::now();
+        let back = kit::patiently(
+            Duration::from_secs(6),
+            |c: &Call| c.status.is_some_and(|s| s < 500),
+            || bench.call(request, ip),
+        )
+        .await?;
+        run.recovered = back.status.filter(|s| *s < 500).map(|_| began.elapsed());
+    }
+    Ok(run)
+}

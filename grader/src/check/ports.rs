@@ -1,0 +1,217 @@
+//! `published` and `unpublished`: ports on the host.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::world::{DeclaredPort, HostAnswer, World};
+use super::{Check, Cx, Experiments, Stage, kit, tell};
+use crate::error::Fault;
+use crate::event::{Fact, Miss, Verdict};
+
+/// A port of a service is published on a given port of the host.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Published {
+    /// Service.
+    pub service: String,
+    /// Port on the host.
+    pub host: u16,
+    /// Container port.
+    pub target: u16,
+    /// Path of an HTTP GET sent from the host.
+    #[serde(default)]
+    pub http: Option<String>,
+}
+
+/// Services that publish no port.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unpublished {
+    /// Services.
+    pub services: Vec<String>,
+}
+
+fn told(port: &DeclaredPort) -> String {
+    let ip = port.host_ip.as_ref().map(|ip| format!("{ip}:")).unwrap_or_default();
+    let host = port.published.as_deref().filter(|p| !p.is_empty() && *p != "0").unwrap_or("(au hasard)");
+    let protocol = if port.protocol == "udp" { "/udp" } else { "" };
+    format!("{ip}{host}:{}{protocol}", port.target)
+}
+
+impl Published {
+    fn is_right(&self, port: &DeclaredPort) -> bool {
+        let tcp = port.protocol.is_empty() || port.protocol == "tcp";
+        let here = matches!(
+            port.host_ip.as_deref(),
+            None | Some("" | "0.0.0.0" | "127.0.0.1" | "::" | "::1" | "[::]" | "[::1]" | "localhost")
+        );
+        tcp && here && port.target == self.target && port.published == Some(self.host.to_string())
+    }
+
+    fn misdeclared(&self, world: &dyn World, ports: &[DeclaredPort]) -> Miss {
+        let swapped =
+            ports.iter().any(|p| p.target == self.host && p.published == Some(self.target.to_string()));
+        let right_target = ports.iter().find(|p| p.target == self.target);
+        let hint = if swapped {
+            "le nombre de gauche est celui de la machine, celui de droite celui du conteneur"
+        } else if ports.is_empty() {
+            "sans publication, aucun port du conteneur n'est joignable depuis votre terminal ; expose ne publie rien"
+        } else if right_target.is_some_and(|p| p.published.is_none()) {
+            "sans port côté machine, Docker en choisit un au hasard"
+        } else {
+            "la forme courte est HÔTE:CONTENEUR, dans cet ordre"
+        };
+        let all: Vec<String> = ports.iter().map(told).collect();
+        Miss {
+            headline: format!(
+                "« {} » n'est pas publié sur le port {} de la machine",
+                self.service, self.host
+            ),
+            expected: format!(
+                "le port {} de la machine mène au port {} de « {} »",
+                self.host, self.target, self.service
+            ),
+            observed: if all.is_empty() {
+                "aucun port publié".to_owned()
+            } else {
+                format!("ports publiés : {}", all.join(", "))
+            },
+            place: tell::at(
+                world,
+                &self.service,
+                "ports",
+                if all.is_empty() { "pas de clé ports:" } else { "publication demandée ici" },
+            ),
+            hint: hint.to_owned(),
+            try_it: "docker compose ps".to_owned(),
+            ..Miss::default()
+        }
+    }
+}
+
+#[async_trait]
+impl Check for Published {
+    fn stage(&self, _: &Experiments) -> Stage {
+        if self.http.is_some() { Stage::Drive } else { Stage::Static }
+    }
+
+    fn is_static(&self) -> bool {
+        self.http.is_none()
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        let world = cx.world;
+        if let Some(miss) = tell::absent(world.declared(), &self.service) {
+            return tell::fail(miss);
+        }
+        let ports = world.declared().services.get(&self.service).map(|s| s.ports.clone()).unwrap_or_default();
+        if !ports.iter().any(|p| self.is_right(p)) {
+            return tell::fail(self.misdeclared(world, &ports));
+        }
+        let mut facts = vec![Fact::new(
+            "declared",
+            self.host,
+            format!("port {} de la machine → port {} du conteneur", self.host, self.target),
+        )];
+        let Some(path) = &self.http else { return tell::pass(facts) };
+        let found = kit::settled(world, &self.service, Duration::from_secs(3)).await?;
+        if found.is_empty() {
+            return tell::fail(tell::stopped(world, &self.service).await?);
+        }
+        let address =
+            found.iter().flat_map(|i| &i.published).find(|(port, _)| *port == self.target).map(|(_, a)| *a);
+        let Some(address) = address else {
+            return Err(kit::noise(format!(
+                "le moteur ne montre pas le port publié de « {} »",
+                self.service
+            )));
+        };
+        let _alone = cx.memo.alone().await;
+        let seen = kit::patiently(
+            Duration::from_secs(5),
+            |seen: &HostAnswer| seen.status.is_some(),
+            || world.ask_host(address, path),
+        )
+        .await?;
+        facts.push(Fact::new(
+            "host-status",
+            seen.status.map_or(serde_json::Value::Null, Into::into),
+            format!(
+                "depuis la machine, GET {path} : {}",
+                seen.status.map_or("rien".to_owned(), |s| s.to_string())
+            ),
+        ));
+        match seen.status {
+            Some(status) if status < 500 => tell::pass(facts),
+            _ => tell::fail(Miss {
+                headline: format!("le port publié de « {} » ne répond pas", self.service),
+                expected: format!("depuis la machine, GET {path} reçoit une réponse"),
+                observed: match seen.status {
+                    Some(status) => format!("réponse {status}"),
+                    None => format!(
+                        "connexion sans réponse ({})",
+                        tell::cut(seen.error.as_deref().unwrap_or("coupée"), 100)
+                    ),
+                },
+                place: tell::at(world, &self.service, "ports", "publication demandée ici"),
+                hint:
+                    "un port publié mène à l'adresse du conteneur : qui y écoute, et sur quelle interface ?"
+                        .to_owned(),
+                try_it: format!("curl -i http://localhost:{}{path}", self.host),
+                facts,
+                ..Miss::default()
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Check for Unpublished {
+    fn stage(&self, _: &Experiments) -> Stage {
+        Stage::Static
+    }
+
+    fn is_static(&self) -> bool {
+        true
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        let declared = cx.world.declared();
+        for service in &self.services {
+            if let Some(miss) = tell::absent(declared, service) {
+                return tell::fail(miss);
+            }
+        }
+        let open = self.services.iter().find_map(|service| {
+            let found = declared.services.get(service)?;
+            let all: Vec<String> = found.ports.iter().map(told).collect();
+            if found.network_mode.as_deref() == Some("host") {
+                return Some((
+                    service,
+                    "network_mode",
+                    "network_mode: host : tous ses ports sont ceux de la machine".to_owned(),
+                ));
+            }
+            (!all.is_empty()).then(|| (service, "ports", format!("ports publiés : {}", all.join(", "))))
+        });
+        match open {
+            None => tell::pass(vec![Fact::new(
+                "published",
+                0,
+                format!("{} : aucun port publié", tell::names(&self.services)),
+            )]),
+            Some((service, key, observed)) => tell::fail(Miss {
+                headline: format!("« {service} » publie un port sur la machine"),
+                expected: format!("aucun port publié pour {}", tell::names(&self.services)),
+                observed,
+                place: tell::at(cx.world, service, key, "ouvert à la machine"),
+                hint: "entre conteneurs d'un même réseau, rien n'a besoin d'être publié".to_owned(),
+                try_it: "docker compose ps".to_owned(),
+                ..Miss::default()
+            }),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What the kinds share to speak to a student: French words for what was seen.
+
+use std::net::IpAddr;
+
+use super::world::{Declared, Instance, State, World, wire};
+use crate::error::Fault;
+use crate::event::{Fact, Miss, Place, Verdict};
+
+/// A pass with its facts.
+pub fn pass(facts: Vec<Fact>) -> Result<Verdict, Fault> {
+    Ok(Verdict::Pass { facts })
+}
+
+/// A miss.
+pub fn fail(miss: Miss) -> Result<Verdict, Fault> {
+    Ok(Verdict::Fail(Box::new(miss)))
+}
+
+/// « a », « b » et « c ».
+pub fn names<T: AsRef<str>>(items: &[T]) -> String {
+    let quoted: Vec<String> = items.iter().map(|i| format!("« {} »", i.as_ref())).collect();
+    match quoted.split_last() {
+        None => "aucun".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, head)) => format!("{} et {last}", head.join(", ")),
+    }
+}
+
+/// Addresses, joined.
+pub fn ips(items: &[IpAddr]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Why an exchange failed.
+pub fn why(failure: &wire::Failure) -> String {
+    use wire::FailureKind as K;
+    match failure.kind {
+        K::Refused => "connexion refusée : personne n'écoute sur ce port".to_owned(),
+        K::Timeout => "aucune réponse dans le temps imparti".to_owned(),
+        K::NetUnreachable => "aucune route vers cette adresse".to_owned(),
+        K::HostUnreachable => "cette adresse ne répond pas".to_owned(),
+        K::Reset => "connexion coupée par l'autre côté".to_owned(),
+        K::Closed => "connexion fermée avant la fin de la réponse".to_owned(),
+        K::DnsNxdomain => "le nom n'existe pas (NXDOMAIN)".to_owned(),
+        K::DnsServfail => "le nom n'est pas résolu (SERVFAIL)".to_owned(),
+        K::DnsRefused => "le résolveur refuse de répondre".to_owned(),
+        K::DnsTimeout => "le résolveur ne répond pas".to_owned(),
+        K::NoAddress => "le nom existe mais n'a pas d'adresse".to_owned(),
+        K::Tls => "échec de la négociation TLS".to_owned(),
+        K::Protocol => "l'autre côté ne parle pas ce protocole".to_owned(),
+        K::Auth => "utilisateur ou mot de passe refusé".to_owned(),
+        K::Server => format!("erreur du serveur : {}", cut(&failure.message, 120)),
+        K::Permission | K::Invalid | K::Internal => "la sonde n'a pas pu faire cette observation".to_owned(),
+    }
+}
+
+/// Cuts a text to `max` characters, on one line.
+pub fn cut(text: &str, max: usize) -> String {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if flat.chars().count() <= max {
+        return flat;
+    }
+    let mut short: String = flat.chars().take(max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// The last lines of a log that say something.
+pub fn tail(log: &str, lines: usize) -> Vec<String> {
+    let kept: Vec<&str> = log.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
+    kept[kept.len().saturating_sub(lines)..].iter().map(|l| cut(l, 160)).collect()
+}
+
+/// State of a container, in words.
+pub fn state(instance: &Instance) -> String {
+    match instance.state {
+        State::Created => "créé mais jamais démarré".to_owned(),
+        State::Running => "en marche".to_owned(),
+        State::Restarting => match instance.exit_code {
+            Some(code) => format!("redémarre en boucle (code de sortie {code})"),
+            None => "redémarre en boucle".to_owned(),
+        },
+        State::Paused => "en pause".to_owned(),
+        State::Exited => match instance.exit_code {
+            Some(137) => "arrêté (code 137 : tué, souvent par manque de mémoire)".to_owned(),
+            Some(code) => format!("arrêté avec le code {code}"),
+            None => "arrêté".to_owned(),
+        },
+    }
+}
+
+/// Position of a key of a service.
+pub fn at(world: &dyn World, service: &str, key: &str, label: &str) -> Option<Place> {
+    world.place(&["services", service, key], label)
+}
+
+/// Position of the networks of a service, with a label that is true when the key is missing.
+pub fn at_networks(world: &dyn World, service: &str, network: &str) -> Option<Place> {
+    let declared = world.declared().services.get(service)?;
+    if let Some(mode) = &declared.network_mode {
+        return at(world, service, "network_mode", &format!("« {service} » utilise network_mode: {mode}"));
+    }
+    let place = at(world, service, "networks", "")?;
+    let label = if place.mark.text.contains("networks") || place.mark.text.contains(network) {
+        format!("« {service} » est sur « {network} »")
+    } else if network == "default" {
+        format!("« {service} » n'a pas de clé networks: ; Compose l'a mis sur « default »")
+    } else {
+        format!("« {service} » est sur « {network} »")
+    };
+    at(world, service, "networks", &label)
+}
+
+/// The miss of a service that the file does not declare, or `None` when it is declared.
+pub fn absent(declared: &Declared, service: &str) -> Option<Miss> {
+    if declared.services.contains_key(service) {
+        return None;
+    }
+    let found: Vec<&String> = declared.services.keys().collect();
+    let near = found.iter().map(|n| (distance(n, service), n)).min().filter(|(d, _)| *d <= 3);
+    Some(Miss {
+        headline: format!("le service « {service} » n'est pas dans le fichier"),
+        expected: format!("un service nommé exactement « {service} »"),
+        observed: if found.is_empty() {
+            "aucun service".to_owned()
+        } else {
+            format!(
+                "{} : {}",
+                if found.len() > 1 { "services trouvés" } else { "seul service trouvé" },
+                names(&found)
+            )
+        },
+        hint: match near {
+            Some((_, name)) => {
+                format!("« {name} » ressemble à « {service} » : est-ce le même service sous un autre nom ?")
+            }
+            None => "les noms des services sont imposés par l'énoncé : c'est par eux qu'ils se trouvent"
+                .to_owned(),
+        },
+        try_it: "docker compose config --services".to_owned(),
+        ..Miss::default()
+    })
+}
+
+/// The miss of a service that is declared but does not run, or of one that is not declared.
+pub async fn stopped(world: &dyn World, service: &str) -> Result<Miss, Fault> {
+    if let Some(miss) = absent(world.declared(), service) {
+        return Ok(miss);
+    }
+    let seen = world.instances(service).await?;
+    let observed = match seen.first() {
+        None => format!("aucun conteneur pour « {service} »"),
+        Some(instance) => format!("« {service} » : {}", state(instance)),
+    };
+    let log = if seen.is_empty() { String::new() } else { world.logs(service, 20).await? };
+    Ok(Miss {
+        headline: format!("« {service} » n'est pas en marche"),
+        expected: format!("« {service} » en marche pendant ce contrôle"),
+        observed,
+        noted: tail(&log, 6),
+        place: world.place(&["services", service], &format!("« {service} » ne reste pas en marche")),
+        hint: "le journal du service dit presque toujours pourquoi il s'est arrêté".to_owned(),
+        try_it: format!("docker compose logs {service}"),
+        ..Miss::default()
+    })
+}
+
+/// Edit distance, case ignored.
+pub fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Files in which the application of a service is usually written.
+const SOURCES: &[&str] = &[
+    "app.js",
+    "index.js",
+    "server.js",
+    "main.js",
+    "src/app.js",
+    "src/index.js",
+    "src/server.js",
+    "src/main.js",
+    "app.mjs",
+    "index.mjs",
+    "server.mjs",
+    "app.ts",
+    "src/app.ts",
+    "src/index.ts",
+    "app.py",
+    "main.py",
+];
+
+/// Position of the first of these texts in the application of a service.
+pub fn in_app(world: &dyn World, service: &str, needles: &[&str], label: &str) -> Option<Place> {
+    let dir = world.declared().services.get(service)?.build_context.clone()?;
+    needles.iter().find_map(|needle| {
+        SOURCES.iter().find_map(|file| world.place_in(&super::http::join(&dir, file), needle, label))
+    })
+}
