@@ -16,7 +16,7 @@ use super::fault::{engine_fault, is_gone};
 use super::probe::Seat;
 use super::stack::Stack;
 use crate::check::world::{
-    Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, StackEvent, Vantage, World,
+    Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent, Vantage, World,
 };
 use crate::compose::{SourceMap, Staged};
 use crate::error::{Fault, FaultKind};
@@ -136,6 +136,17 @@ impl World for StackWorld {
 
     fn shift_years(&self) -> Option<i32> {
         self.stack.plan.model.relay().map(|relay| relay.shift_years)
+    }
+
+    async fn relay_seen(&self) -> Result<Option<RelaySeen>, Fault> {
+        let Some(relay) = self.stack.plan.model.relay() else { return Ok(None) };
+        let log = self.stack.tail(&relay.service, 50).await?;
+        Ok(log.lines().rev().find_map(|line| {
+            let said: serde_json::Value = serde_json::from_str(line).ok()?;
+            let said = said.get("relay")?;
+            let number = |key: &str| said.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
+            Some(RelaySeen { connections: number("connections"), rows: number("rows"), shifted: number("shifted") })
+        }))
     }
 
     fn bring_up(&self) -> &BringUp {
