@@ -142,7 +142,7 @@ fn opening(run: &str, lab: &Lab, options: &RunOptions) -> Event {
         lab_title: lab.title.clone(),
         submission: options.label.clone(),
         budget_ms: u64::try_from(lab.budget.0.as_millis()).ok(),
-        checks: lab.checks.iter().map(|c| c.card.clone()).collect(),
+        checks: plan::selected(lab, options.only.as_deref()).into_iter().map(|c| c.card).collect(),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
 use crate::error::{Fault, FaultKind};
 use crate::event::{Event, StepState};
-use crate::lab::CheckSpec;
+use crate::lab::{CheckSpec, Lab};
 
 /// Longest wait for a stack to be ready once Compose has returned.
 const SETTLE: Duration = Duration::from_secs(100);
@@ -63,7 +63,7 @@ pub(super) async fn grade(
         probe_image: probe_image.to_owned(),
         seed: rand::rng().random(),
         board: Board::new(),
-        checks: selected(cx),
+        checks: selected(cx.lab, cx.options.only.as_deref()),
         memo_main: Memo::default(),
         memo_second: Memo::default(),
     };
@@ -149,15 +149,15 @@ fn build_request(cx: &Ctx<'_>, root: &Path, service: &str, plan: compose::BuildP
 }
 
 /// Only the checks asked for, with what they need.
-fn selected(cx: &Ctx<'_>) -> Vec<CheckSpec> {
-    let Some(only) = &cx.options.only else { return cx.lab.checks.clone() };
-    let mut wanted: BTreeSet<&str> = BTreeSet::from([only.as_str()]);
-    for spec in cx.lab.checks.iter().rev() {
+pub(super) fn selected(lab: &Lab, only: Option<&str>) -> Vec<CheckSpec> {
+    let Some(only) = only else { return lab.checks.clone() };
+    let mut wanted: BTreeSet<&str> = BTreeSet::from([only]);
+    for spec in lab.checks.iter().rev() {
         if wanted.contains(spec.card.id.as_str()) {
             wanted.extend(spec.needs.iter().map(String::as_str));
         }
     }
-    cx.lab.checks.iter().filter(|c| wanted.contains(c.card.id.as_str())).cloned().collect()
+    lab.checks.iter().filter(|c| wanted.contains(c.card.id.as_str())).cloned().collect()
 }
 
 /// A service name as part of an image name.
