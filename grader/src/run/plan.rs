@@ -77,16 +77,12 @@ pub(super) async fn grade(
     for change in main.changes() {
         cx.emit(Event::Rewritten(change.clone()));
     }
-    let breakable = |second: bool| -> Vec<String> {
-        let outages = experiments.outage.iter().filter(|o| o.second == second);
-        outages.map(|o| o.service.clone()).collect()
-    };
     let stack = |model: SandboxedModel, second: bool| {
         let plan = StackPlan {
             model,
             builds: shared.builds.clone(),
             probe_image: shared.probe_image.clone(),
-            breakable: breakable(second),
+            breakable: breakable(cx, second),
         };
         Stack::new(cx.engine, &cx.session, plan).map(Arc::new)
     };
@@ -189,6 +185,12 @@ fn early(declared: &crate::check::world::Declared, builds: &BTreeMap<String, Bui
     declared.services.keys().filter(|s| !late.contains(s.as_str())).cloned().collect()
 }
 
+/// Services that a check will break on this copy.
+fn breakable(cx: &Ctx<'_>, second: bool) -> Vec<String> {
+    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second);
+    outages.map(|o| o.service.clone()).collect()
+}
+
 fn sandboxed(cx: &Ctx<'_>, shared: &Shared<'_>, copy: &str, subnets: &[ipnet::Ipv4Net], second: bool) -> SandboxedModel {
     let experiment = cx.lab.experiments.second.as_ref().filter(|_| second);
     let plan = compose::Plan {
@@ -206,6 +208,7 @@ fn sandboxed(cx: &Ctx<'_>, shared: &Shared<'_>, copy: &str, subnets: &[ipnet::Ip
             image: shared.probe_image.clone(),
             shift_years: 4 * rand::rng().random_range(1..=9),
         }),
+        brittle: breakable(cx, second),
         ..compose::Plan::default()
     };
     compose::sandbox(shared.approved, &plan)

@@ -25,8 +25,86 @@ pub fn set(ask: &Link) -> Result<LinkAnswer, Failure> {
     if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) } != 0 {
         return Err(last());
     }
+    if ask.name == "lo" {
+        loopback_address(&socket, ask.up)?;
+        reject_loopback(&socket, !ask.up)?;
+    }
     let after = flags(&socket, &mut request)?;
     Ok(LinkAnswer { was_up: before & up != 0, is_up: after & up != 0 })
+}
+
+/// `struct rtentry` of `<net/route.h>`, which libc does not carry for every C library.
+#[repr(C)]
+struct RtEntry {
+    pad1: libc::c_ulong,
+    dst: libc::sockaddr_in,
+    gateway: libc::sockaddr_in,
+    genmask: libc::sockaddr_in,
+    flags: libc::c_ushort,
+    pad2: libc::c_short,
+    pad3: libc::c_ulong,
+    tos: *mut libc::c_void,
+    metric: libc::c_short,
+    dev: *mut libc::c_char,
+    mtu: libc::c_ulong,
+    window: libc::c_ulong,
+    irtt: libc::c_ushort,
+}
+
+/// `<linux/sockios.h>` and `<linux/route.h>`.
+const SIOCSIFADDR: libc::c_ulong = 0x8916;
+const SIOCSIFNETMASK: libc::c_ulong = 0x891C;
+const SIOCADDRT: libc::c_ulong = 0x890B;
+const SIOCDELRT: libc::c_ulong = 0x890C;
+const RTF_UP: libc::c_ushort = 0x0001;
+const RTF_REJECT: libc::c_ushort = 0x0200;
+
+/// Gives 127.0.0.1/8 back to `lo`, or takes it away: the routes of the local table that come with it outlive `lo`
+/// being down, and what they lead to is lost without a word.
+fn loopback_address(socket: &OwnedFd, up: bool) -> Result<(), Failure> {
+    let steps: &[(libc::c_ulong, [u8; 4])] = if up {
+        &[(SIOCSIFADDR, [127, 0, 0, 1]), (SIOCSIFNETMASK, [255, 0, 0, 0])]
+    } else {
+        &[(SIOCSIFADDR, [0, 0, 0, 0])]
+    };
+    for (operation, bytes) in steps {
+        let mut request = request("lo")?;
+        // SAFETY: a C structure for which all zeros is a value.
+        let mut address: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+        address.sin_family = libc::sa_family_t::try_from(libc::AF_INET).map_err(|_| invalid("AF_INET"))?;
+        address.sin_addr.s_addr = u32::from_ne_bytes(*bytes);
+        // SAFETY: both are plain 16-byte socket addresses.
+        request.ifr_ifru.ifru_addr = unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(address) };
+        // SAFETY: the request is a local of the right type.
+        if unsafe { libc::ioctl(socket.as_raw_fd(), *operation as _, &raw mut request) } != 0 {
+            return Err(last());
+        }
+    }
+    Ok(())
+}
+
+/// Without `lo` and its address, a packet to 127.0.0.0/8 would leave by the default route and be lost: a client would
+/// hang until its own time limit. This route makes it fail at once instead.
+fn reject_loopback(socket: &OwnedFd, reject: bool) -> Result<(), Failure> {
+    // SAFETY: a C structure for which all zeros is a value.
+    let mut route: RtEntry = unsafe { std::mem::zeroed() };
+    for (address, bytes) in
+        [(&mut route.dst, [127, 0, 0, 0]), (&mut route.gateway, [0; 4]), (&mut route.genmask, [255, 0, 0, 0])]
+    {
+        address.sin_family = libc::sa_family_t::try_from(libc::AF_INET).map_err(|_| invalid("AF_INET"))?;
+        address.sin_addr.s_addr = u32::from_ne_bytes(bytes);
+    }
+    route.flags = RTF_UP | RTF_REJECT;
+    let request = if reject { SIOCADDRT } else { SIOCDELRT };
+    // SAFETY: the route is a local of the type that the kernel expects.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut route) } == 0 {
+        return Ok(());
+    }
+    match io::Error::last_os_error().raw_os_error() {
+        // Already as wanted.
+        Some(libc::EEXIST | libc::ESRCH | libc::ENOENT) => Ok(()),
+        _ => Err(last()),
+    }
 }
 
 fn request(name: &str) -> Result<libc::ifreq, Failure> {

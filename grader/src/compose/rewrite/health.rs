@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 use super::Work;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Longest run of a test.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The same for a service that a check will break: its health must tell soon.
+const BRITTLE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1500));
 /// Between checks while the service starts.
 const FIRST: Duration = Duration::from_millis(200);
 
@@ -63,18 +67,21 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     let late = work.plan.late.as_ref().filter(|(names, _)| names.iter().any(|n| n == service));
     // The grace period stands for the tries that the student's interval would have left.
     out.insert("start_period".into(), written(grace).into());
+    let brittle = work.plan.brittle.iter().any(|name| name == service);
+    let (interval, longest) = if brittle { BRITTLE } else { (INTERVAL, TIMEOUT) };
     let (first, interval, shown) = match late {
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {
-            (*delay, *delay, format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)))
+            let interval = if work.plan.start_interval { interval } else { *delay };
+            (*delay, interval, format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)))
         }
-        None => (FIRST, INTERVAL, "contrôle de santé resserré : même test, chaque seconde".to_owned()),
+        None => (FIRST, interval, "contrôle de santé resserré : même test, plus souvent".to_owned()),
     };
     out.insert("interval".into(), written(interval).into());
     if work.plan.start_interval {
         out.insert("start_interval".into(), written(first).into());
     }
-    out.insert("timeout".into(), written(timeout.min(Duration::from_secs(3))).into());
+    out.insert("timeout".into(), written(timeout.min(longest)).into());
     out.insert("retries".into(), retries.min(2).into());
     work.change(&["services", service, "healthcheck"], shown);
     Value::Object(out)

@@ -45,6 +45,8 @@ pub struct Plan {
     pub late: Option<(Vec<String>, Duration)>,
     /// A relay in front of a service (second copy).
     pub relay: Option<Relay>,
+    /// Services that a check of this copy will break.
+    pub brittle: Vec<String>,
     /// Memory of a container without a smaller limit; `None` adds no limit.
     pub memory: Option<u64>,
     /// Processes of a container without a smaller limit.
@@ -62,6 +64,7 @@ impl Default for Plan {
             start_interval: true,
             late: None,
             relay: None,
+            brittle: Vec::new(),
             memory: Some(1 << 30),
             pids: 512,
         }
