@@ -21,7 +21,7 @@ pub struct Healthcheck {
 }
 
 impl Healthcheck {
-    fn facts(&self, run: &Run) -> Vec<Fact> {
+    fn facts(run: &Run) -> Vec<Fact> {
         let seen = &run.health;
         let runs: Vec<_> = seen
             .runs
@@ -103,7 +103,7 @@ impl Check for Healthcheck {
         if !run.was_running {
             return tell::fail(tell::stopped(world, service).await?);
         }
-        let facts = self.facts(&run);
+        let facts = Self::facts(&run);
         let seen = &run.health;
         let place = tell::at(cx.world, service, "healthcheck", "test de santé");
         let command = self.command(cx);

@@ -40,6 +40,8 @@ mod reach;
 mod tell;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod up;
 
 /// When and on which copy of the stack a check runs.
@@ -151,6 +153,11 @@ impl Memo {
     }
 }
 
+/// The name of a kind as `lab.toml` writes it, from its field.
+fn written(field: &'static str) -> &'static str {
+    if field == "no_dev" { "no-dev" } else { field }
+}
+
 /// Declares the kinds: one optional field per kind, exactly one of which is set.
 macro_rules! kinds {
     ($( $(#[$doc:meta])* $field:ident : $ty:ty ),+ $(,)?) => {
@@ -180,18 +187,18 @@ macro_rules! kinds {
         }
 
         impl RawCheck {
-            /// The kinds set on this check.
+            /// The kinds set on this check, by their names in `lab.toml`.
             pub fn kinds(&self) -> Vec<(&'static str, Arc<dyn Check>)> {
                 let mut found: Vec<(&'static str, Arc<dyn Check>)> = Vec::new();
                 $( if let Some(kind) = &self.$field {
-                    found.push((stringify!($field), Arc::new(kind.clone())));
+                    found.push((written(stringify!($field)), Arc::new(kind.clone())));
                 } )+
                 found
             }
 
             /// Names of all kinds, for messages.
-            pub fn kind_names() -> &'static [&'static str] {
-                &[$( stringify!($field) ),+]
+            pub fn kind_names() -> Vec<&'static str> {
+                vec![$( written(stringify!($field)) ),+]
             }
         }
     };

@@ -140,7 +140,7 @@ impl Check for Order {
             match condition.and_then(|c| c.get(*service)) {
                 None => noted.push(format!("depends_on ne cite pas « {service} »")),
                 Some(c) if c != "service_healthy" => {
-                    noted.push(format!("depends_on attend seulement {c} pour « {service} »"))
+                    noted.push(format!("depends_on attend seulement {c} pour « {service} »"));
                 }
                 Some(_) => {}
             }

@@ -45,13 +45,13 @@ pub fn logins(own: &Instance, all: &[Instance]) -> Vec<Login> {
         for (name, text) in &instance.env {
             match name.to_uppercase().as_str() {
                 "PGUSER" | "DB_USER" | "POSTGRES_USER" | "DATABASE_USER" | "DB_USERNAME" => {
-                    users.push(text.clone())
+                    users.push(text.clone());
                 }
                 "PGDATABASE" | "DB_NAME" | "POSTGRES_DB" | "DB_DATABASE" | "DATABASE_NAME" => {
-                    dbs.push(text.clone())
+                    dbs.push(text.clone());
                 }
                 upper if upper.contains("PASS") && !upper.ends_with("_FILE") => {
-                    passwords.push(Some(text.clone()))
+                    passwords.push(Some(text.clone()));
                 }
                 _ => {}
             }

@@ -7,11 +7,13 @@ use crate::error::Fault;
 use crate::event::{Fact, Miss, Place, Verdict};
 
 /// A pass with its facts.
+#[expect(clippy::unnecessary_wraps, reason = "ends a `judge`, which returns a Result")]
 pub fn pass(facts: Vec<Fact>) -> Result<Verdict, Fault> {
     Ok(Verdict::Pass { facts })
 }
 
 /// A miss.
+#[expect(clippy::unnecessary_wraps, reason = "ends a `judge`, which returns a Result")]
 pub fn fail(miss: Miss) -> Result<Verdict, Fault> {
     Ok(Verdict::Fail(Box::new(miss)))
 }

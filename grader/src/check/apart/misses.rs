@@ -11,7 +11,7 @@ use crate::time::french;
 impl Apart {
     fn expected(&self) -> String {
         let to: Vec<String> = self.to.iter().map(|p| format!("{}:{}", p.service, p.port)).collect();
-        format!("aucune connexion depuis {} vers {}", self.from_told(), to.join(" ni "))
+        format!("aucune connexion depuis {} vers {}", self.vantage_told(), to.join(" ni "))
     }
 
     /// Nobody listens on the port that must be protected: nothing can be proven.

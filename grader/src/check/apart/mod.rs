@@ -91,7 +91,7 @@ impl Apart {
         }
     }
 
-    fn from_told(&self) -> String {
+    fn vantage_told(&self) -> String {
         match (&self.from_service, &self.from_network) {
             (Some(service), _) => service.clone(),
             (_, Some(network)) => format!("le réseau {network}"),
@@ -208,7 +208,7 @@ impl Apart {
                 (kit::inside(service), told, first.service.clone(), first.port)
             }
             (None, Some(to)) => {
-                let told = format!("{} → {}:{}", self.from_told(), to.service, to.port);
+                let told = format!("{} → {}:{}", self.vantage_told(), to.service, to.port);
                 let network = self.control.network.clone().unwrap_or_default();
                 let found = kit::running(world, &to.service).await?;
                 let ip = found
@@ -307,7 +307,7 @@ impl Check for Apart {
         facts.push(Fact::new(
             "tried",
             json!(tried),
-            format!("essayé depuis {} : {}", self.from_told(), tried.join(", ")),
+            format!("essayé depuis {} : {}", self.vantage_told(), tried.join(", ")),
         ));
         let first = self.leaks(world, &from, &all, &all.ways).await?;
         if first.is_empty() {

@@ -45,7 +45,7 @@ async fn shared(cx: &Cx<'_>, experiment: &CacheExperiment) -> Result<std::sync::
     cx.memo
         .once("cache", async {
             let _alone = cx.memo.alone().await;
-            run::run(cx.world, experiment).await
+            Box::pin(run::run(cx.world, experiment)).await
         })
         .await
 }

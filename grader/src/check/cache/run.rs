@@ -176,14 +176,14 @@ impl Bench<'_> {
         run.stored = first.value.as_ref().and_then(|v| holder(&entries, v)).cloned();
         run.calls.extend([first.clone(), second, third.clone()]);
         if run.switched {
-            self.life(&first, run);
+            Self::life(&first, run);
             run.round = Some((first, third));
         }
         Ok(())
     }
 
     /// The life of the key at writing, from what was left when it was read.
-    fn life(&self, first: &Call, run: &mut Run) {
+    fn life(first: &Call, run: &mut Run) {
         let Some(entry) = &run.stored else { return };
         let Ok(left) = u64::try_from(entry.pttl_ms) else { return };
         let spread = entry.when.end_us.saturating_sub(first.when.start_us);

@@ -76,11 +76,9 @@ impl Entry {
     ) -> Result<Option<Tampered>, Fault> {
         let mut commands = vec![self.select()];
         let mut made: Option<Tampered> = None;
-        let mut note = |tampered: Tampered| {
-            match &mut made {
-                Some(all) => all.marks.extend(tampered.marks),
-                None => made = Some(tampered),
-            };
+        let mut note = |tampered: Tampered| match &mut made {
+            Some(all) => all.marks.extend(tampered.marks),
+            None => made = Some(tampered),
         };
         match &self.held {
             Held::Text(old) => {

@@ -44,7 +44,7 @@ const ASKED: usize = 4;
 
 /// What several questions about one name gave.
 struct Looks {
-    looks: Vec<Look>,
+    seen: Vec<Look>,
     server: Option<IpAddr>,
     words: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Looks {
 }
 
 async fn look(world: &dyn World, from: &str, name: &str, times: usize) -> Result<Looks, Fault> {
-    let mut all = Looks { looks: vec![], server: None, words: vec![] };
+    let mut all = Looks { seen: vec![], server: None, words: vec![] };
     for _ in 0..times {
         let mut ask = wire::Dns::a(name);
         ask.timeout_ms = 3_000;
@@ -89,7 +89,7 @@ async fn look(world: &dyn World, from: &str, name: &str, times: usize) -> Result
                 (look, tell::why(&failure))
             }
         };
-        all.looks.push(look);
+        all.seen.push(look);
         all.words.push(words);
     }
     Ok(all)
@@ -152,7 +152,7 @@ impl Dns {
             ..Miss::default()
         };
         let silent = world.place(&["services", &self.from], "");
-        match present(&seen.looks, &expected) {
+        match present(&seen.seen, &expected) {
             Present::Right => {}
             Present::Foreign(strangers) => {
                 return tell::fail(self.foreign(world, base, to, &strangers).await?);
@@ -164,7 +164,7 @@ impl Dns {
                     observed: format!(
                         "{}, {} essais{}",
                         seen.words.last().map_or("rien", String::as_str),
-                        seen.looks.len(),
+                        seen.seen.len(),
                         seen.server.map(|s| format!(" (résolveur {s})")).unwrap_or_default()
                     ),
                     noted: attachments_told(&[(&self.from, &from), (to, &target)]),
@@ -265,7 +265,7 @@ impl Dns {
             facts: facts.clone(),
             ..Miss::default()
         };
-        match absent(&seen.looks, &own.looks, &there.looks, &ours) {
+        match absent(&seen.seen, &own.seen, &there.seen, &ours) {
             Absent::Gone => tell::pass(facts),
             Absent::Resolves(found) => {
                 let who = owner(world, found[0]).await?;

@@ -287,7 +287,7 @@ impl Metrics {
                         "l'étiquette le est un nombre ou +Inf",
                     );
                 };
-                match buckets.iter_mut().find(|(b, _)| (*b - le).abs() < f64::EPSILON || *b == le) {
+                match buckets.iter_mut().find(|(b, _)| b.total_cmp(&le).is_eq()) {
                     Some((_, sum)) => *sum += sample.value,
                     None => buckets.push((le, sample.value)),
                 }

@@ -1,0 +1,328 @@
+//! A fake stack for unit tests: an API with a cache, Redis and PostgreSQL, in virtual time, that can
+//! be made honest or devious.
+
+mod app;
+mod net;
+mod redis;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+pub use app::App;
+
+use super::world::*;
+use crate::error::Fault;
+use crate::event::{Mark, Place};
+
+/// What the fake stack remembers.
+#[derive(Default)]
+pub struct Memory {
+    /// Redis: key to value and end of life.
+    pub redis: BTreeMap<String, (String, Option<Instant>)>,
+    /// A value that the API keeps in its own memory.
+    pub own: Option<String>,
+    /// Calls of `/api/data`.
+    pub calls: u64,
+    /// Requests counted, by path.
+    pub counted: BTreeMap<String, u64>,
+    /// Seconds observed, by path.
+    pub seconds: BTreeMap<String, f64>,
+    /// PostgreSQL tables.
+    pub tables: BTreeMap<String, String>,
+    /// Frozen services, with the instant of the freeze.
+    pub frozen: BTreeMap<String, Instant>,
+    /// Connections that leak before isolation holds.
+    pub leaks: u32,
+    /// Generation of each service (raised by `recreate`).
+    pub generation: BTreeMap<String, u32>,
+}
+
+/// The fake stack.
+pub struct FakeWorld {
+    /// What is declared.
+    pub declared: Declared,
+    /// Files of the submission.
+    pub files: BTreeMap<String, String>,
+    /// Behaviour of the API.
+    pub app: App,
+    /// Containers.
+    pub instances: BTreeMap<String, Vec<Instance>>,
+    /// Open ports: service, port.
+    pub open: BTreeSet<(String, u16)>,
+    /// Names that resolve to something else than the service of that name.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
+    /// Interfaces, by service.
+    pub interfaces: BTreeMap<String, Vec<wire::Interface>>,
+    /// Exit code that the health check of a frozen service gives; `None`: it never runs.
+    pub health_code: Option<i64>,
+    /// Failed runs after which it turns unhealthy.
+    pub retries: usize,
+    /// Whether data survive `recreate`.
+    pub durable: bool,
+    /// Events.
+    pub events: Vec<StackEvent>,
+    /// Whether the engine is ever quiet.
+    pub calm: bool,
+    /// Years that the relay adds.
+    pub shift: Option<i32>,
+    /// What the relay counts at each call.
+    pub relay: Option<RelaySeen>,
+    /// Outcome of a rebuild.
+    pub rebuilt: BuildOutcome,
+    /// Paths that exist in the container.
+    pub paths: BTreeSet<String>,
+    /// How the stack came up.
+    pub came_up: BringUp,
+    /// What the default bridge does.
+    pub bridge_resolves: bool,
+    /// What the host gets from a published port.
+    pub host: HostAnswer,
+    /// Whether the probe itself is broken.
+    pub probe_broken: bool,
+    /// Memory.
+    pub memory: Mutex<Memory>,
+    born: Instant,
+}
+
+/// A running container with one address on `net`.
+pub fn instance(service: &str, ip: &str) -> Instance {
+    Instance {
+        service: service.to_owned(),
+        id: format!("{service}-0"),
+        state: State::Running,
+        exit_code: None,
+        restarts: 0,
+        health: None,
+        attachments: vec![attachment("net", ip)],
+        published: vec![],
+        env: BTreeMap::new(),
+        command: vec![],
+        working_dir: "/app".to_owned(),
+        network_mode: String::new(),
+    }
+}
+
+/// A link to a network.
+pub fn attachment(network: &str, ip: &str) -> Attachment {
+    let ip: IpAddr = ip.parse().expect("an address");
+    Attachment {
+        network: network.to_owned(),
+        ip: Some(ip),
+        gateway: None,
+        subnet: ipnet::IpNet::new(ip, 24).ok().map(|n| n.trunc()),
+    }
+}
+
+impl FakeWorld {
+    /// The stack of lab 02: `api` on both networks, the stores on `backend`.
+    pub fn lab02() -> Self {
+        let mut world = Self::empty();
+        for (service, ips, port) in [
+            ("api", vec![("frontend", "10.1.0.2"), ("backend", "10.2.0.2")], 5000),
+            ("postgres", vec![("backend", "10.2.0.3")], 5432),
+            ("redis", vec![("backend", "10.2.0.4")], 6379),
+        ] {
+            world.add(service, &ips, &[port]);
+        }
+        for store in ["postgres", "redis"] {
+            if let Some(s) = world.declared.services.get_mut(store) {
+                s.healthcheck = Some(vec!["CMD-SHELL".into(), "test".into()]);
+            }
+            for i in world.instances.get_mut(store).into_iter().flatten() {
+                i.health = Some(Health::Healthy);
+            }
+        }
+        world
+    }
+
+    /// The stack of lab 01.
+    pub fn lab01() -> Self {
+        let mut world = Self::empty();
+        world.add("serveur", &[("tp", "172.30.0.2")], &[80]);
+        world.add("client", &[("tp", "172.30.0.3")], &[]);
+        world.add("isole", &[("autre", "172.31.0.2")], &[]);
+        world.add("muet", &[], &[]);
+        if let Some(tp) = world.declared.networks.get_mut("tp") {
+            tp.subnets = vec!["172.30.0.0/24".parse().expect("a subnet")];
+            tp.gateways = vec!["172.30.0.1".parse().expect("an address")];
+        }
+        world
+    }
+
+    fn empty() -> Self {
+        Self {
+            declared: Declared { file: "compose.yaml".into(), ..Declared::default() },
+            files: BTreeMap::new(),
+            app: App::Honest,
+            instances: BTreeMap::new(),
+            open: BTreeSet::new(),
+            names: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            health_code: Some(1),
+            retries: 3,
+            durable: true,
+            events: vec![],
+            calm: true,
+            shift: None,
+            relay: None,
+            rebuilt: BuildOutcome { ok: false, log: "npm error code EUSAGE".into() },
+            paths: BTreeSet::new(),
+            came_up: BringUp::default(),
+            bridge_resolves: false,
+            host: HostAnswer { status: Some(200), error: None },
+            probe_broken: false,
+            memory: Mutex::default(),
+            born: Instant::now(),
+        }
+    }
+
+    /// Adds a service and its networks.
+    pub fn add(&mut self, service: &str, on: &[(&str, &str)], ports: &[u16]) {
+        let mut made = instance(service, "10.9.9.9");
+        made.attachments = on.iter().map(|(n, ip)| attachment(n, ip)).collect();
+        self.instances.insert(service.into(), vec![made]);
+        let networks: Vec<String> = on.iter().map(|(n, _)| (*n).to_owned()).collect();
+        for network in &networks {
+            self.declared.networks.entry(network.clone()).or_default();
+        }
+        let network_mode = on.is_empty().then(|| "none".to_owned());
+        let declared = DeclaredService { networks, network_mode, ..DeclaredService::default() };
+        self.declared.services.insert(service.into(), declared);
+        self.open.extend(ports.iter().map(|p| (service.to_owned(), *p)));
+    }
+
+    /// Virtual time since the world was made.
+    pub fn since_birth(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.since_birth().as_micros()).unwrap_or(0)
+    }
+
+    /// Engine's clock, unix microseconds.
+    pub fn unix_us(&self) -> i64 {
+        1_795_225_755_000_000 + i64::try_from(self.micros()).unwrap_or(0)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().expect("no test panics while holding it")
+    }
+
+    fn frozen_runs(&self, service: &str) -> Vec<HealthRun> {
+        let frozen = self.lock().frozen.get(service).copied();
+        let (Some(at), Some(code)) = (frozen, self.health_code) else { return vec![] };
+        let lasted = i64::try_from(at.elapsed().as_millis()).unwrap_or(0);
+        let from = self.unix_us() - lasted * 1000;
+        (0..lasted / 500)
+            .map(|n| HealthRun {
+                started_us: from + n * 500_000 + 100_000,
+                ended_us: from + n * 500_000 + 200_000,
+                exit_code: code,
+                output: "sortie".into(),
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl World for FakeWorld {
+    fn declared(&self) -> &Declared {
+        &self.declared
+    }
+    fn place(&self, path: &[&str], label: &str) -> Option<Place> {
+        let mark = Mark { line: 1, column: 1, width: 1, text: path.join("."), label: label.into() };
+        Some(Place { file: "compose.yaml".into(), mark, also: vec![] })
+    }
+    fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place> {
+        let text = self.files.get(file)?;
+        let (line, shown) = text.lines().enumerate().find(|(_, l)| l.contains(needle))?;
+        let mark = Mark { line: line + 1, column: 1, width: 1, text: shown.into(), label: label.into() };
+        Some(Place { file: file.into(), mark, also: vec![] })
+    }
+    fn read(&self, file: &str) -> Option<String> {
+        self.files.get(file).cloned()
+    }
+    fn seed(&self) -> u64 {
+        42
+    }
+    async fn instances(&self, service: &str) -> Result<Vec<Instance>, Fault> {
+        let mut found = self.instances.get(service).cloned().unwrap_or_default();
+        let failed = self.frozen_runs(service).iter().filter(|r| r.exit_code != 0).count();
+        let generation = self.lock().generation.get(service).copied().unwrap_or(0);
+        for instance in &mut found {
+            instance.id = format!("{service}-{generation}");
+            if failed >= self.retries && instance.health.is_some() {
+                instance.health = Some(Health::Unhealthy);
+            }
+        }
+        Ok(found)
+    }
+    async fn ask(&self, from: &Vantage, ask: wire::Ask) -> Result<wire::Answer, Fault> {
+        if self.probe_broken {
+            return Err(super::kit::noise("sonde en panne"));
+        }
+        let (at_us, boot_us) = (0, self.micros());
+        let outcome = self.outcome(from, ask).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok(wire::Answer { at_us, boot_us, elapsed_us: self.micros() - boot_us, outcome })
+    }
+    async fn timeline(&self) -> Result<Vec<StackEvent>, Fault> {
+        Ok(self.events.clone())
+    }
+    async fn health_log(&self, service: &str) -> Result<Vec<HealthRun>, Fault> {
+        let mut runs = self.frozen_runs(service);
+        let from = runs.len().saturating_sub(5);
+        Ok(runs.split_off(from))
+    }
+    async fn freeze(&self, service: &str) -> Result<i64, Fault> {
+        self.lock().frozen.insert(service.into(), Instant::now());
+        Ok(self.unix_us())
+    }
+    async fn thaw(&self, service: &str) -> Result<(), Fault> {
+        self.lock().frozen.remove(service);
+        Ok(())
+    }
+    async fn recreate(&self, service: &str) -> Result<bool, Fault> {
+        let mut memory = self.lock();
+        *memory.generation.entry(service.into()).or_default() += 1;
+        if !self.durable {
+            memory.tables.clear();
+        }
+        Ok(true)
+    }
+    async fn exists(&self, _: &str, path: &str) -> Result<bool, Fault> {
+        Ok(self.paths.contains(path))
+    }
+    async fn rebuild(&self, _: &str, _: Alteration) -> Result<BuildOutcome, Fault> {
+        Ok(self.rebuilt.clone())
+    }
+    async fn logs(&self, _: &str, _: usize) -> Result<String, Fault> {
+        Ok("journal".into())
+    }
+    async fn quiet(&self, calm: Duration, _: Duration) -> Result<bool, Fault> {
+        tokio::time::sleep(calm).await;
+        Ok(self.calm)
+    }
+    async fn default_bridge_resolves(&self) -> Result<bool, Fault> {
+        Ok(self.bridge_resolves)
+    }
+    async fn ask_host(&self, _: SocketAddr, _: &str) -> Result<HostAnswer, Fault> {
+        Ok(self.host.clone())
+    }
+    fn shift_years(&self) -> Option<i32> {
+        self.shift
+    }
+    async fn relay_seen(&self) -> Result<Option<RelaySeen>, Fault> {
+        let calls = self.lock().calls;
+        Ok(self.relay.map(|r| RelaySeen { connections: 1, rows: r.rows * calls, shifted: r.shifted * calls }))
+    }
+    fn bring_up(&self) -> &BringUp {
+        &self.came_up
+    }
+}
