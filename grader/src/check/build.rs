@@ -94,8 +94,16 @@ impl Check for Lockfile {
         Stage::Image
     }
 
+    fn is_early(&self) -> bool {
+        true
+    }
+
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
+        if world.bring_up().build_failed.is_some() {
+            // The check of the build itself says it; this one needs it.
+            return Ok(Verdict::Blocked { by: Vec::new() });
+        }
         let service = &self.service;
         let project = match project(world, service) {
             Ok(project) => project,

@@ -106,6 +106,12 @@ pub trait Check: Send + Sync {
         false
     }
 
+    /// True when it may be judged before what it needs is known (its verdict is only told after):
+    /// it looks at nothing that a failed need could falsify.
+    fn is_early(&self) -> bool {
+        false
+    }
+
     /// Services that it stops, recreates or otherwise disturbs while it runs. For information and
     /// scheduling: what must not overlap on one copy is held apart by [`Memo::alone`] in any case.
     fn disturbs(&self, _experiments: &Experiments) -> Vec<String> {

@@ -61,29 +61,36 @@ impl Board {
 /// Waits for what `spec` needs, judges it and says so.
 pub(super) async fn judge(run: &Ctx<'_>, board: &Board, spec: &CheckSpec, cx: &Cx<'_>) {
     let needs: Vec<&str> = spec.needs.iter().map(String::as_str).collect();
-    board.wait(&needs).await;
     let start = Instant::now();
+    let early = if spec.check.is_early() { Some(observe(spec, cx).await) } else { None };
+    board.wait(&needs).await;
+    let start = if early.is_some() { start } else { Instant::now() };
     let by = board.missing(&spec.needs);
-    let verdict = if by.is_empty() {
-        match tokio::time::timeout(CHECK_DEADLINE, spec.check.judge(cx)).await {
-            Ok(Ok(verdict)) => verdict,
-            Ok(Err(fault)) => Verdict::Inconclusive { fault, facts: Vec::new() },
-            Err(_) => Verdict::Inconclusive {
-                fault: Fault::new(
-                    FaultKind::Deadline,
-                    format!("ce contrôle n'a pas abouti en {} s", CHECK_DEADLINE.as_secs()),
-                    "relancez quand la machine est moins chargée",
-                ),
-                facts: Vec::new(),
-            },
-        }
-    } else {
-        Verdict::Blocked { by }
+    let verdict = match early {
+        _ if !by.is_empty() => Verdict::Blocked { by },
+        Some(verdict) => verdict,
+        None => observe(spec, cx).await,
     };
     let pass = matches!(verdict, Verdict::Pass { .. });
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     run.emit(Event::Checked(Checked { id: spec.card.id.clone(), verdict, elapsed_ms }));
     board.settle(&spec.card.id, pass);
+}
+
+/// Judges within the time limit; a fault is an inconclusive verdict.
+async fn observe(spec: &CheckSpec, cx: &Cx<'_>) -> Verdict {
+    match tokio::time::timeout(CHECK_DEADLINE, spec.check.judge(cx)).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(fault)) => Verdict::Inconclusive { fault, facts: Vec::new() },
+        Err(_) => Verdict::Inconclusive {
+            fault: Fault::new(
+                FaultKind::Deadline,
+                format!("ce contrôle n'a pas abouti en {} s", CHECK_DEADLINE.as_secs()),
+                "relancez quand la machine est moins chargée",
+            ),
+            facts: Vec::new(),
+        },
+    }
 }
 
 /// The checks of `all` that run at `stage`.

@@ -112,7 +112,21 @@ pub(super) async fn grade(
             None => Ok(()),
         }
     };
-    tokio::try_join!(first, other)?;
+    // What only builds again needs no running stack.
+    let blank = Arc::new(world(&shared, &main, BringUp { build_failed: built.clone(), ..BringUp::default() }));
+    let check =
+        Cx { world: blank.as_ref(), experiments, memo: &shared.memo_main, second: None };
+    let building = join_all(
+        at_stage(cx, &shared.checks, Stage::Image)
+            .into_iter()
+            .filter(|spec| spec.check.is_early())
+            .map(|spec| judge(cx, &shared.board, spec, &check)),
+    );
+    let building = async {
+        building.await;
+        Ok(())
+    };
+    tokio::try_join!(first, other, building)?;
     Ok(())
 }
 
@@ -310,6 +324,7 @@ async fn first_copy(
         Cx { world: world.as_ref(), experiments: &cx.lab.experiments, memo: &shared.memo_main, second: None };
     let together = [Stage::Static, Stage::Image, Stage::Observe];
     let looking = together.iter().flat_map(|stage| at_stage(cx, &shared.checks, *stage));
+    let looking = looking.filter(|spec| !spec.check.is_early());
     let looking = join_all(looking.map(|spec| judge(cx, &shared.board, spec, &check)));
     let driving = async {
         for spec in at_stage(cx, &shared.checks, Stage::Drive) {

@@ -70,6 +70,10 @@ impl Check for OutageCheck {
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        // Each on its own copy: made together, judged one after the other.
+        let present = self.services.iter().filter(|s| tell::absent(cx.world.declared(), s).is_none());
+        let outages = present.filter_map(|s| of(cx.experiments, s));
+        futures_util::future::try_join_all(outages.map(|outage| shared(cx, outage))).await?;
         let mut facts: Vec<Fact> = Vec::new();
         let mut unsure = None;
         for service in &self.services {
