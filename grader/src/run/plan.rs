@@ -331,17 +331,22 @@ async fn first_copy(
             judge(cx, &shared.board, spec, &check).await;
         }
     };
-    let breaking = async {
-        shared.board.wait(&watching(cx, shared)).await;
+    let drawn = tokio::sync::Notify::new();
+    let drawing = async {
         if well {
             reach::draw(cx, world.as_ref()).await;
         }
+        drawn.notify_one();
+    };
+    let breaking = async {
+        shared.board.wait(&watching(cx, shared)).await;
+        drawn.notified().await;
         for stage in [Stage::Break, Stage::Recreate] {
             let specs = at_stage(cx, &shared.checks, stage);
             join_all(specs.into_iter().map(|spec| judge(cx, &shared.board, spec, &check))).await;
         }
     };
-    tokio::join!(looking, driving, breaking);
+    tokio::join!(looking, driving, drawing, breaking);
     cx.step("checks", "contrôles", StepState::Done);
     Ok(())
 }

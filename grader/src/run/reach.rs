@@ -9,7 +9,7 @@ use crate::check::world::{Instance, State, Vantage, World, wire};
 use crate::event::{Event, Reach, ReachCell, ReachTarget};
 
 /// Longest connection attempt of a cell, milliseconds.
-const CELL_MS: u64 = 700;
+const CELL_MS: u64 = 500;
 
 /// Observes the matrix and emits it; a probe that fails leaves its row unknown.
 pub(super) async fn draw(cx: &Ctx<'_>, world: &dyn World) {

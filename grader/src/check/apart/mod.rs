@@ -74,7 +74,7 @@ struct Leak {
 }
 
 /// Time left to a forbidden connection.
-const TRY_MS: u64 = 2_000;
+const TRY_MS: u64 = 1_000;
 /// Time left to a control.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The engine must have been quiet for this long before a leak is looked at again.
