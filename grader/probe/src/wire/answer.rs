@@ -223,7 +223,7 @@ pub struct LinkAnswer {
 /// See [`super::Ask::SignalAll`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalAllAnswer {
-    /// Processes that the signal was meant for: those of the pid namespace less pid 1 and the probe.
+    /// Processes that the signal was meant for: the descendants of pid 1.
     pub processes: u32,
     /// Processes found stopped (`T`) just after.
     pub stopped: u32,

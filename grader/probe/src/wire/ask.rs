@@ -49,7 +49,7 @@ pub enum Ask {
     Redis(Redis),
     /// Brings a network interface up or down; needs `NET_ADMIN`.
     Link(Link),
-    /// Stops or continues every process of the pid namespace, except pid 1 and the probe.
+    /// Stops or continues every descendant of pid 1 of the pid namespace (not pid 1 itself).
     SignalAll(SignalAll),
     /// Many TCP connections at once.
     Matrix(Matrix),
