@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::world::{Happening, StackEvent};
+use super::world::{Declared, Happening, StackEvent};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -24,6 +24,33 @@ pub struct Order {
 /// Place of the first such event in the engine's order.
 fn first(timeline: &[StackEvent], service: &str, what: &Happening) -> Option<usize> {
     timeline.iter().position(|e| e.service == service && e.what == *what)
+}
+
+/// True when a chain of `depends_on` leads from `service` to the health of `store`: whatever the
+/// chain goes through starts, and so lets the rest start, only once `store` is healthy.
+fn waits_for(declared: &Declared, service: &str, store: &str) -> bool {
+    let mut seen = vec![service];
+    let mut next = 0;
+    while let Some(name) = seen.get(next).copied() {
+        next += 1;
+        for (on, condition) in declared.services.get(name).into_iter().flat_map(|s| &s.depends_on) {
+            if on == store && condition == "service_healthy" {
+                return true;
+            }
+            if !seen.contains(&on.as_str()) {
+                seen.push(on);
+            }
+        }
+    }
+    false
+}
+
+/// What `depends_on` says of `store`.
+fn told(declared: &Declared, service: &str, store: &str) -> String {
+    match declared.services.get(service).and_then(|s| s.depends_on.get(store)) {
+        None => format!("depends_on ne cite pas « {store} »"),
+        Some(condition) => format!("depends_on attend seulement {condition} pour « {store} »"),
+    }
 }
 
 impl Order {
@@ -133,18 +160,25 @@ impl Check for Order {
             }
         }
         if early.is_empty() {
-            return tell::pass(facts);
-        }
-        let condition = declared.services.get(&self.service).map(|s| &s.depends_on);
-        for service in &early {
-            match condition.and_then(|c| c.get(*service)) {
-                None => noted.push(format!("depends_on ne cite pas « {service} »")),
-                Some(c) if c != "service_healthy" => {
-                    noted.push(format!("depends_on attend seulement {c} pour « {service} »"));
-                }
-                Some(_) => {}
+            // One bring-up shows one order; only the file can make it hold every time.
+            let loose: Vec<&String> =
+                self.after_healthy.iter().filter(|s| !waits_for(declared, &self.service, s)).collect();
+            if loose.is_empty() {
+                return tell::pass(facts);
             }
+            return tell::fail(Miss {
+                headline: format!("rien n'oblige « {} » à attendre la bonne santé de {}", self.service, tell::names(&loose)),
+                observed: format!(
+                    "cette fois-ci, {} était en bonne santé à temps, par chance",
+                    tell::names(&loose)
+                ),
+                noted: loose.iter().map(|s| told(declared, &self.service, s)).collect(),
+                facts,
+                ..self.base(cx)
+            });
         }
+        let loose = early.iter().filter(|s| !waits_for(declared, &self.service, s));
+        noted.extend(loose.map(|s| told(declared, &self.service, s)));
         tell::fail(Miss {
             headline: format!(
                 "« {} » démarre sans attendre la bonne santé de {}",
