@@ -1,6 +1,7 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 
 export const register = new Registry();
+register.setDefaultLabels({ app: 'api' });
 
 const total = new Counter({
   name: 'app_requests_total', help: 'Requests', labelNames: ['endpoint', 'method'], registers: [register],
