@@ -2,7 +2,7 @@
 
 use crate::clock::{self, Deadline, micros};
 use crate::fault::{internal, invalid};
-use crate::system::{interfaces, link, signal};
+use crate::system::{interfaces, link, signal, sockets};
 use crate::wire::{
     self, Answer, Ask, Failure, Hello, InterfacesAnswer, Line, Matrix, MatrixAnswer, MatrixOne, Outcome, Reply,
     Request, Stage, Tcp, TcpAnswer, TcpOutcome,
@@ -173,6 +173,7 @@ async fn outcome(ask: &Ask) -> Outcome {
         Ask::Redis(ask) => redis::run(ask, deadline).await.map(Outcome::Redis),
         Ask::Link(ask) => link::set(ask).map(Outcome::Link),
         Ask::SignalAll(ask) => signal::all(ask).await.map(Outcome::SignalAll),
+        Ask::Sockets(ask) => sockets::set(ask).map(Outcome::Sockets),
         Ask::Matrix(ask) => matrix(ask).await.map(Outcome::Matrix),
     };
     result.unwrap_or_else(Outcome::Failed)

@@ -3,3 +3,4 @@
 pub mod interfaces;
 pub mod link;
 pub mod signal;
+pub mod sockets;

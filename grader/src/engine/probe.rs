@@ -74,7 +74,9 @@ impl Probe {
             Seat::Breaker(id) => {
                 host.network_mode = Some(format!("container:{id}"));
                 host.pid_mode = Some(format!("container:{id}"));
-                host.cap_add = Some(vec!["NET_ADMIN".into(), "KILL".into()]);
+                // To reach the files of a service that runs as another user.
+                let rights = ["NET_ADMIN", "KILL", "SYS_PTRACE", "DAC_OVERRIDE"];
+                host.cap_add = Some(rights.map(str::to_owned).to_vec());
             }
             Seat::Network(network) => host.network_mode = Some(network.clone()),
             Seat::DefaultBridge(own) => {

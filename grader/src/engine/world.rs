@@ -88,11 +88,16 @@ impl StackWorld {
         let signal_all = wire::Ask::SignalAll(wire::SignalAll { signal, timeout_ms: 5_000 });
         let link = wire::Ask::Link(wire::Link { name: "lo".into(), up: !frozen, timeout_ms: 5_000 });
         let pid1 = if frozen { "SIGSTOP" } else { "SIGCONT" };
-        let (a, b, c) =
-            tokio::join!(probe.ask(signal_all), self.kill(&instance.id, pid1), probe.ask(link));
+        let sockets = wire::Ask::Sockets(wire::Sockets { hidden: frozen, timeout_ms: 5_000 });
+        let (a, b, c, d) = tokio::join!(
+            probe.ask(signal_all),
+            self.kill(&instance.id, pid1),
+            probe.ask(link),
+            probe.ask(sockets)
+        );
         b?;
         let mut at = 0;
-        for answer in [a?, c?] {
+        for answer in [a?, c?, d?] {
             if let wire::Outcome::Failed(failure) = &answer.outcome {
                 return Err(Fault::new(
                     FaultKind::Probe,

@@ -41,6 +41,8 @@ pub enum Outcome {
     Link(LinkAnswer),
     /// To `signal_all`.
     SignalAll(SignalAllAnswer),
+    /// To `sockets`.
+    Sockets(SocketsAnswer),
     /// To `matrix`.
     Matrix(MatrixAnswer),
     /// To `hold_http`.
@@ -229,6 +231,15 @@ pub struct SignalAllAnswer {
     pub stopped: u32,
     /// Whether pid 1 is another process than the probe: the kernel spares it, the engine must signal it.
     pub spared_init: bool,
+}
+
+/// See [`super::Ask::Sockets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketsAnswer {
+    /// Sockets renamed.
+    pub moved: u32,
+    /// Sockets that could not be: their file system is out of reach.
+    pub missed: u32,
 }
 
 /// One result of [`super::Ask::Matrix`].

@@ -51,6 +51,8 @@ pub enum Ask {
     Link(Link),
     /// Stops or continues every descendant of pid 1 of the pid namespace (not pid 1 itself).
     SignalAll(SignalAll),
+    /// Hides the named Unix sockets that are listened to, or gives them back; needs the pid namespace and `SYS_PTRACE`.
+    Sockets(Sockets),
     /// Many TCP connections at once.
     Matrix(Matrix),
     /// An HTTP exchange that is expected to last, with its exact instants.
@@ -71,6 +73,7 @@ impl Ask {
             Self::Redis(ask) => ask.timeout_ms,
             Self::Link(ask) => ask.timeout_ms,
             Self::SignalAll(ask) => ask.timeout_ms,
+            Self::Sockets(ask) => ask.timeout_ms,
             Self::Matrix(ask) => ask.timeout_ms,
         }
     }
@@ -303,6 +306,17 @@ pub enum SignalName {
 pub struct SignalAll {
     /// The signal.
     pub signal: SignalName,
+    /// Milliseconds.
+    #[serde(default = "timeout")]
+    pub timeout_ms: u64,
+}
+
+/// See [`Ask::Sockets`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sockets {
+    /// Hide them, or give them back.
+    pub hidden: bool,
     /// Milliseconds.
     #[serde(default = "timeout")]
     pub timeout_ms: u64,

@@ -9,8 +9,9 @@ use super::Work;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Longest run of a test.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The same for a service that a check will break: its health must tell soon.
-const BRITTLE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1500));
+/// The same for a service that a check will break: its health must tell soon, and a test that
+/// swallows its own failure must be left the time to lie.
+const BRITTLE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Between checks while the service starts.
 const FIRST: Duration = Duration::from_millis(200);
 
