@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::world::{Health, Instance, State};
+use super::world::{Happening, Health, Instance, StackEvent, State};
 use super::{Check, Cx, Experiments, Stage, advice, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
+use crate::time::Span;
 
 /// The stack builds, starts and gets ready.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -17,12 +18,71 @@ use crate::event::{Fact, Miss, Verdict};
 pub struct Up {
     /// Services that must run at the end.
     pub services: Vec<String>,
+    /// They must have run for that long without ending.
+    #[serde(default)]
+    pub hold: Option<Span>,
 }
+
+/// A service that has ended once must then run for that long to be believed.
+const STEADY: Duration = Duration::from_secs(3);
+/// Longest wait for a service that keeps ending.
+const STEADY_PATIENCE: Duration = Duration::from_secs(12);
 
 /// How long a service that was ready may take to be ready again when it is looked at.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What the engine's events say of a service's life so far.
+struct Life {
+    ends: usize,
+    last_code: i64,
+    /// Since its last start, by this machine's clock; `None` when it is not running.
+    running_for: Option<Duration>,
+}
+
+impl Life {
+    fn of(timeline: &[StackEvent], service: &str) -> Self {
+        let mut life = Self { ends: 0, last_code: 0, running_for: None };
+        for event in timeline.iter().filter(|e| e.service == service) {
+            match event.what {
+                Happening::Started => {
+                    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                    let at = Duration::from_micros(u64::try_from(event.at_us).unwrap_or(0));
+                    life.running_for = Some(now.saturating_sub(at));
+                }
+                Happening::Died(code) => {
+                    life.ends += 1;
+                    life.last_code = code;
+                    life.running_for = None;
+                }
+                Happening::Created | Happening::Healthy | Happening::Unhealthy => {}
+            }
+        }
+        life
+    }
+
+    /// True when it has run for as long as asked.
+    fn is_steady(&self, hold: Duration) -> bool {
+        let asked = if self.ends > 0 { hold.max(STEADY) } else { hold };
+        self.running_for.is_some_and(|since| since >= asked)
+    }
+}
+
 impl Up {
+    /// Waits until the service is seen to stay up; `Some` says how it does not.
+    async fn unsteady(&self, cx: &Cx<'_>, service: &str) -> Result<Option<String>, Fault> {
+        let hold = self.hold.map_or(Duration::ZERO, |h| h.0);
+        let life = kit::patiently(
+            STEADY_PATIENCE,
+            |life: &Life| life.is_steady(hold),
+            || async { Ok(Life::of(&cx.world.timeline().await?, service)) },
+        )
+        .await?;
+        Ok((!life.is_steady(hold) && life.ends > 0).then(|| match life.ends {
+            1 => format!("s'arrête (code {})", life.last_code),
+            n => format!("s'arrête et redémarre sans cesse : {n} arrêts, dernier code {}", life.last_code),
+        }))
+    }
+
     fn build_failed(cx: &Cx<'_>, service: &str, log: &str) -> Miss {
         let dockerfile = cx.world.declared().services.get(service).and_then(|s| s.dockerfile.clone());
         let step = advice::failed_step(log);
@@ -62,7 +122,7 @@ impl Up {
         said: Option<&String>,
     ) -> Result<Miss, Fault> {
         let log = if instance.is_some() { cx.world.logs(service, 30).await? } else { String::new() };
-        let sick = instance.is_some_and(|i| i.state == State::Running);
+        let sick = instance.is_some_and(|i| i.state == State::Running && i.health.is_some());
         let runs = if sick { cx.world.health_log(service).await? } else { vec![] };
         let last = runs.iter().rev().find(|r| r.exit_code != 0);
         let mut noted = Vec::new();
@@ -173,6 +233,9 @@ impl Check for Up {
                 }
                 first_miss.get_or_insert(miss);
                 continue;
+            }
+            if let Some(how) = self.unsteady(cx, service).await? {
+                return tell::fail(Self::not_ready(cx, service, found.first(), Some(&how)).await?);
             }
             let restarts: i64 = found.iter().map(|i| i.restarts).sum();
             let again = if restarts > 0 { format!(", {restarts} redémarrage(s)") } else { String::new() };
