@@ -42,8 +42,6 @@ pub(super) struct Probe {
     waiting: Waiting,
     next: AtomicU64,
     reader: JoinHandle<()>,
-    /// Container of the probe.
-    pub container: String,
 }
 
 impl Drop for Probe {
@@ -122,7 +120,6 @@ impl Probe {
             waiting,
             next: AtomicU64::new(1),
             reader,
-            container: created.id,
         };
         match tokio::time::timeout(Duration::from_secs(20), hello_rx).await {
             Ok(Ok(hello)) if hello.version == wire::VERSION => Ok(probe),

@@ -104,6 +104,7 @@ pub fn instance(service: &str, ip: &str) -> Instance {
         command: vec![],
         working_dir: "/app".to_owned(),
         network_mode: String::new(),
+        exposed: Vec::new(),
     }
 }
 

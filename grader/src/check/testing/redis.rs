@@ -18,7 +18,7 @@ impl FakeWorld {
         }
         let replies = ask.commands.iter().map(|c| self.command(c)).collect();
         let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 6379));
-        wire::Outcome::Redis(wire::RedisAnswer { replies, peer })
+        wire::Outcome::Redis(wire::RedisAnswer { replies, peer, fault: None })
     }
 
     fn command(&self, words: &[String]) -> RedisValue {
