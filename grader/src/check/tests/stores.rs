@@ -55,11 +55,16 @@ fn event(at_us: i64, service: &str, what: Happening) -> StackEvent {
 
 #[tokio::test(start_paused = true)]
 async fn start_order() {
-    let first = FakeWorld::lab02();
+    let mut first = FakeWorld::lab02();
     let mut second = FakeWorld::lab02();
+    let waits = |c: &str| ["postgres", "redis"].map(|s| (s.to_owned(), c.to_owned())).into();
+    first.declared.services.get_mut("api").expect("api").depends_on = waits("service_healthy");
     let healthy = |at, s: &str| event(at, s, Happening::Healthy);
     second.events = vec![healthy(10, "postgres"), healthy(20, "redis"), event(30, "api", Happening::Started)];
     passes(&judge_on("02", "ordre-demarrage", &first, Some(&second)).await);
+    // The same order without anything that imposes it.
+    first.declared.services.get_mut("api").expect("api").depends_on = waits("service_started");
+    fails(&judge_on("02", "ordre-demarrage", &first, Some(&second)).await, "chance");
     second.events = vec![healthy(10, "postgres"), event(15, "api", Happening::Started), healthy(20, "redis")];
     fails(&judge_on("02", "ordre-demarrage", &first, Some(&second)).await, "redis");
     second.events = vec![event(15, "api", Happening::Started)];
