@@ -166,14 +166,14 @@ impl Origin {
                 ..base
             }),
             Reading::Local => {
-                // A row came without any date that the relay knows: it may have been dressed as text.
-                let hidden = seen.rows.is_none_or(|r| r.rows > 0 && r.shifted == 0);
-                if hidden {
+                // The relay moves every date that goes through it, dressed as text or not: without one
+                // the value was not there. Only a relay that does not tell leaves a doubt.
+                if seen.rows.is_none() {
                     return Verdict::Inconclusive {
                         fault: Fault::new(
                             FaultKind::Engine,
-                            "PostgreSQL a rendu une ligne sans date reconnaissable : l'origine de la valeur reste incertaine",
-                            "rendez la date telle quelle (SELECT NOW()), sans la mettre en forme dans la requête",
+                            "le relais placé devant PostgreSQL ne dit pas ce qu'il a vu : l'origine de la valeur reste incertaine",
+                            "relancez ; si cela recommence, signalez ce défaut du correcteur",
                         ),
                         facts,
                     };

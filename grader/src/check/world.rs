@@ -256,6 +256,12 @@ pub trait World: Send + Sync {
     /// Undoes [`World::freeze`].
     async fn thaw(&self, service: &str) -> Result<(), Fault>;
 
+    /// Ends the containers of a service at once, frozen or not; the engine does not restart them.
+    async fn stop(&self, service: &str) -> Result<(), Fault>;
+
+    /// Starts the stopped containers of a service again, whole, without waiting until it is ready.
+    async fn start(&self, service: &str) -> Result<(), Fault>;
+
     /// Removes the containers of a service and creates them anew as `down` then `up` would
     /// (named volumes kept, anonymous ones not), then waits until it is ready.
     /// `Ok(false)` when it does not become ready again.

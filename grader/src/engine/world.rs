@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+    StopContainerOptionsBuilder,
 };
 use grader_probe::wire;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -229,6 +230,23 @@ impl World for StackWorld {
 
     async fn thaw(&self, service: &str) -> Result<(), Fault> {
         self.set_frozen(service, false).await.map(|_| ())
+    }
+
+    async fn stop(&self, service: &str) -> Result<(), Fault> {
+        for instance in self.stack.instances(service).await? {
+            let now = StopContainerOptionsBuilder::new().t(0).build();
+            let stopped = self.stack.engine.docker.stop_container(&instance.id, Some(now)).await;
+            stopped.map_err(|e| engine_fault("l'arrêt d'un conteneur", &e))?;
+        }
+        Ok(())
+    }
+
+    async fn start(&self, service: &str) -> Result<(), Fault> {
+        for instance in self.stack.instances(service).await? {
+            let started = self.stack.engine.docker.start_container(&instance.id, None).await;
+            started.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))?;
+        }
+        Ok(())
     }
 
     async fn recreate(&self, service: &str) -> Result<bool, Fault> {

@@ -57,7 +57,9 @@ pub fn value(bytes: &[u8], column: Column, rule: Rule) -> Option<Vec<u8>> {
         }
         (FLOAT8, 1) => binary_float(bytes, rule),
         (NUMERIC, 1) => numeric::shift(bytes, |whole| epoch(whole, rule)),
-        (oid, format) if TEXTS.contains(&oid) || (format == 0 && ARRAYS.contains(&oid)) => dates_inside(bytes, rule),
+        (oid, format) if TEXTS.contains(&oid) || (format == 0 && ARRAYS.contains(&oid)) => {
+            dates_inside(bytes, rule).or_else(|| text_number(bytes, NUMERIC, rule))
+        }
         _ => None,
     }
 }
@@ -126,11 +128,17 @@ fn leading_date(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
     Some(moved)
 }
 
-/// Every `20YY-MM-DD` inside a text.
+/// Every `20YY-MM-DD` inside a text, and the year of now wherever it stands alone (`21/11/2026`): a query may dress
+/// its date as it likes.
 fn dates_inside(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
     let mut moved: Option<Vec<u8>> = None;
+    let (year, ..) = civil_from_days(rule.now_s.div_euclid(DAY_S));
+    let (this_year, next_year) = (format!("{year:04}"), format!("{:04}", year + rule.years));
+    if next_year.len() != 4 {
+        return None;
+    }
     let mut at = 0;
-    while at + 10 <= bytes.len() {
+    while at + 4 <= bytes.len() {
         let free = at == 0 || !bytes[at - 1].is_ascii_digit();
         if free
             && bytes[at..].starts_with(b"20")
@@ -138,6 +146,12 @@ fn dates_inside(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
         {
             moved.get_or_insert_with(|| bytes.to_vec())[at..at + 4].copy_from_slice(&year);
             at += 10;
+        } else if free
+            && bytes[at..].starts_with(this_year.as_bytes())
+            && !bytes.get(at + 4).is_some_and(u8::is_ascii_digit)
+        {
+            moved.get_or_insert_with(|| bytes.to_vec())[at..at + 4].copy_from_slice(next_year.as_bytes());
+            at += 4;
         } else {
             at += 1;
         }

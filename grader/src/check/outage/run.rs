@@ -158,7 +158,8 @@ impl Bench<'_> {
             let lied = seen.runs.iter().any(|r| r.exit_code == 0);
             let failing = !seen.runs.is_empty() && !lied;
             let cap = if failing { HEALTH_CAP } else { FIRST_RUN_CAP };
-            if seen.unhealthy || lied || seen.watched >= cap {
+            // A run under way at the freeze may be the one that made it unhealthy: one of ours must speak.
+            if (seen.unhealthy && !seen.runs.is_empty()) || lied || seen.watched >= cap {
                 return Ok(seen);
             }
             tokio::time::sleep(POLL).await;
@@ -220,8 +221,18 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
         }
     };
     let (asked, health) = tokio::join!(asking, bench.watch(run.frozen_us, before));
-    // Whatever happened, the service is given back.
-    world.thaw(service).await?;
+    let mut asked = asked;
+    if let (Ok(first), Some((request, ip))) = (&mut asked, target)
+        && run.control.as_ref().is_some_and(|c| c.works)
+    {
+        // Suspended, a store lets the application wait; ended, it makes it fail. Both must be honest.
+        world.stop(service).await?;
+        first.extend(bench.ask(request, ip, limit).await?);
+        world.start(service).await?;
+    } else {
+        // Whatever happened, the service is given back.
+        world.thaw(service).await?;
+    }
     run.asked = asked?;
     run.health = health?;
     if let Some((request, ip)) = target {

@@ -289,6 +289,14 @@ impl World for FakeWorld {
         self.lock().frozen.remove(service);
         Ok(())
     }
+    async fn stop(&self, service: &str) -> Result<(), Fault> {
+        self.lock().frozen.entry(service.into()).or_insert_with(Instant::now);
+        Ok(())
+    }
+    async fn start(&self, service: &str) -> Result<(), Fault> {
+        self.lock().frozen.remove(service);
+        Ok(())
+    }
     async fn recreate(&self, service: &str) -> Result<bool, Fault> {
         let mut memory = self.lock();
         *memory.generation.entry(service.into()).or_default() += 1;

@@ -92,9 +92,11 @@ async fn origin_follows_the_relay_only() {
     second.app = App::Frozen;
     let frozen = judge_on("02", "donnees-postgres", &first, Some(&second)).await;
     assert!(!matches!(frozen, crate::event::Verdict::Pass { .. }));
-    // A row without a date that the relay knows, and a local date: no firm judgement.
+    // A row without any date, and a local date: PostgreSQL did not give it.
     second.app = App::OwnClock;
     second.relay = Some(super::super::world::RelaySeen { connections: 1, rows: 1, shifted: 0 });
+    fails(&judge_on("02", "donnees-postgres", &first, Some(&second)).await, "horloge de l'API");
+    second.relay = None;
     unsure(&judge_on("02", "donnees-postgres", &first, Some(&second)).await);
     second.shift = None;
     unsure(&judge_on("02", "donnees-postgres", &first, Some(&second)).await);
