@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use track::Tracker;
 
 /// How long the upstream server is tried for, for each connection.
-const UPSTREAM_PATIENCE_MS: u64 = 2_000;
+const UPSTREAM_PATIENCE_MS: u64 = 700;
 
 /// How long between two tries.
 const RETRY: Duration = Duration::from_millis(50);

@@ -71,6 +71,16 @@ impl Metrics {
     pub(super) fn verdict(&self, run: &Run, traffic: &Traffic, world: &dyn World) -> Verdict {
         let base = self.base(traffic, world);
         let facts = self.facts(run, traffic);
+        let silent: Vec<&String> = run.silent.iter().filter(|p| self.paths(traffic).contains(p)).collect();
+        if let Some(path) = silent.first() {
+            return Verdict::Fail(Box::new(Miss {
+                headline: format!("GET {path} ne répond pas : rien à mesurer"),
+                observed: format!("aucune réponse de {path} en 10 s"),
+                hint: "une requête qui attend sans fin ne finit jamais d'être mesurée".to_owned(),
+                facts,
+                ..base
+            }));
+        }
         if run.measures.is_empty() {
             let trouble = run.trouble.clone().unwrap_or_else(|| "rien".to_owned());
             return Verdict::Fail(Box::new(Miss {

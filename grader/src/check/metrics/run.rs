@@ -58,7 +58,12 @@ pub struct Run {
     pub health_test: Option<String>,
     /// French: why the metrics could not be read at all.
     pub trouble: Option<String>,
+    /// Paths that do not answer: nothing is sent to them, nothing can be measured.
+    pub silent: Vec<String>,
 }
+
+/// A path that has not answered one call in that time is silent, milliseconds.
+const SILENCE_MS: u64 = 10_000;
 
 struct Bench<'a> {
     world: &'a dyn World,
@@ -181,6 +186,16 @@ pub async fn run(world: &dyn World, traffic: &Traffic) -> Result<Run, Fault> {
         .and_then(|s| s.healthcheck.as_ref())
         .map(|test| test.join(" "));
     let mut run = Run { health_test, ..Run::default() };
+    for path in &traffic.paths {
+        let mut ask = bench.get(path);
+        ask.timeout_ms = SILENCE_MS;
+        if kit::http(world, &bench.from, ask).await?.0.is_err() {
+            run.silent.push(path.clone());
+        }
+    }
+    if !run.silent.is_empty() {
+        return Ok(run);
+    }
     for round in 0..2 {
         match bench.measure(round, service).await? {
             Ok(measure) => run.measures.push(measure),

@@ -68,6 +68,8 @@ const CAP: Duration = Duration::from_secs(8);
 const FIRST_RUN_CAP: Duration = Duration::from_secs(25);
 /// Longest time that a failing health check is watched while it is not yet unhealthy.
 const HEALTH_CAP: Duration = Duration::from_secs(40);
+/// Shortest time left to a request once the service is ended: a client may take a moment to give up.
+const ENDED: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(200);
 
 struct Bench<'a> {
@@ -227,7 +229,7 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
     {
         // Suspended, a store lets the application wait; ended, it makes it fail. Both must be honest.
         world.stop(service).await?;
-        first.extend(bench.ask(request, ip, limit).await?);
+        first.extend(bench.ask(request, ip, limit.max(ENDED)).await?);
         world.start(service).await?;
     } else {
         // Whatever happened, the service is given back.
