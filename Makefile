@@ -45,7 +45,8 @@ test-engine: build
 	@echo '→ tests sur un vrai moteur' >&2
 	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test -p tp-tests -- --test-threads=1 --nocapture
 
-test-all: images test-pure test-engine ## Tous les tests, tous les TP
+test-all: export TP_ALL = 1
+test-all: images test-pure test-engine ## Tous les tests, toutes les variantes de tous les TP
 
 bench: images-02 ## Mesures : rapports au cycle nu de docker compose, mémoire, matrice
 	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) run --release --quiet -p tp-tests --bin bench

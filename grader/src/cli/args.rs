@@ -281,6 +281,9 @@ pub struct LabTest {
     /// Seulement les variantes dont le nom contient ce texte
     #[arg(long, value_name = "TEXTE")]
     pub filter: Option<String>,
+    /// Sans les variantes marquées « extended »
+    #[arg(long)]
+    pub core: bool,
     /// Corrections menées de front
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,

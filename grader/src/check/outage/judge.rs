@@ -41,14 +41,15 @@ pub fn facts(run: &Run, service: &str) -> Vec<Fact> {
 }
 
 /// Whether an answer given while the service is broken is a lie.
-fn is_lie(asked: &Asked, outage: &Outage, with_value: bool) -> bool {
+fn is_lie(asked: &Asked, outage: &Outage, cached: Option<&str>) -> bool {
     let good = asked.call.status.is_some_and(|s| (200..300).contains(&s));
-    if !good || asked.stored {
+    // A value read back from the cache was put there by a query that ended just before.
+    let from_cache = asked.stored && cached.is_some() && asked.call.source.as_deref() == cached;
+    if !good || from_cache {
         return false;
     }
     if outage.lies.is_empty() {
-        // A 2xx that carries no value (an error told with a 200) invents nothing.
-        return !with_value || asked.call.value.is_some();
+        return true;
     }
     asked.call.source.as_ref().is_some_and(|s| outage.lies.contains(s))
 }
@@ -75,9 +76,8 @@ pub fn honest(run: &Run, outage: &Outage, cx: &Cx<'_>) -> Result<(), Stop> {
     if run.asked.is_empty() {
         return Err(Stop::Unsure("aucune requête n'a pu être envoyée pendant la panne".into()));
     }
-    let same = |c: &crate::check::experiment::CacheExperiment| c.request == *request;
-    let with_value = cx.experiments.cache.as_ref().is_some_and(same);
-    let Some(lie) = run.asked.iter().find(|a| is_lie(a, outage, with_value)) else { return Ok(()) };
+    let cached = cx.experiments.cache.as_ref().map(|c| c.cached.as_str());
+    let Some(lie) = run.asked.iter().find(|a| is_lie(a, outage, cached)) else { return Ok(()) };
     let value = lie.call.value.as_ref().map(|v| tell::cut(&v.to_string(), 80));
     Err(Stop::Miss(Box::new(Miss {
         headline: match lie.call.source.as_deref().filter(|_| !outage.lies.is_empty()) {
