@@ -110,10 +110,15 @@ fn only_the_engine_names_bollard() {
 fn only_a_sandboxed_model_can_be_brought_up() {
     let (src, texts) = all();
     // `SandboxedModel` has private fields and one maker; the stack takes nothing else.
-    let makers: Vec<_> = texts.iter().filter(|(_, t)| t.contains("SandboxedModel {\n")).map(|(f, _)| f).collect();
+    let makers: Vec<_> =
+        texts.iter().filter(|(_, t)| t.contains("SandboxedModel {\n")).map(|(f, _)| f).collect();
     for file in makers {
         assert_eq!(module(file, &src), "compose", "{} makes a SandboxedModel", file.display());
     }
-    let plan = texts.iter().find(|(f, _)| f.ends_with("engine/stack.rs")).map(|(_, t)| t.as_str()).unwrap_or_default();
+    let plan = texts
+        .iter()
+        .find(|(f, _)| f.ends_with("engine/stack.rs"))
+        .map(|(_, t)| t.as_str())
+        .unwrap_or_default();
     assert!(plan.contains("pub model: SandboxedModel"), "Stack must take a SandboxedModel");
 }

@@ -37,7 +37,8 @@ impl From<Output> for Ended {
 impl Ended {
     /// The standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("not JSON ({e}):\n{}\n{}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|e| panic!("not JSON ({e}):\n{}\n{}", self.out, self.err))
     }
 }
 
@@ -65,7 +66,8 @@ pub fn start(args: &[&str]) -> Child {
 /// Objects of ours on the engine, by label: containers, networks, volumes, images.
 pub fn ours() -> [usize; 4] {
     let count = |args: &[&str]| {
-        let output = Command::new("docker").args(args).args(["--filter", "label=tp-docker.session", "-q"]).output();
+        let output =
+            Command::new("docker").args(args).args(["--filter", "label=tp-docker.session", "-q"]).output();
         output.map_or(0, |o| String::from_utf8_lossy(&o.stdout).lines().count())
     };
     [count(&["ps", "-a"]), count(&["network", "ls"]), count(&["volume", "ls"]), count(&["images"])]

@@ -51,7 +51,11 @@ fn unknown_service_names() {
 
 #[test]
 fn an_image_that_cannot_be_had_is_never_a_zero() {
-    let copy = Submission::solution(LAB2).edit("compose.yaml", "redis:7-alpine", "redis:7-nexistepas-chez-nous.invalid/x");
+    let copy = Submission::solution(LAB2).edit(
+        "compose.yaml",
+        "redis:7-alpine",
+        "redis:7-nexistepas-chez-nous.invalid/x",
+    );
     let ended = copy.check("02", &[]);
     assert!(ended.code == 1 || ended.code == 4, "{}{}", ended.out, ended.err);
     let copy = Submission::solution(LAB2).edit("compose.yaml", "redis:7-alpine", "quelquun/image-inconnue:1");
@@ -66,7 +70,8 @@ fn a_build_that_fails_says_where() {
 
 #[test]
 fn a_container_that_exits_at_once_says_why() {
-    let copy = Submission::solution(LAB2).with("app/app.js", "console.error('plus de courant'); process.exit(3)\n");
+    let copy =
+        Submission::solution(LAB2).with("app/app.js", "console.error('plus de courant'); process.exit(3)\n");
     says(&copy.check("02", &[]), 1, &["plus de courant"]);
 }
 
@@ -99,6 +104,10 @@ fn unknown_command_and_option() {
 
 #[test]
 fn refused_by_the_policy() {
-    let copy = Submission::solution(LAB2).edit("compose.yaml", "  redis:\n", "  redis:\n    privileged: true\n");
+    let copy = Submission::solution(LAB2).edit(
+        "compose.yaml",
+        "    image: redis:7-alpine\n",
+        "    image: redis:7-alpine\n    privileged: true\n",
+    );
     says(&copy.check("02", &[]), 3, &["refusé", "privileged", "compose.yaml:", "pourquoi", "à la place"]);
 }

@@ -11,7 +11,8 @@ fn facts(report: &Value, id: &str) -> Vec<Value> {
 
 #[test]
 fn the_solution_of_lab_02_earns_everything_and_shows_what_was_seen() {
-    let ended = run(&["check", "02", "-C", "labs/02-deploiement/solution", "--format", "json", "--progress", "none"]);
+    let ended =
+        run(&["check", "02", "-C", "labs/02-deploiement/solution", "--format", "json", "--progress", "none"]);
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
     let report = ended.json();
     for id in ["cache-ttl", "cache-redis", "metriques", "ordre-demarrage"] {

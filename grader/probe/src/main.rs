@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .and_then(|runtime| runtime.block_on(mode.run()));
+    #[allow(clippy::disallowed_methods, reason = "a thread may be blocked on stdin for ever")]
     match result {
         // Threads may still be blocked on stdin: leave without waiting for them.
         Ok(()) => std::process::exit(0),

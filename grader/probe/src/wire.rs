@@ -13,11 +13,13 @@ mod failure;
 
 pub use answer::{
     Answer, DnsAnswer, DnsStatus, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
-    Outcome, PostgresAnswer, PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, SocketsAnswer, TcpAnswer, TcpOutcome, Via,
+    Outcome, PostgresAnswer, PostgresResult, RedisAnswer, RedisValue, SignalAllAnswer, SocketsAnswer, TcpAnswer,
+    TcpOutcome, Via,
 };
 pub use answer_http::{HoldHttpAnswer, HttpAnswer, HttpManyAnswer, HttpManyOne, HttpOutcome, HttpTimings, Instant2};
 pub use ask::{
-    Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll, SignalName, Sockets, Target, Tcp,
+    Ask, Dns, DnsKind, Http, HttpMany, Interfaces, Link, Matrix, Postgres, Redis, SignalAll, SignalName, Sockets,
+    Target, Tcp,
 };
 pub use failure::{Failure, FailureKind, Stage};
 

@@ -95,6 +95,7 @@ impl Check for Order {
         if self.after_healthy.is_empty() { Err("order.after-healthy est vide".into()) } else { Ok(()) }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one story, told in the order of its events")]
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let declared = cx.world.declared();
         for service in self.after_healthy.iter().chain([&self.service]) {
@@ -167,7 +168,11 @@ impl Check for Order {
                 return tell::pass(facts);
             }
             return tell::fail(Miss {
-                headline: format!("rien n'oblige « {} » à attendre la bonne santé de {}", self.service, tell::names(&loose)),
+                headline: format!(
+                    "rien n'oblige « {} » à attendre la bonne santé de {}",
+                    self.service,
+                    tell::names(&loose)
+                ),
                 observed: format!(
                     "cette fois-ci, {} était en bonne santé à temps, par chance",
                     tell::names(&loose)

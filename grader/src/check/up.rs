@@ -45,7 +45,9 @@ impl Life {
         for event in timeline.iter().filter(|e| e.service == service) {
             match event.what {
                 Happening::Started => {
-                    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                    let now = std::time::SystemTime::now()
+                        .duration_since(std::time::UNIX_EPOCH)
+                        .unwrap_or_default();
                     let at = Duration::from_micros(u64::try_from(event.at_us).unwrap_or(0));
                     life.running_for = Some(now.saturating_sub(at));
                 }

@@ -107,19 +107,40 @@ fn span(text: &str) -> Result<Duration, String> {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Forme du rapport
-    #[arg(long, value_enum, default_value = "human", value_name = "FORME", global = true, hide_possible_values = true,
-          help = "Forme du rapport : human, json, jsonl")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "human",
+        value_name = "FORME",
+        global = true,
+        hide_possible_values = true,
+        help = "Forme du rapport : human, json, jsonl"
+    )]
     pub format: Format,
     /// Écrit le rapport dans ce fichier plutôt qu'à l'écran
     #[arg(short = 'o', long, value_name = "FICHIER", global = true)]
     pub output: Option<PathBuf>,
     /// Couleurs
-    #[arg(long, value_enum, default_value = "auto", value_name = "QUAND", global = true, hide_possible_values = true,
-          help = "Couleurs : auto, always, never")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        value_name = "QUAND",
+        global = true,
+        hide_possible_values = true,
+        help = "Couleurs : auto, always, never"
+    )]
     pub color: Color,
     /// Progression
-    #[arg(long, value_enum, default_value = "auto", value_name = "FORME", global = true, hide_possible_values = true,
-          help = "Progression : auto, plain, none")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        value_name = "FORME",
+        global = true,
+        hide_possible_values = true,
+        help = "Progression : auto, plain, none"
+    )]
     pub progress: ProgressArg,
     /// Seulement la note et ce qui est manqué
     #[arg(short = 'q', long, global = true)]
@@ -320,7 +341,9 @@ pub fn explain(error: &clap::Error) -> ProcessCode {
     };
     let (arg, value) = (get(ContextKind::InvalidArg), get(ContextKind::InvalidValue));
     let what = match error.kind() {
-        ErrorKind::InvalidSubcommand => format!("commande inconnue : « {} »", get(ContextKind::InvalidSubcommand)),
+        ErrorKind::InvalidSubcommand => {
+            format!("commande inconnue : « {} »", get(ContextKind::InvalidSubcommand))
+        }
         ErrorKind::UnknownArgument => format!("argument inconnu : « {arg} »"),
         ErrorKind::MissingRequiredArgument => format!("il manque : {arg}"),
         ErrorKind::InvalidValue if value.is_empty() => format!("« {arg} » attend une valeur"),
@@ -332,14 +355,15 @@ pub fn explain(error: &clap::Error) -> ProcessCode {
         ErrorKind::ArgumentConflict => format!("« {arg} » ne va pas avec un autre argument"),
         _ => error.to_string(),
     };
-    shell::complain(&format!("erreur · {what}\n  à faire  grader --help montre les commandes et leurs options"));
+    shell::complain(&format!(
+        "erreur · {what}\n  à faire  grader --help montre les commandes et leurs options"
+    ));
     ExitCode::Usage.into()
 }
 
 /// The few words that clap writes by itself.
 fn french_help(text: &str) -> String {
-    text.replace("[OPTIONS]", "[OPTIONS]")
-        .replace("Arguments:", "Arguments :")
+    text.replace("Arguments:", "Arguments :")
         .replace("Options:", "Options :")
         .replace("Commands:", "Commandes :")
         .replace("Commandes:", "Commandes :")

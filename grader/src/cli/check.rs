@@ -22,7 +22,9 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
     };
     let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let Some(id) = args.lab.clone().or_else(|| guess_lab(&labs, &dir)) else {
-        shell::complain("erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)");
+        shell::complain(
+            "erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)",
+        );
         return ExitCode::Usage;
     };
     let lab = match crate::lab::load(&labs, &id) {
@@ -36,11 +38,18 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         && !lab.checks.iter().any(|c| &c.card.id == only)
     {
         let ids: Vec<&str> = lab.checks.iter().map(|c| c.card.id.as_str()).collect();
-        shell::complain(&format!("erreur · pas de contrôle « {only} » dans le TP {}\n  à faire  {}", lab.id, ids.join(", ")));
+        shell::complain(&format!(
+            "erreur · pas de contrôle « {only} » dans le TP {}\n  à faire  {}",
+            lab.id,
+            ids.join(", ")
+        ));
         return ExitCode::Usage;
     }
     if !dir.is_dir() {
-        shell::complain(&format!("erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C", dir.display()));
+        shell::complain(&format!(
+            "erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C",
+            dir.display()
+        ));
         return ExitCode::Usage;
     }
     let output = match Output::open(global, args.explain) {
@@ -64,7 +73,11 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
     };
     run(&engine, &lab, &options, shell::interrupted(), &|event| output.event(event)).await;
     let code = output.finish();
-    if global.exit_zero && matches!(code, ExitCode::Failed | ExitCode::Refused) { ExitCode::Passed } else { code }
+    if global.exit_zero && matches!(code, ExitCode::Failed | ExitCode::Refused) {
+        ExitCode::Passed
+    } else {
+        code
+    }
 }
 
 /// A folder inside a lab's own folder (`labs/02-…/solution`) names its lab.

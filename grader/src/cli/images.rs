@@ -26,7 +26,11 @@ pub async fn list() -> ExitCode {
                 None => "moteur absent",
             };
             let name = recipe.image.as_deref().unwrap_or(&recipe.folder);
-            shell::say(&format!("{name:<22} {:<12} {built:<13} {}", word(recipe.offline.grade), recipe.offline.inside));
+            shell::say(&format!(
+                "{name:<22} {:<12} {built:<13} {}",
+                word(recipe.offline.grade),
+                recipe.offline.inside
+            ));
             shell::say(&format!("{:<22} diffère : {}", "", recipe.offline.differs));
         }
         Ok::<_, Fault>(())
@@ -66,7 +70,8 @@ pub async fn ready(args: &ImagesBuild) -> ExitCode {
 /// Images that the labs name.
 fn wanted(args: &ImagesBuild) -> Result<Vec<String>, Fault> {
     let labs = places::labs()?;
-    let bad = |e: crate::lab::LabError| Fault::new(FaultKind::Lab, e.to_string(), "grader list montre les TP");
+    let bad =
+        |e: crate::lab::LabError| Fault::new(FaultKind::Lab, e.to_string(), "grader list montre les TP");
     let ids: Vec<String> = if args.labs.is_empty() {
         let dirs = crate::lab::list(&labs);
         dirs.iter().filter_map(|d| d.file_name()).map(|n| n.to_string_lossy().into_owned()).collect()

@@ -57,19 +57,31 @@ pub fn hint(args: &HintArgs) -> ExitCode {
         return ExitCode::Passed;
     };
     let Some(spec) = lab.checks.iter().find(|s| &s.card.id == id) else {
-        shell::complain(&format!("erreur · pas de contrôle « {id} » dans le TP {}\n  à faire  grader hint {}", lab.id, lab.id));
+        shell::complain(&format!(
+            "erreur · pas de contrôle « {id} » dans le TP {}\n  à faire  grader hint {}",
+            lab.id, lab.id
+        ));
         return ExitCode::Usage;
     };
     match spec.hints.get(args.level.saturating_sub(1)) {
         Some(text) if args.level > 0 => {
-            shell::say(&format!("{} · indice {} sur {}\n  {text}", spec.card.id, args.level, spec.hints.len()));
+            shell::say(&format!(
+                "{} · indice {} sur {}\n  {text}",
+                spec.card.id,
+                args.level,
+                spec.hints.len()
+            ));
             if args.level < spec.hints.len() {
                 shell::say(&format!("  suite    grader hint {} {id} --level {}", lab.id, args.level + 1));
             }
             ExitCode::Passed
         }
         _ => {
-            shell::complain(&format!("erreur · ce contrôle a {} indices, pas de niveau {}", spec.hints.len(), args.level));
+            shell::complain(&format!(
+                "erreur · ce contrôle a {} indices, pas de niveau {}",
+                spec.hints.len(),
+                args.level
+            ));
             ExitCode::Usage
         }
     }
@@ -132,7 +144,9 @@ fn inspect(lab: &Lab) -> Vec<String> {
         }
         match spec.card.course.split_once('#') {
             Some((_, anchor)) if statement.contains(&format!("{{#{anchor}}}")) => {}
-            Some((_, anchor)) => problems.push(format!("« {id} » : l'ancre #{anchor} n'est pas dans statement.md")),
+            Some((_, anchor)) => {
+                problems.push(format!("« {id} » : l'ancre #{anchor} n'est pas dans statement.md"));
+            }
             None => problems.push(format!("« {id} » : course doit citer une ancre (chapitre#ancre)")),
         }
     }
@@ -143,7 +157,10 @@ fn inspect(lab: &Lab) -> Vec<String> {
                     problems.push(format!("variante « {} » : contrôle inconnu « {id} »", variant.name));
                 }
                 if variant.name.starts_with("ok-") != (variant.fail.is_empty() && variant.exit.is_none()) {
-                    problems.push(format!("variante « {} » : ok- et ko- ne disent pas la même chose que expect.toml", variant.name));
+                    problems.push(format!(
+                        "variante « {} » : ok- et ko- ne disent pas la même chose que expect.toml",
+                        variant.name
+                    ));
                 }
             }
         }

@@ -68,7 +68,9 @@ async fn run(cli: Cli) -> ExitCode {
 fn install_panic_hook() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        shell::complain("erreur · défaut du correcteur : rien n'est noté. Joignez le texte qui suit à un signalement.");
+        shell::complain(
+            "erreur · défaut du correcteur : rien n'est noté. Joignez le texte qui suit à un signalement.",
+        );
         default(info);
     }));
 }

@@ -28,8 +28,9 @@ impl Output {
     pub fn open(global: &Global, explain: bool) -> Result<Self, String> {
         let (out, is_terminal): (Box<dyn Write + Send>, bool) = match &global.output {
             Some(path) => {
-                let file = std::fs::File::create(path)
-                    .map_err(|e| format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display()))?;
+                let file = std::fs::File::create(path).map_err(|e| {
+                    format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display())
+                })?;
                 (Box::new(std::io::BufWriter::new(file)), false)
             }
             None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
@@ -39,7 +40,8 @@ impl Output {
             Color::Never => false,
             Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
-        let width = if is_terminal { usize::from(console::Term::stdout().size().1).clamp(40, 120) } else { 100 };
+        let width =
+            if is_terminal { usize::from(console::Term::stdout().size().1).clamp(40, 120) } else { 100 };
         let verbosity = match (global.quiet, global.verbose) {
             (true, _) => Verbosity::Quiet,
             (_, true) => Verbosity::Verbose,

@@ -75,8 +75,10 @@ pub fn read(lab: &Lab) -> Result<Vec<Variant>, String> {
     for dir in dirs {
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = dir.join("expect.toml");
-        let text = std::fs::read_to_string(&file).map_err(|e| format!("variante « {name} » : expect.toml illisible ({e})"))?;
-        let expect: Expect = toml::from_str(&text).map_err(|e| format!("variante « {name} » : {}", e.message()))?;
+        let text = std::fs::read_to_string(&file)
+            .map_err(|e| format!("variante « {name} » : expect.toml illisible ({e})"))?;
+        let expect: Expect =
+            toml::from_str(&text).map_err(|e| format!("variante « {name} » : {}", e.message()))?;
         let _ = expect.note;
         found.push(Variant {
             name,
@@ -241,7 +243,12 @@ async fn one(
     global: &Global,
 ) -> Result<Conformity, Fault> {
     let io = |e: std::io::Error| {
-        Fault::new(FaultKind::Lab, format!("la variante « {} » ne s'assemble pas", variant.name), "corrigez-la").detail(e)
+        Fault::new(
+            FaultKind::Lab,
+            format!("la variante « {} » ne s'assemble pas", variant.name),
+            "corrigez-la",
+        )
+        .detail(e)
     };
     let temp = tempfile::tempdir().map_err(io)?;
     let dir = temp.path().join("copie");

@@ -48,7 +48,6 @@ impl Folder {
 }
 
 /// The plugin, or a clear message and `None`.
-#[expect(clippy::print_stderr, reason = "says why a test checks nothing")]
 pub(super) fn tool() -> Option<ComposeTool> {
     let found = ComposeTool::find().ok();
     if found.is_none() {

@@ -37,8 +37,13 @@ pub struct BuildRequest {
 }
 
 /// Builds. `Ok` with `ok: false` when the student's build fails; `Err` when the machine does.
-pub async fn build(engine: &Engine, session: &Session, request: &BuildRequest) -> Result<BuildOutcome, Fault> {
-    let mut args: Vec<String> = vec!["build".into(), "--progress".into(), "plain".into(), "--pull=false".into()];
+pub async fn build(
+    engine: &Engine,
+    session: &Session,
+    request: &BuildRequest,
+) -> Result<BuildOutcome, Fault> {
+    let mut args: Vec<String> =
+        vec!["build".into(), "--progress".into(), "plain".into(), "--pull=false".into()];
     if let Some(tag) = &request.tag {
         args.extend(["--load".into(), "--tag".into(), tag.clone()]);
         for (key, value) in session.labels() {
@@ -70,7 +75,8 @@ pub async fn build(engine: &Engine, session: &Session, request: &BuildRequest) -
         args.extend(["--target".into(), target.clone()]);
     }
     args.push(request.context.display().to_string());
-    let said = engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
+    let said =
+        engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
     if said.timed_out {
         return Err(Fault::new(
             FaultKind::Deadline,

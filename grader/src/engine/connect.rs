@@ -27,10 +27,7 @@ impl Engine {
         let host = find_host()?;
         let tools = Tools::find(&host)?;
         let docker = open(&host)?;
-        let docker = docker
-            .negotiate_version()
-            .await
-            .map_err(|e| no_engine(&host, &e.to_string()))?;
+        let docker = docker.negotiate_version().await.map_err(|e| no_engine(&host, &e.to_string()))?;
         let version = docker.client_version();
         Ok(Self { docker, host, api: (version.major_version, version.minor_version), tools })
     }
@@ -42,7 +39,8 @@ impl Engine {
 
     /// Version of the engine, for the reports.
     pub async fn version(&self) -> Result<String, Fault> {
-        let version = self.docker.version().await.map_err(|e| engine_fault("la lecture de sa version", &e))?;
+        let version =
+            self.docker.version().await.map_err(|e| engine_fault("la lecture de sa version", &e))?;
         Ok(version.version.unwrap_or_default())
     }
 }
@@ -84,10 +82,11 @@ fn find_host() -> Result<String, Fault> {
     if let Some(host) = std::env::var("DOCKER_HOST").ok().filter(|h| !h.is_empty()) {
         return Ok(host);
     }
-    let config_dir = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| {
-        std::env::home_dir().map(|home| home.join(".docker"))
-    });
-    let default = if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
+    let config_dir = std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".docker")));
+    let default =
+        if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
     let Some(config_dir) = config_dir else { return Ok(default.to_owned()) };
     let named = std::env::var("DOCKER_CONTEXT").ok().filter(|c| !c.is_empty()).or_else(|| {
         let text = std::fs::read_to_string(config_dir.join("config.json")).ok()?;

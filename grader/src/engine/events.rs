@@ -121,10 +121,11 @@ impl Watch {
             if since >= calm {
                 return self.broken().is_none();
             }
-            if Instant::now() + (calm - since) > deadline {
+            let rest = calm.saturating_sub(since);
+            if Instant::now() + rest > deadline {
                 return false;
             }
-            self.next(calm - since).await;
+            self.next(rest).await;
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
+use bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
@@ -99,8 +101,11 @@ pub async fn remove_kept_images(engine: &Engine) -> Result<usize, Fault> {
     for label in ["tp-docker.role=probe", super::recipe::OFFLINE] {
         let filters = std::collections::HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
         let options = ListImagesOptionsBuilder::new().filters(&filters).build();
-        let list =
-            engine.docker.list_images(Some(options)).await.map_err(|e| engine_fault("la liste des images", &e))?;
+        let list = engine
+            .docker
+            .list_images(Some(options))
+            .await
+            .map_err(|e| engine_fault("la liste des images", &e))?;
         for image in list {
             let force = RemoveImageOptionsBuilder::new().force(true).build();
             count += usize::from(engine.docker.remove_image(&image.id, Some(force), None).await.is_ok());
@@ -223,11 +228,15 @@ pub async fn probe_image(engine: &Engine, session: &Session) -> Result<String, F
     };
     write().map_err(|e| missing_probe(&e.to_string()))?;
     let folder = context.display().to_string();
-    let args: Vec<String> = ["build", "--load", "--provenance=false", "--label", "tp-docker.role=probe", "--tag", &tag, &folder]
-        .iter()
-        .map(|s| (*s).to_owned())
-        .collect();
-    let said = engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), Duration::from_secs(120)).await?;
+    let args: Vec<String> =
+        ["build", "--load", "--provenance=false", "--label", "tp-docker.role=probe", "--tag", &tag, &folder]
+            .iter()
+            .map(|s| (*s).to_owned())
+            .collect();
+    let said = engine
+        .tools
+        .run(session, &engine.tools.buildx, &args, &BTreeMap::new(), Duration::from_secs(120))
+        .await?;
     if !said.ok {
         return Err(super::fault::from_text("la construction de l'image de la sonde", &said.text));
     }

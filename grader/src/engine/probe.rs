@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::models::{ContainerCreateBody, HostConfig};
-use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+};
 use futures_util::StreamExt;
 use grader_probe::wire;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -103,7 +105,8 @@ impl Probe {
             .create_container(Some(options.build()), body)
             .await
             .map_err(|e| engine_fault("la création d'une sonde", &e))?;
-        let attach = AttachContainerOptionsBuilder::new().stdin(true).stdout(true).stderr(true).stream(true).build();
+        let attach =
+            AttachContainerOptionsBuilder::new().stdin(true).stdout(true).stderr(true).stream(true).build();
         let attached = docker
             .attach_container(&created.id, Some(attach))
             .await
@@ -115,12 +118,7 @@ impl Probe {
         let waiting: Waiting = Arc::default();
         let (hello_tx, hello_rx) = oneshot::channel();
         let reader = tokio::spawn(read(attached.output, Arc::clone(&waiting), hello_tx));
-        let probe = Self {
-            input: AsyncMutex::new(attached.input),
-            waiting,
-            next: AtomicU64::new(1),
-            reader,
-        };
+        let probe = Self { input: AsyncMutex::new(attached.input), waiting, next: AtomicU64::new(1), reader };
         match tokio::time::timeout(Duration::from_secs(20), hello_rx).await {
             Ok(Ok(hello)) if hello.version == wire::VERSION => Ok(probe),
             Ok(Ok(hello)) => Err(fault(format!("la sonde parle la version {} du protocole", hello.version))),
@@ -133,7 +131,8 @@ impl Probe {
     pub async fn ask(&self, ask: wire::Ask) -> Result<wire::Answer, Fault> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let patience = Duration::from_millis(ask.timeout_ms()) + Duration::from_secs(10);
-        let line = wire::to_line(&wire::Request { id, ask }).map_err(|e| fault("question illisible").detail(e))?;
+        let line =
+            wire::to_line(&wire::Request { id, ask }).map_err(|e| fault("question illisible").detail(e))?;
         let (tx, rx) = oneshot::channel();
         lock(&self.waiting).insert(id, tx);
         {
@@ -214,7 +213,11 @@ pub(super) async fn wipe(engine: &Engine, dir: &Path) {
     for image in ["alpine:3", "busybox:latest", "alpine:latest"] {
         let body = ContainerCreateBody {
             image: Some(image.into()),
-            cmd: Some(vec!["sh".into(), "-c".into(), "chmod -R a+rwX /sweep; rm -rf /sweep/* /sweep/.[!.]*".into()]),
+            cmd: Some(vec![
+                "sh".into(),
+                "-c".into(),
+                "chmod -R a+rwX /sweep; rm -rf /sweep/* /sweep/.[!.]*".into(),
+            ]),
             network_disabled: Some(true),
             host_config: Some(HostConfig {
                 binds: Some(vec![format!("{}:/sweep", dir.display())]),

@@ -107,7 +107,11 @@ pub fn recipes(dir: &Path) -> Result<BTreeMap<String, Recipe>, Fault> {
                 folder: folder.clone(),
                 image: raw.image.clone(),
                 also: raw.also.clone(),
-                offline: Offline { grade: raw.grade, inside: raw.inside.clone(), differs: raw.differs.clone() },
+                offline: Offline {
+                    grade: raw.grade,
+                    inside: raw.inside.clone(),
+                    differs: raw.differs.clone(),
+                },
                 needs: raw.needs.clone(),
                 hash: hash[..12].to_owned(),
                 prepare: raw.prepare.clone(),
@@ -168,7 +172,9 @@ fn hash_folder(dir: &Path) -> std::io::Result<String> {
 }
 
 /// The honest label of an image, when it is one of ours, with the hash of its recipe.
-pub(super) fn label_of(labels: Option<&std::collections::HashMap<String, String>>) -> Option<(Offline, String)> {
+pub(super) fn label_of(
+    labels: Option<&std::collections::HashMap<String, String>>,
+) -> Option<(Offline, String)> {
     let labels = labels?;
     let grade = match labels.get(OFFLINE)?.as_str() {
         "real" => Grade::Real,
@@ -293,8 +299,10 @@ async fn build_one(
         }
     }
     args.push(context.display().to_string());
-    let said =
-        engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), Duration::from_secs(1800)).await?;
+    let said = engine
+        .tools
+        .run(session, &engine.tools.buildx, &args, &BTreeMap::new(), Duration::from_secs(1800))
+        .await?;
     let _ = std::fs::remove_dir_all(&context);
     if said.ok { Ok(()) } else { Err(failed(last_lines(&said.text, 15))) }
 }
@@ -320,7 +328,8 @@ async fn prepare(context: &Path, script: &str) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Err(last_lines(&text, 15))
 }
 

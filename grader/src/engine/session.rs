@@ -59,9 +59,14 @@ fn tell(pipe: &Mutex<Option<std::process::ChildStdin>>, line: &str) {
 }
 
 fn io_fault(what: &str, error: &std::io::Error) -> Fault {
-    let kind = if error.kind() == std::io::ErrorKind::StorageFull { FaultKind::Disk } else { FaultKind::Engine };
-    Fault::new(kind, format!("{what} est impossible"), "vérifiez la place et les droits du dossier temporaire")
-        .detail(error)
+    let kind =
+        if error.kind() == std::io::ErrorKind::StorageFull { FaultKind::Disk } else { FaultKind::Engine };
+    Fault::new(
+        kind,
+        format!("{what} est impossible"),
+        "vérifiez la place et les droits du dossier temporaire",
+    )
+    .detail(error)
 }
 
 /// Where sessions of this install live, with the install id.
@@ -89,8 +94,8 @@ fn install_id() -> Result<String, Fault> {
         return Ok(id);
     }
     std::fs::create_dir_all(&state).map_err(|e| io_fault("la création du dossier d'état", &e))?;
-    let mut temp =
-        tempfile::NamedTempFile::new_in(&state).map_err(|e| io_fault("l'écriture de l'identifiant d'installation", &e))?;
+    let mut temp = tempfile::NamedTempFile::new_in(&state)
+        .map_err(|e| io_fault("l'écriture de l'identifiant d'installation", &e))?;
     let id = random_id();
     writeln!(temp, "{id}").map_err(|e| io_fault("l'écriture de l'identifiant d'installation", &e))?;
     // Another grader may have been faster: its id wins.
@@ -132,7 +137,8 @@ impl Session {
     pub fn open(lab: &str) -> Result<Self, Fault> {
         let (base, install) = base()?;
         let id = random_id();
-        let (lock_path, lock) = take_lock(&base, &id).map_err(|e| io_fault("la pose du verrou de session", &e))?;
+        let (lock_path, lock) =
+            take_lock(&base, &id).map_err(|e| io_fault("la pose du verrou de session", &e))?;
         let dir = base.join(&id);
         std::fs::create_dir_all(dir.join("home"))
             .map_err(|e| io_fault("la création du dossier de session", &e))?;

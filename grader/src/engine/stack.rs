@@ -53,7 +53,8 @@ impl Stack {
     pub fn new(engine: &Engine, session: &Arc<Session>, plan: StackPlan) -> Result<Self, Fault> {
         let file = session.dir().join(format!("{}.json", plan.model.project()));
         let text = serde_json::to_vec_pretty(plan.model.file()).map_err(|e| {
-            Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur").detail(e)
+            Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur")
+                .detail(e)
         })?;
         std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
         let watch = Arc::new(Watch::start(engine, &session.id));
@@ -95,7 +96,12 @@ impl Stack {
             return Ok(Some(format!("timeout after {} s", UP_DEADLINE.as_secs())));
         }
         let lower = said.text.to_lowercase();
-        let machine = ["no space left on device", "cannot connect to the docker daemon", "pool overlaps", "deadline exceeded"];
+        let machine = [
+            "no space left on device",
+            "cannot connect to the docker daemon",
+            "pool overlaps",
+            "deadline exceeded",
+        ];
         if machine.iter().any(|m| lower.contains(m)) {
             return Err(from_text("le démarrage de la pile", &said.text));
         }
@@ -137,8 +143,9 @@ impl Stack {
                 continue;
             }
             for instance in instances {
-                let deaths =
-                    events.iter().filter(|e| e.container == instance.id && matches!(e.what, Happening::Died(_)));
+                let deaths = events
+                    .iter()
+                    .filter(|e| e.container == instance.id && matches!(e.what, Happening::Died(_)));
                 let deaths = deaths.count();
                 match (instance.state, instance.health, instance.exit_code) {
                     (State::Exited, _, Some(0)) => {}
@@ -187,10 +194,11 @@ impl Stack {
             .list_containers(Some(options))
             .await
             .map_err(|e| engine_fault("la liste des conteneurs", &e))?;
-        let inspected = join_all(list.into_iter().filter_map(|c| c.id).map(|id| async move {
-            docker.inspect_container(&id, None::<InspectContainerOptions>).await
-        }))
-        .await;
+        let inspected =
+            join_all(list.into_iter().filter_map(|c| c.id).map(|id| async move {
+                docker.inspect_container(&id, None::<InspectContainerOptions>).await
+            }))
+            .await;
         let mut found = Vec::new();
         for one in inspected {
             match one {
@@ -284,7 +292,9 @@ impl Stack {
             let cell = self.probes.lock().await.entry(key.to_owned()).or_default().clone();
             let probe = cell
                 .get_or_try_init(|| async {
-                    Probe::start(&self.engine, &self.session, &self.plan.probe_image, &seat).await.map(Arc::new)
+                    Probe::start(&self.engine, &self.session, &self.plan.probe_image, &seat)
+                        .await
+                        .map(Arc::new)
                 })
                 .await?
                 .clone();
@@ -312,7 +322,8 @@ impl Stack {
             .iter()
             .filter(|e| e.container == instance.id && e.what == Happening::Started)
             .count();
-        let seat = if breakable { Seat::Breaker(instance.id.clone()) } else { Seat::Inside(instance.id.clone()) };
+        let seat =
+            if breakable { Seat::Breaker(instance.id.clone()) } else { Seat::Inside(instance.id.clone()) };
         self.probe(&format!("in:{}:{starts}", instance.id), seat).await
     }
 
@@ -346,7 +357,8 @@ impl Stack {
     pub(super) async fn tail(&self, service: &str, lines: usize) -> Result<String, Fault> {
         let mut text = String::new();
         for instance in self.instances(service).await? {
-            let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+            let options =
+                LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
             let mut stream = self.engine.docker.logs(&instance.id, Some(options));
             while let Some(Ok(chunk)) = stream.next().await {
                 text.push_str(&String::from_utf8_lossy(&chunk.into_bytes()));

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+    RemoveVolumeOptionsBuilder,
 };
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
@@ -56,7 +57,8 @@ async fn find(engine: &Engine, label: &str) -> Result<Found, Fault> {
         docker.list_containers(Some(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()));
     let networks = docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(&filters).build()));
     let volumes = docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(&filters).build()));
-    let images = docker.list_images(Some(ListImagesOptionsBuilder::new().all(false).filters(&filters).build()));
+    let images =
+        docker.list_images(Some(ListImagesOptionsBuilder::new().all(false).filters(&filters).build()));
     let (containers, networks, volumes, images) = tokio::join!(containers, networks, volumes, images);
     let doing = |what| move |e| engine_fault(what, &e);
     Ok(Found {
@@ -131,7 +133,8 @@ async fn remove(engine: &Engine, found: &Found, anonymous: &mut BTreeSet<String>
         let _ = docker.remove_volume(name, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
     }));
     let images = join_all(found.images.iter().map(|(id, _)| async move {
-        let _ = docker.remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None).await;
+        let _ =
+            docker.remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None).await;
     }));
     let names: Vec<String> = anonymous.iter().cloned().collect();
     let orphans = join_all(names.iter().map(|name| async move {
@@ -226,12 +229,8 @@ fn add(sum: &mut Inventory, more: &Inventory) {
 pub async fn inventory(engine: &Engine) -> Result<Inventory, Fault> {
     let (base, install) = base()?;
     let mut found = find(engine, &format!("{INSTALL}={install}")).await?.count();
-    found.dirs = std::fs::read_dir(&base)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|e| e.file_name().len() == 8)
-        .count();
+    found.dirs =
+        std::fs::read_dir(&base).into_iter().flatten().flatten().filter(|e| e.file_name().len() == 8).count();
     Ok(found)
 }
 
@@ -246,11 +245,8 @@ pub(super) async fn subnets(
     session: &str,
     count: usize,
 ) -> Result<Vec<Ipv4Net>, Fault> {
-    let networks = engine
-        .docker
-        .list_networks(None)
-        .await
-        .map_err(|e| engine_fault("la liste des réseaux", &e))?;
+    let networks =
+        engine.docker.list_networks(None).await.map_err(|e| engine_fault("la liste des réseaux", &e))?;
     let mut taken: Vec<Ipv4Net> = networks
         .into_iter()
         .filter_map(|n| n.ipam?.config)

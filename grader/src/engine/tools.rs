@@ -36,7 +36,11 @@ const KEEP: usize = 64 * 1024;
 impl Tools {
     /// Finds both plugins.
     pub(super) fn find(host: &str) -> Result<Self, Fault> {
-        Ok(Self { compose: plugin("docker-compose")?, buildx: plugin("docker-buildx")?, host: host.to_owned() })
+        Ok(Self {
+            compose: plugin("docker-compose")?,
+            buildx: plugin("docker-buildx")?,
+            host: host.to_owned(),
+        })
     }
 
     /// Runs a plugin with a bare environment and these variables in its own process group, known to the supervisor.
@@ -73,15 +77,23 @@ impl Tools {
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|e| {
-            Fault::new(FaultKind::Engine, format!("« {name} » ne se lance pas"), "réinstallez Docker, puis relancez")
-                .detail(e)
+            Fault::new(
+                FaultKind::Engine,
+                format!("« {name} » ne se lance pas"),
+                "réinstallez Docker, puis relancez",
+            )
+            .detail(e)
         })?;
         let group = child.id();
         let guard = session.watch_group(group);
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
         let (Some(mut stdout), Some(mut stderr)) = (stdout, stderr) else {
-            return Err(Fault::new(FaultKind::Bug, "sortie de l'outil perdue", "signalez ce défaut du correcteur"));
+            return Err(Fault::new(
+                FaultKind::Bug,
+                "sortie de l'outil perdue",
+                "signalez ce défaut du correcteur",
+            ));
         };
         let work = async {
             let mut text = Vec::new();

@@ -17,7 +17,8 @@ use super::fault::{engine_fault, is_gone};
 use super::probe::Seat;
 use super::stack::Stack;
 use crate::check::world::{
-    Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent, Vantage, World,
+    Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
+    Vantage, World,
 };
 use crate::compose::{SourceMap, Staged};
 use crate::error::{Fault, FaultKind};
@@ -151,7 +152,11 @@ impl World for StackWorld {
             let said: serde_json::Value = serde_json::from_str(line).ok()?;
             let said = said.get("relay")?;
             let number = |key: &str| said.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
-            Some(RelaySeen { connections: number("connections"), rows: number("rows"), shifted: number("shifted") })
+            Some(RelaySeen {
+                connections: number("connections"),
+                rows: number("rows"),
+                shifted: number("shifted"),
+            })
         }))
     }
 
@@ -204,7 +209,9 @@ impl World for StackWorld {
     }
 
     async fn health_log(&self, service: &str) -> Result<Vec<HealthRun>, Fault> {
-        let Some(instance) = self.stack.instances(service).await?.into_iter().next() else { return Ok(Vec::new()) };
+        let Some(instance) = self.stack.instances(service).await?.into_iter().next() else {
+            return Ok(Vec::new());
+        };
         let seen = self
             .stack
             .engine
@@ -260,7 +267,9 @@ impl World for StackWorld {
     }
 
     async fn exists(&self, service: &str, path: &str) -> Result<bool, Fault> {
-        let Some(instance) = self.stack.instances(service).await?.into_iter().next() else { return Ok(false) };
+        let Some(instance) = self.stack.instances(service).await?.into_iter().next() else {
+            return Ok(false);
+        };
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
         match self.stack.engine.docker.get_container_archive_info(&instance.id, Some(options)).await {
             Ok(_) => Ok(true),
@@ -271,7 +280,11 @@ impl World for StackWorld {
 
     async fn rebuild(&self, service: &str, change: Alteration) -> Result<BuildOutcome, Fault> {
         let Some(request) = self.stack.plan.builds.get(service) else {
-            return Err(Fault::new(FaultKind::Bug, "service sans construction", "signalez ce défaut du correcteur"));
+            return Err(Fault::new(
+                FaultKind::Bug,
+                "service sans construction",
+                "signalez ce défaut du correcteur",
+            ));
         };
         let scratch = tempfile::Builder::new()
             .prefix("rebuild-")
@@ -298,7 +311,8 @@ impl World for StackWorld {
             self.seat(&Vantage::DefaultBridge)
         );
         a?;
-        let answer = b?.ask(wire::Ask::Dns(wire::Dns { tries: 1, timeout_ms: 2_000, ..wire::Dns::a(name) })).await?;
+        let answer =
+            b?.ask(wire::Ask::Dns(wire::Dns { tries: 1, timeout_ms: 2_000, ..wire::Dns::a(name) })).await?;
         Ok(matches!(answer.outcome, wire::Outcome::Dns(dns) if dns.status == wire::DnsStatus::Records))
     }
 }

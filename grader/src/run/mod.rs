@@ -152,7 +152,10 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     let limits = Limits::default();
     let staged_dir = cx.session.dir().join("copie");
     std::fs::create_dir_all(&staged_dir).map_err(|e| {
-        Stop::Fault(Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place").detail(e))
+        Stop::Fault(
+            Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
+                .detail(e),
+        )
     })?;
     let staged = compose::stage(&cx.options.dir, &staged_dir, &limits).map_err(Stop::Invalid)?;
     let staged = Arc::new(staged);

@@ -87,16 +87,17 @@ pub(super) async fn grade(
         Stack::new(cx.engine, &cx.session, plan).map(Arc::new)
     };
     let main = stack(main, false)?;
-    let second = if needs_second {
-        Some(stack(sandboxed(cx, &shared, "b", second_nets, true), true)?)
-    } else {
-        None
-    };
+    let second =
+        if needs_second { Some(stack(sandboxed(cx, &shared, "b", second_nets, true), true)?) } else { None };
 
     // What needs no build starts while the images are built.
     cx.step("build", "construction des images", StepState::Started);
     let (built, early_up) = tokio::join!(build_all(cx, &shared), async {
-        if shared.early.is_empty() || shared.builds.is_empty() { Ok(None) } else { main.up(&shared.early, false).await }
+        if shared.early.is_empty() || shared.builds.is_empty() {
+            Ok(None)
+        } else {
+            main.up(&shared.early, false).await
+        }
     });
     let built = built?;
     let early_up = early_up?;
@@ -113,9 +114,9 @@ pub(super) async fn grade(
         }
     };
     // What only builds again needs no running stack.
-    let blank = Arc::new(world(&shared, &main, BringUp { build_failed: built.clone(), ..BringUp::default() }));
-    let check =
-        Cx { world: blank.as_ref(), experiments, memo: &shared.memo_main, second: None };
+    let blank =
+        Arc::new(world(&shared, &main, BringUp { build_failed: built.clone(), ..BringUp::default() }));
+    let check = Cx { world: blank.as_ref(), experiments, memo: &shared.memo_main, second: None };
     let building = join_all(
         at_stage(cx, &shared.checks, Stage::Image)
             .into_iter()
@@ -131,14 +132,23 @@ pub(super) async fn grade(
 }
 
 /// A build of the staged copy under a name of ours.
-fn build_request(cx: &Ctx<'_>, root: &Path, service: &str, plan: compose::BuildPlan) -> Result<BuildRequest, Stop> {
+fn build_request(
+    cx: &Ctx<'_>,
+    root: &Path,
+    service: &str,
+    plan: compose::BuildPlan,
+) -> Result<BuildRequest, Stop> {
     let context = root.join(&plan.context);
     let dockerfile = match (&plan.inline, &plan.dockerfile) {
         (Some(text), _) => {
             let file = cx.session.dir().join(format!("Dockerfile.{}", image_name(service)));
             std::fs::write(&file, text).map_err(|e| {
-                Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
-                    .detail(e)
+                Fault::new(
+                    FaultKind::Disk,
+                    "le dossier temporaire est plein ou interdit",
+                    "libérez de la place",
+                )
+                .detail(e)
             })?;
             file
         }
@@ -187,7 +197,8 @@ fn early(declared: &crate::check::world::Declared, builds: &BTreeMap<String, Bui
             .filter(|(name, s)| {
                 let mode = s.network_mode.as_deref().and_then(|m| m.strip_prefix("service:"));
                 !late.contains(name.as_str())
-                    && (s.depends_on.keys().any(|d| late.contains(d.as_str())) || mode.is_some_and(|m| late.contains(m)))
+                    && (s.depends_on.keys().any(|d| late.contains(d.as_str()))
+                        || mode.is_some_and(|m| late.contains(m)))
             })
             .map(|(name, _)| name.as_str())
             .collect();
@@ -205,7 +216,13 @@ fn breakable(cx: &Ctx<'_>, second: bool) -> Vec<String> {
     outages.map(|o| o.service.clone()).collect()
 }
 
-fn sandboxed(cx: &Ctx<'_>, shared: &Shared<'_>, copy: &str, subnets: &[ipnet::Ipv4Net], second: bool) -> SandboxedModel {
+fn sandboxed(
+    cx: &Ctx<'_>,
+    shared: &Shared<'_>,
+    copy: &str,
+    subnets: &[ipnet::Ipv4Net],
+    second: bool,
+) -> SandboxedModel {
     let experiment = cx.lab.experiments.second.as_ref().filter(|_| second);
     let plan = compose::Plan {
         project: format!("tp{}{copy}", cx.session.id),
@@ -380,7 +397,9 @@ async fn second_copy(
     if well {
         listen(cx, &world).await?;
     }
-    let Ok(first) = published.wait_for(Option::is_some).await.map(|first| first.clone()) else { return Ok(()) };
+    let Ok(first) = published.wait_for(Option::is_some).await.map(|first| first.clone()) else {
+        return Ok(());
+    };
     let Some(first) = first else { return Ok(()) };
     let check = Cx {
         world: first.as_ref(),
@@ -409,7 +428,11 @@ async fn listen(cx: &Ctx<'_>, world: &StackWorld) -> Result<(), Stop> {
         .chain(experiments.traffic.iter().map(|t| &t.metrics))
         .chain(experiments.outage.iter().filter_map(|o| o.request.as_ref()));
     for request in requests {
-        wanted.entry(request.service.clone()).or_insert((BTreeSet::new(), Duration::from_secs(15))).0.insert(request.port);
+        wanted
+            .entry(request.service.clone())
+            .or_insert((BTreeSet::new(), Duration::from_secs(15)))
+            .0
+            .insert(request.port);
     }
     for (name, declared) in &world.declared.services {
         if declared.healthcheck.is_none() && !wanted.contains_key(name) {
@@ -421,7 +444,10 @@ async fn listen(cx: &Ctx<'_>, world: &StackWorld) -> Result<(), Stop> {
             }
         }
     }
-    join_all(wanted.iter().map(|(service, (ports, patience))| wait_listening(world, service, ports, *patience))).await;
+    join_all(
+        wanted.iter().map(|(service, (ports, patience))| wait_listening(world, service, ports, *patience)),
+    )
+    .await;
     Ok(())
 }
 

@@ -42,7 +42,8 @@ pub(super) async fn draw(cx: &Ctx<'_>, world: &dyn World) {
 fn ports(cx: &Ctx<'_>, instance: &Instance) -> Vec<u16> {
     let mut ports = instance.exposed.clone();
     let experiments = &cx.lab.experiments;
-    let requests = experiments.cache.iter().map(|c| &c.request).chain(experiments.traffic.iter().map(|t| &t.metrics));
+    let requests =
+        experiments.cache.iter().map(|c| &c.request).chain(experiments.traffic.iter().map(|t| &t.metrics));
     ports.extend(requests.filter(|r| r.service == instance.service).map(|r| r.port));
     ports.sort_unstable();
     ports.dedup();
@@ -51,16 +52,21 @@ fn ports(cx: &Ctx<'_>, instance: &Instance) -> Vec<u16> {
 }
 
 /// One vantage point: every address of every target at once.
-async fn row(world: &dyn World, from: &Instance, running: &[Instance], to: &[(usize, ReachTarget)]) -> Vec<ReachCell> {
+async fn row(
+    world: &dyn World,
+    from: &Instance,
+    running: &[Instance],
+    to: &[(usize, ReachTarget)],
+) -> Vec<ReachCell> {
     let mut targets = Vec::new();
     for (column, (index, target)) in to.iter().enumerate() {
         for attachment in &running[*index].attachments {
             if let Some(ip) = attachment.ip {
-                targets.push((column, attachment.network.clone(), wire::Target {
-                    label: column.to_string(),
-                    host: ip.to_string(),
-                    port: target.port,
-                }));
+                targets.push((
+                    column,
+                    attachment.network.clone(),
+                    wire::Target { label: column.to_string(), host: ip.to_string(), port: target.port },
+                ));
             }
         }
     }
@@ -81,9 +87,10 @@ async fn row(world: &dyn World, from: &Instance, running: &[Instance], to: &[(us
             if results.len() != targets.len() {
                 return ReachCell::Unknown;
             }
-            let reached = targets.iter().zip(&results).find(|((c, _, _), r)| {
-                *c == column && matches!(r.outcome, wire::TcpOutcome::Connected(_))
-            });
+            let reached = targets
+                .iter()
+                .zip(&results)
+                .find(|((c, _, _), r)| *c == column && matches!(r.outcome, wire::TcpOutcome::Connected(_)));
             if let Some(((_, network, _), _)) = reached {
                 return ReachCell::Reached { network: network.clone() };
             }

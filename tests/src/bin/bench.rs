@@ -2,6 +2,7 @@
 //!
 //! Each pair is run in turn, A B A B …, and the median of the ratios is shown, so that a machine
 //! whose speed drifts does not lie.
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -134,7 +135,11 @@ fn main() {
             }) * 1000.0
         })
         .collect();
-    row("grader list, millisecondes", &format!("{:.1} ({})", median(&mut lists), spread(&lists)), "but : < 30");
+    row(
+        "grader list, millisecondes",
+        &format!("{:.1} ({})", median(&mut lists), spread(&lists)),
+        "but : < 30",
+    );
     match peak_memory_mib(dir) {
         Some(mib) => row("mémoire de pointe de grader, Mio", &format!("{mib:.0}"), "but : < 64"),
         None => row("mémoire de pointe de grader, Mio", "non mesurée", "il faut /usr/bin/time"),
@@ -153,11 +158,29 @@ fn orchestration(dir: &Path) {
     let (mut ratios, mut ours, mut bares) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let by_hand = timed(|| {
-            compose(dir, "tpbenchr", &["-f", &file, "--project-directory", &dir.display().to_string(), "up", "--wait"]);
-            compose(dir, "tpbenchr", &["-f", &file, "--project-directory", &dir.display().to_string(), "down", "-v", "-t", "0"]);
+            compose(
+                dir,
+                "tpbenchr",
+                &["-f", &file, "--project-directory", &dir.display().to_string(), "up", "--wait"],
+            );
+            compose(
+                dir,
+                "tpbenchr",
+                &["-f", &file, "--project-directory", &dir.display().to_string(), "down", "-v", "-t", "0"],
+            );
         });
         let grader = timed(|| {
-            let ended = run(&["check", "02", "-C", &dir.display().to_string(), "--only", "demarrage", "-q", "--progress", "none"]);
+            let ended = run(&[
+                "check",
+                "02",
+                "-C",
+                &dir.display().to_string(),
+                "--only",
+                "demarrage",
+                "-q",
+                "--progress",
+                "none",
+            ]);
             assert!(ended.code == 0, "{}\n{}", ended.out, ended.err);
         });
         ratios.push(grader / by_hand);
@@ -176,7 +199,14 @@ fn orchestration(dir: &Path) {
 /// The reachability matrix against the same questions asked one by one with `docker exec`.
 fn matrix(dir: &Path, ours: &mut [f64]) {
     compose(dir, "tpbenchm", &["up", "--wait"]);
-    let pairs = [("api", "postgres", 5432), ("api", "redis", 6379), ("postgres", "redis", 6379), ("postgres", "api", 5000), ("redis", "postgres", 5432), ("redis", "api", 5000)];
+    let pairs = [
+        ("api", "postgres", 5432),
+        ("api", "redis", 6379),
+        ("postgres", "redis", 6379),
+        ("postgres", "api", 5000),
+        ("redis", "postgres", 5432),
+        ("redis", "api", 5000),
+    ];
     let one_by_one = timed(|| {
         for (from, to, port) in pairs {
             let port = port.to_string();

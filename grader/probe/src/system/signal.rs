@@ -37,7 +37,11 @@ pub async fn all(ask: &SignalAll) -> Result<SignalAllAnswer, Failure> {
         if late.is_empty() || tokio::time::Instant::now() >= end {
             let count = |list: usize| u32::try_from(list).unwrap_or(u32::MAX);
             let stopped = family.iter().filter(|p| p.stopped).count();
-            return Ok(SignalAllAnswer { processes: count(family.len()), stopped: count(stopped), spared_init: own != 1 });
+            return Ok(SignalAllAnswer {
+                processes: count(family.len()),
+                stopped: count(stopped),
+                spared_init: own != 1,
+            });
         }
         for process in late {
             send(process.pid, number)?;

@@ -64,6 +64,7 @@ impl FakeWorld {
         at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "where the value comes from")]
     fn from_database(&self) -> String {
         match self.app {
             App::Frozen => "2026-01-01T00:00:00.000Z".to_owned(),

@@ -21,7 +21,7 @@ fn both_labs_load_and_every_kind_is_used() {
     let mut kinds: Vec<&str> = Vec::new();
     for id in ["01", "02"] {
         let lab = super::lab(id);
-        assert_eq!(lab.points(), 20.0 + if id == "01" { 0.0 } else { lab.points() - 20.0 });
+        assert!((lab.points() - 20.0).abs() < 1e-9, "lab {id} is worth {} points", lab.points());
         kinds.extend(lab.checks.iter().map(|c| c.kind));
     }
     for kind in RawCheck::kind_names() {

@@ -7,7 +7,7 @@ mod net;
 mod stores;
 
 use super::testing::FakeWorld;
-use super::{Cx, Experiments, Memo};
+use super::{Cx, Memo};
 use crate::event::Verdict;
 use crate::lab::{self, Lab};
 
@@ -64,9 +64,4 @@ pub fn fails(verdict: &Verdict, word: &str) {
 /// Panics unless it is inconclusive.
 pub fn unsure(verdict: &Verdict) {
     assert!(matches!(verdict, Verdict::Inconclusive { .. }), "{verdict:#?}");
-}
-
-/// The experiments of lab 02.
-pub fn experiments() -> Experiments {
-    lab("02").experiments
 }

@@ -74,7 +74,11 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {
             let interval = if work.plan.start_interval { interval } else { *delay };
-            (*delay, interval, format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)))
+            (
+                *delay,
+                interval,
+                format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)),
+            )
         }
         None => (FIRST, interval, "contrôle de santé resserré : même test, plus souvent".to_owned()),
     };
