@@ -76,11 +76,21 @@ install_engine() {
   esac
 }
 
+# A daemon that was killed leaves its pid files; another process may have its number by now.
+forget_dead_daemon() {
+  local comm
+  for comm in /proc/[0-9]*/comm; do
+    [ "$(cat "$comm" 2>/dev/null)" = dockerd ] && return 0
+  done
+  as_root rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
+}
+
 start_daemon() {
   say "démarrage du démon Docker…"
   if [ -d /run/systemd/system ]; then
     as_root systemctl start docker
   else
+    forget_dead_daemon
     # No service manager: detached from this shell, log kept for a diagnosis.
     as_root sh -c 'setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &'
   fi
