@@ -24,9 +24,9 @@ pub struct Up {
 }
 
 /// A service that has ended once must then run for that long to be believed.
-const STEADY: Duration = Duration::from_secs(3);
+const STEADY: Duration = Duration::from_secs(6);
 /// Longest wait for a service that keeps ending.
-const STEADY_PATIENCE: Duration = Duration::from_secs(12);
+const STEADY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a service that was ready may take to be ready again when it is looked at.
 const PATIENCE: Duration = Duration::from_secs(5);
