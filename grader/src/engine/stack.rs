@@ -108,11 +108,17 @@ impl Stack {
         Ok(Some(said.text))
     }
 
-    /// Waits until every service of the model is as it should be, or certainly will not be.
-    pub async fn settle(&self, compose_error: Option<String>, deadline: Duration) -> Result<BringUp, Fault> {
+    /// Waits until these services (all of the model when empty) are as they should be, or certainly
+    /// will not be.
+    pub async fn settle(
+        &self,
+        only: &[String],
+        compose_error: Option<String>,
+        deadline: Duration,
+    ) -> Result<BringUp, Fault> {
         let start = Instant::now();
         loop {
-            let (pending, not_ready) = self.unsettled().await?;
+            let (pending, not_ready) = self.unsettled(only).await?;
             let late = start.elapsed() > deadline;
             if pending.is_empty() || late || compose_error.is_some() {
                 let mut not_ready = not_ready;
@@ -131,11 +137,16 @@ impl Stack {
     }
 
     /// Services still on their way, and services that failed, each with the French reason.
-    async fn unsettled(&self) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), Fault> {
+    async fn unsettled(
+        &self,
+        only: &[String],
+    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), Fault> {
         let mut pending = BTreeMap::new();
         let mut failed = BTreeMap::new();
         let events = self.watch.of_project(self.project());
-        let services: Vec<String> = self.plan.model.services().keys().cloned().collect();
+        let services = self.plan.model.services().keys();
+        let services: Vec<String> =
+            services.filter(|s| only.is_empty() || only.contains(s)).cloned().collect();
         for service in services {
             let instances = self.instances(&service).await?;
             if instances.is_empty() {

@@ -262,7 +262,7 @@ impl World for StackWorld {
         if error.is_some() {
             return Ok(false);
         }
-        let up = self.stack.settle(None, Duration::from_secs(60)).await?;
+        let up = self.stack.settle(&[service.to_owned()], None, Duration::from_secs(60)).await?;
         Ok(!up.not_ready.contains_key(service))
     }
 

@@ -272,10 +272,11 @@ async fn bring_up(
     stack: &Stack,
     built: Option<(String, String)>,
     early_up: Option<String>,
-    seats: &[String],
+    (seats, second): (&[String], bool),
 ) -> Result<BringUp, Stop> {
     let only: Vec<String> = if built.is_some() { shared.early.clone() } else { Vec::new() };
-    if built.is_some() && only.is_empty() {
+    // Without its images a stack is told as it is; the second copy would tell nothing more.
+    if built.is_some() && (only.is_empty() || second) {
         return Ok(BringUp { build_failed: built, ..BringUp::default() });
     }
     let done = tokio::sync::watch::channel(false);
@@ -284,10 +285,7 @@ async fn bring_up(
             Some(error) => Some(error),
             None => stack.up(&only, false).await?,
         };
-        let mut up = stack.settle(error, SETTLE).await?;
-        if built.is_some() {
-            up.not_ready.retain(|service, _| only.contains(service));
-        }
+        let mut up = stack.settle(&only, error, SETTLE).await?;
         up.build_failed = built;
         Ok::<BringUp, Stop>(up)
     };
@@ -328,7 +326,7 @@ async fn first_copy(
 ) -> Result<(), Stop> {
     cx.step("up", "démarrage de la pile", StepState::Started);
     let seats: Vec<String> = shared.declared.services.keys().cloned().collect();
-    let up = bring_up(cx, shared, stack, built, early_up, &seats).await?;
+    let up = bring_up(cx, shared, stack, built, early_up, (&seats, false)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     cx.step("up", "démarrage de la pile", if well { StepState::Done } else { StepState::Failed });
     let world = Arc::new(world(shared, stack, up));
@@ -391,7 +389,7 @@ async fn second_copy(
     if let Some(cache) = &experiments.cache {
         seats.extend([cache.request.service.clone(), cache.store.clone()]);
     }
-    let up = bring_up(cx, shared, stack, built, None, &seats).await?;
+    let up = bring_up(cx, shared, stack, built, None, (&seats, true)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     let world = world(shared, stack, up);
     if well {
