@@ -122,8 +122,8 @@ class App {
       const route = this.router.match(req.method, pathname);
       if (!route) {
         if (isApi) throw new Answer(404, { message: 'Not found' });
-        this.authorize(ctx, {}, pathname, isApi);
-        return require('./pages').notFound(this, ctx);
+        if (this.authorize(ctx, {}, pathname, isApi)) require('./pages').notFound(this, ctx);
+        return;
       }
       ctx.params = route.params;
       if (!this.authorize(ctx, route.options, pathname, isApi)) return;

@@ -35,6 +35,7 @@ class Auth {
       this.log.warn('Failed to authenticate request', 'client', 'auth.client.form', 'error', 'too many consecutive incorrect login attempts for user - login for user temporarily blocked');
       throw refusal;
     }
+    this.store.refreshUsers();
     const user = this.store.user(key);
     if (!user || !this.matches(user, password)) {
       this.attempts.set(key, [...(this.attempts.get(key) ?? []), Date.now()]);

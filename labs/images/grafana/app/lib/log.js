@@ -5,11 +5,13 @@
 const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
 let threshold = LEVELS.info;
 
-/** Go's RFC3339Nano with nine digits: JavaScript knows three, the rest comes from the monotonic clock. */
+const clock = { wall: BigInt(Date.now()) * 1000000n, tick: process.hrtime.bigint() };
+
+/** Go's RFC3339Nano with nine digits: the wall clock at start, then the monotonic one. */
 function stamp() {
-  const now = new Date().toISOString();
-  const nanos = String(process.hrtime.bigint() % 1000000n).padStart(6, '0');
-  return `${now.slice(0, -1)}${nanos}Z`;
+  const nanos = clock.wall + process.hrtime.bigint() - clock.tick;
+  const seconds = new Date(Number(nanos / 1000000n)).toISOString().slice(0, 19);
+  return `${seconds}.${String(nanos % 1000000000n).padStart(9, '0')}Z`;
 }
 
 function value(v) {

@@ -25,6 +25,17 @@ class Store {
     const temporary = `${this.file}.new`;
     fs.writeFileSync(temporary, JSON.stringify(this.data), { mode: 0o640 });
     fs.renameSync(temporary, this.file);
+    this.seen = fs.statSync(this.file).mtimeMs;
+  }
+
+  /** Takes over the passwords that `grafana cli` has changed meanwhile. */
+  refreshUsers() {
+    try {
+      const { mtimeMs } = fs.statSync(this.file);
+      if (mtimeMs === this.seen) return;
+      this.seen = mtimeMs;
+      this.data.users = JSON.parse(fs.readFileSync(this.file, 'utf8')).users;
+    } catch { /* the file in memory stays */ }
   }
 
   id(kind) {
