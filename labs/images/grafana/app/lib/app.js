@@ -36,6 +36,9 @@ class App {
     this.store = new Store(settings.dataPath);
     this.log('sqlstore').info('Connecting to DB', 'dbtype', 'file');
     if (this.store.fresh) this.createAdmin();
+    if (settings.bool('auth.anonymous', 'enabled') && !settings.anonymous) {
+      this.log('authn.anonymous').error('Failed to find organization', 'org_name', settings.get('auth.anonymous', 'org_name'), 'error', 'organization not found');
+    }
     this.auth = new Auth(this.store, settings, this.log('authn.service'));
     try { this.provisionDatasources(); } catch (err) {
       this.log('provisioning').error('Failed to provision data sources', 'error', err);
@@ -113,7 +116,7 @@ class App {
     const ctx = { req, res, identity: null };
     let isApi = true;
     try {
-      ctx.url = new URL(req.url, 'http://localhost');
+      try { ctx.url = new URL(`http://localhost${req.url}`); } catch { throw new Answer(400, { message: 'Bad request' }); }
       const prefix = this.settings.serveFromSubPath ? this.settings.subUrl : '';
       let { pathname } = ctx.url;
       if (prefix && (pathname === prefix || pathname.startsWith(`${prefix}/`))) pathname = pathname.slice(prefix.length) || '/';

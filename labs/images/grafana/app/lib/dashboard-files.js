@@ -24,8 +24,9 @@ function readConfigFile(file, env) {
   const y = new GoYaml(text, env);
   const root = y.resolve(y.root);
   if (y.isNull(root)) return [];
-  const isMap = Boolean(root.items) && root.constructor.name === 'YAMLMap';
-  if (isMap && y.int(root, 'apiVersion') > 0) {
+  let version = 0;
+  try { version = y.version(y.map(root, 'dashboards.configVersion')); } catch { /* the old format: a list */ }
+  if (version > 0) {
     return y.list(y.get(root, 'providers'), '[]*dashboards.configs').map((n) => readProvider(y, n)).filter(Boolean);
   }
   // Without apiVersion, the old format: a plain list.

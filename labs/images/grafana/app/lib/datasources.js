@@ -61,7 +61,7 @@ function readFile(file, env, log) {
   const y = new GoYaml(text, env);
   const root = y.map(y.root, 'datasources.configVersion');
   if (!root) return { datasources: [], remove: [] };
-  const version = y.int(root, 'apiVersion');
+  const version = y.version(root);
   if (!(version > 0)) log.warn('[Deprecated] the datasource provisioning config is outdated. please upgrade', 'filename', file);
   const entry = version > 0 ? readEntry : readOldEntry;
   const names = y.list(y.get(root, version > 0 ? 'deleteDatasources' : 'delete_datasources'), '[]*datasources.deleteDatasourceConfigV1')
@@ -103,6 +103,7 @@ function provision(dir, store, env, log) {
       log.info('deleted datasource based on configuration', 'name', name);
     }
     for (const wanted of file.datasources) {
+      wanted.name ||= wanted.type;
       const existing = store.datasource({ name: wanted.name });
       if (!existing) {
         wanted.uid ||= uidFromName(wanted.name);

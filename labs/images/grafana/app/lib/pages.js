@@ -1,5 +1,6 @@
 'use strict';
 // Pages for people: login, lists, dashboards, and the two forms the labs speak of (add a data source, import).
+const fs = require('node:fs');
 const { page } = require('./layout');
 const { escape } = require('./svg');
 const { render } = require('./panels');
@@ -130,7 +131,12 @@ function register(router, app) {
     ctx.res.writeHead(302, { Location: `${app.settings.subUrl}/`, 'Cache-Control': 'no-store' });
     return ctx.res.end();
   });
-  at('/', signedIn, (ctx) => listPage(app, ctx));
+  at('/', signedIn, (ctx) => {
+    const file = app.settings.get('dashboards', 'default_home_dashboard_path');
+    let json = null;
+    try { json = file ? JSON.parse(fs.readFileSync(file, 'utf8')) : null; } catch { /* the list then */ }
+    return json ? dashboardPage(app, ctx, { json, title: String(json.title ?? 'Accueil'), folderUid: '' }) : listPage(app, ctx);
+  });
   at('/dashboards', signedIn, (ctx) => listPage(app, ctx));
   for (const tail of ['', '/:slug']) {
     at(`/dashboards/f/:uid${tail}`, signedIn, (ctx) => {

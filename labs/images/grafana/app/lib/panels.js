@@ -3,6 +3,7 @@
 const query = require('./query');
 const svg = require('./svg');
 const { replace, datasourceOf } = require('./variables');
+const { parseDuration } = require('./interval');
 
 const { escape } = svg;
 const note = (text) => `<p class="note">${escape(text)}</p>`;
@@ -28,6 +29,11 @@ function shorten(series) {
   });
 }
 
+/** The browser never asks for a finer step than the data source's scrape interval, 15 s when it says nothing. */
+function scrapeMs(ds) {
+  try { return parseDuration(ds.jsonData?.timeInterval || '15s'); } catch { return 15000; }
+}
+
 async function runTargets(panel, context) {
   const targets = (Array.isArray(panel.targets) ? panel.targets : []).filter((t) => t && !t.hide && typeof t.expr === 'string' && t.expr.trim());
   const out = { series: [], problems: [], asked: targets.length };
@@ -47,7 +53,7 @@ async function runTargets(panel, context) {
     const width = 640;
     const model = {
       ...t, refId: t.refId || String.fromCharCode(65 + i), expr: replace(t.expr, context.values), maxDataPoints: panel.maxDataPoints || width,
-      intervalMs: Math.max(1000, Math.ceil(span / width)), interval: t.interval || panel.interval ? replace(t.interval || panel.interval, context.values) : undefined,
+      intervalMs: Math.max(scrapeMs(ds), Math.ceil(span / width)), interval: t.interval || panel.interval ? replace(t.interval || panel.interval, context.values) : undefined,
     };
     const result = await query.run(ds, model, context.range);
     if (result.error) out.problems.push(result.error);
@@ -73,7 +79,7 @@ function draw(panel, series, context) {
   const number = (v) => (v === null || v === undefined || v === '' || Number.isNaN(Number(v)) ? undefined : Number(v));
   const options = {
     unit, decimals: number(defaults.decimals ?? panel.decimals), min: number(defaults.min ?? panel.yaxes?.[0]?.min), max: number(defaults.max ?? panel.yaxes?.[0]?.max),
-    ...context.range, stack: panel.stack === true || ['normal', 'percent'].includes(defaults.custom?.stacking?.mode),
+    ...context.range, title: replace(panel.title ?? '', context.values), stack: panel.stack === true || ['normal', 'percent'].includes(defaults.custom?.stacking?.mode),
     fill: number(defaults.custom?.fillOpacity) ?? (panel.type === 'graph' ? (number(panel.fill) ?? 1) * 10 : 0), colors: thresholdColor(defaults),
   };
   switch (panel.type) {

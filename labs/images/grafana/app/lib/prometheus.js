@@ -3,6 +3,7 @@
 const http = require('node:http');
 const https = require('node:https');
 const path = require('node:path');
+const dns = require('node:dns');
 
 const VERSION = '11.1.0';
 
@@ -16,13 +17,19 @@ function parseUrl(raw) {
   try { return new URL(text); } catch { throw new Error(`parse ${JSON.stringify(text)}: invalid URI for request`); }
 }
 
+/** " on 127.0.0.11:53": Go names the server it asked. */
+function server() {
+  const [first] = dns.getServers();
+  return first ? ` on ${first.includes(':') ? first : `${first}:53`}` : '';
+}
+
 function dialError(err, url) {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = url.port || (url.protocol === 'https:' ? 443 : 80);
   const address = err.address ? `${err.address.includes(':') ? `[${err.address}]` : err.address}:${err.port}` : `${host}:${port}`;
   switch (err.code) {
-    case 'ENOTFOUND': return `dial tcp: lookup ${host}: no such host`;
-    case 'EAI_AGAIN': return `dial tcp: lookup ${host}: server misbehaving`;
+    case 'ENOTFOUND': return `dial tcp: lookup ${host}${server()}: no such host`;
+    case 'EAI_AGAIN': return `dial tcp: lookup ${host}${server()}: server misbehaving`;
     case 'ECONNREFUSED': return `dial tcp ${address}: connect: connection refused`;
     case 'EHOSTUNREACH': return `dial tcp ${address}: connect: no route to host`;
     case 'ENETUNREACH': return `dial tcp ${address}: connect: network is unreachable`;

@@ -128,7 +128,7 @@ function load({ argv, env }) {
     address: get('server', 'http_addr'),
     rootUrl, subUrl: subPath, serveFromSubPath: bool('server', 'serve_from_sub_path'),
     cookieName: get('auth', 'login_cookie_name'),
-    anonymous: bool('auth.anonymous', 'enabled') ? get('auth.anonymous', 'org_role') || 'Viewer' : null,
+    anonymous: bool('auth.anonymous', 'enabled') && get('auth.anonymous', 'org_name') === 'Main Org.' ? get('auth.anonymous', 'org_role') || 'Viewer' : null,
   };
 }
 

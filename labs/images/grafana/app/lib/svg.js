@@ -7,7 +7,7 @@ const color = (i) => COLORS[i % COLORS.length];
 const escape = (text) => String(text ?? '').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 /** Round steps of an axis: 1, 2 or 5 times a power of ten. */
-function ticks(min, max, count = 4) {
+function ticks(min, max, count = 5) {
   const span = max - min || Math.abs(max) || 1;
   const raw = span / count;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -27,7 +27,7 @@ const clockText = (ms, wide) => {
  * @param {{name: string, points: [number, number|null][]}[]} series milliseconds and values
  * @param {{from: number, to: number, unit?: string, decimals?: number, min?: number, max?: number, stack?: boolean, fill?: number}} options
  */
-function lines(series, { from, to, unit, decimals, min, max, stack = false, fill = 10 }) {
+function lines(series, { from, to, unit, decimals, min, max, title, stack = false, fill = 10 }) {
   const W = 640; const H = 230; const left = 64; const right = 10; const top = 8; const bottom = 22;
   let drawn = series;
   if (stack) {
@@ -71,7 +71,7 @@ function lines(series, { from, to, unit, decimals, min, max, stack = false, fill
       parts.push(`<polyline points="${run.join(' ')}" fill="none" stroke="${color(i)}" stroke-width="1.6"/>`);
     }
   });
-  return `<svg viewBox="0 0 ${W} ${H}" role="img">${parts.join('')}</svg>${legend(series, unit, decimals)}`;
+  return `<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title)}">${parts.join('')}</svg>${legend(series, unit, decimals)}`;
 }
 
 const last = (s) => s.points.findLast?.((p) => p[1] !== null)?.[1] ?? null;
@@ -96,7 +96,7 @@ function bars(series, { unit, decimals, max }) {
 }
 
 /** A pie of the last values. */
-function pie(series, { unit, decimals }) {
+function pie(series, { unit, decimals, title }) {
   const values = series.map((s) => Math.max(0, last(s) ?? 0));
   const total = values.reduce((a, b) => a + b, 0);
   let at = -Math.PI / 2;
@@ -108,7 +108,7 @@ function pie(series, { unit, decimals }) {
     const p = (t) => `${(100 + 90 * Math.cos(t)).toFixed(2)} ${(100 + 90 * Math.sin(t)).toFixed(2)}`;
     return `<path d="M100 100 L${p(a)} A90 90 0 ${at - a > Math.PI ? 1 : 0} 1 ${p(at)} Z" fill="${color(i)}"/>`;
   });
-  return `<div class="pie"><svg viewBox="0 0 200 200" role="img">${slices.join('')}</svg>${legend(series, unit, decimals)}</div>`;
+  return `<div class="pie"><svg viewBox="0 0 200 200" role="img" aria-label="${escape(title)}">${slices.join('')}</svg>${legend(series, unit, decimals)}</div>`;
 }
 
 /** A table of the last values with the labels as columns. */

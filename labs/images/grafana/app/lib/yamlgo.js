@@ -106,6 +106,14 @@ class GoYaml {
     return Number(text);
   }
 
+  /** `apiVersion`: a number, nothing else; 0 when absent. */
+  version(map) {
+    const node = this.get(map, 'apiVersion');
+    if (this.isNull(node)) return 0;
+    if (!YAML.isScalar(node) || !Number.isInteger(node.value)) throw this.mismatch(node, 'int64');
+    return node.value;
+  }
+
   /** values.JSONValue: a mapping whose strings, at any depth, are interpolated. */
   json(map, key) {
     const node = this.map(this.get(map, key), 'map[string]interface {}');
