@@ -70,6 +70,7 @@ function register(router, app) {
   router.on('POST', '/login', OPEN, async ({ req, res }) => {
     if (settings.bool('auth', 'disable_login_form')) throw typed(401, 'Login is disabled', 'password-auth.disabled');
     const body = await readJson(req);
+    if (!body.user || !body.password) throw typed(400, 'bad login data', 'form-auth.invalid');
     let user;
     try { user = auth.password(String(body.user ?? ''), String(body.password ?? '')); } catch (err) {
       if (!(err instanceof Answer)) throw err;

@@ -1,5 +1,6 @@
 'use strict';
 // The server: start-up order, request handling, request log.
+const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const { logger, setLevel } = require('./log');
@@ -49,8 +50,18 @@ class App {
     require('./api-datasources').register(this.router, this);
     require('./api-dashboards').register(this.router, this);
     require('./pages').register(this.router, this);
+    this.warnIgnored();
     await this.listen();
     this.startDashboards();
+  }
+
+  /** Says what the double does not read, so that nobody looks for it in vain. */
+  warnIgnored() {
+    for (const kind of ['alerting', 'plugins']) {
+      const dir = path.join(this.settings.provisioningPath, kind);
+      const files = fs.existsSync(dir) ? fs.readdirSync(dir).filter((n) => /\.(ya?ml|json)$/.test(n)) : [];
+      if (files.length) this.log('double').warn('La doublure ne lit pas ces fichiers', 'path', dir, 'files', files.join(','));
+    }
   }
 
   createAdmin() {

@@ -44,6 +44,8 @@ test('login by form gives a session, logout ends it', async () => {
   assert.match(page.text, /Doublure de Grafana/);
   const bad = await g.get('/login', { auth: null, method: 'POST', body: { user: 'admin', password: 'no' } });
   assert.deepEqual([bad.status, bad.json.message], [401, 'Invalid username or password']);
+  const odd = await g.get('/login', { auth: null, method: 'POST', body: { username: 'admin', password: 'admin' } });
+  assert.deepEqual([odd.status, odd.json.messageId], [400, 'form-auth.invalid']);
   const good = await g.get('/login', { auth: null, method: 'POST', body: { user: 'admin', password: 'admin' } });
   assert.deepEqual([good.status, good.json.message], [200, 'Logged in']);
   const cookie = good.headers.getSetCookie().find((c) => c.startsWith('grafana_session='));
