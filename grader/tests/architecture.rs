@@ -17,6 +17,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("report", &["error", "event", "french"]),
     ("reporter", &["error", "event", "french", "report"]),
     ("run", &["check", "compose", "engine", "error", "event", "french", "lab", "report", "time"]),
+    ("book", &["error", "event", "french", "lab", "run"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -1,0 +1,127 @@
+//! The student's edition holds no line of a solution that the statement or the starter does not give.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::super::excerpt::{self, PUBLIC};
+use super::super::html::{Token, decode, tokens};
+use super::super::{BookError, LabChapter, Material};
+use super::Finding;
+
+/// Shorter lines (`restart: always`) prove nothing.
+const DISTINCTIVE: usize = 14;
+
+/// Lines of solutions found in the build.
+pub fn check(out: &Path, material: &Material) -> Result<Vec<Finding>, BookError> {
+    let texts = texts(out)?;
+    let mut found = Vec::new();
+    for lab in &material.labs {
+        for (file, line) in secrets(lab)? {
+            for (page, text) in texts.iter().filter(|(_, text)| text.contains(&line)) {
+                let around = around(text, &line);
+                found.push(Finding::new(
+                    page,
+                    format!("une ligne de {}/solution/{file} y figure : « {line} » ({around})", lab.slug),
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Lines of the solution that tell something: not in the statement, not in the starter, not declared public.
+fn secrets(lab: &LabChapter) -> Result<Vec<(String, String)>, BookError> {
+    let mut given = squeeze(&lab.statement);
+    for (_, text) in lab.files("starter")? {
+        given.push('\n');
+        given.push_str(&squeeze(&text));
+    }
+    let mut secrets = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (path, text) in lab.files("solution")? {
+        let file = path.to_string_lossy().into_owned();
+        if file.ends_with("-lock.json") {
+            continue;
+        }
+        let public: Vec<String> = excerpt::anchors(&text)
+            .iter()
+            .filter(|a| a.starts_with(PUBLIC))
+            .filter_map(|a| excerpt::cut(&text, a))
+            .map(|t| squeeze(&t))
+            .collect();
+        for line in squeeze(&excerpt::without_anchors(&text)).lines() {
+            let known = given.contains(line) || public.iter().any(|p| p.contains(line));
+            if line.chars().count() >= DISTINCTIVE && !known && seen.insert(line.to_owned()) {
+                secrets.push((file.clone(), line.to_owned()));
+            }
+        }
+    }
+    Ok(secrets)
+}
+
+/// Lines trimmed, runs of spaces made one, empty ones left out.
+fn squeeze(text: &str) -> String {
+    let lines = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|l| !l.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What can be read in each file of the build, markup removed, lines kept.
+fn texts(out: &Path) -> Result<Vec<(String, String)>, BookError> {
+    let mut found = Vec::new();
+    let mut folders = vec![out.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|e| BookError::io(&folder, &e))?.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(out).unwrap_or(&path).to_string_lossy().into_owned();
+            let Ok(bytes) = std::fs::read(&path) else { continue };
+            let text = String::from_utf8_lossy(&bytes);
+            // The print page and the index repeat the chapters; they are read all the same.
+            let text = if name.ends_with(".html") { plain(&text) } else { text.into_owned() };
+            found.push((name, squeeze(&text)));
+        }
+    }
+    Ok(found)
+}
+
+fn plain(html: &str) -> String {
+    let mut out = String::new();
+    for token in tokens(html) {
+        match token {
+            Token::Text(text) => out.push_str(&decode(text)),
+            // A comment or a script is part of the file too.
+            Token::Raw(raw) => {
+                out.push('\n');
+                out.push_str(raw);
+                out.push('\n');
+            }
+            Token::Open(_) | Token::Close(..) => {}
+        }
+    }
+    out
+}
+
+fn around(text: &str, line: &str) -> String {
+    let at = text.find(line).map_or(0, |i| text[..i].matches('\n').count());
+    format!("ligne {} du texte", at + 1)
+}
+
+/// How many lines of all the solutions are watched: a test makes sure that there are some.
+#[cfg(test)]
+pub fn watched(material: &Material) -> usize {
+    material.labs.iter().map(|l| secrets(l).map_or(0, |s| s.len())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_compared_without_their_spaces_and_marks() {
+        assert_eq!(squeeze("a:\n    b:   1\n\n"), "a:\nb: 1");
+        assert_eq!(plain("<pre>a: <b>1</b>\n&lt;x&gt;</pre>"), "a: 1\n<x>");
+    }
+}
