@@ -87,7 +87,18 @@ fn typeset_text(text: &str) -> String {
     // Line ends are spaces too: a `:` at the start of a source line must not start a line.
     let set = french::typeset(&join_lines(&framed));
     let set = if left { &set[1..] } else { &set };
-    if right { set[..set.len() - 1].to_owned() } else { set.to_owned() }
+    apostrophes(if right { &set[..set.len() - 1] } else { set })
+}
+
+/// The printer's apostrophe, after a letter (`l'API`, `« l'<code>`).
+fn apostrophes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for c in text.chars() {
+        out.push(if c == '\'' && before.is_alphabetic() { '’' } else { c });
+        before = c;
+    }
+    out
 }
 
 /// A line end before a high mark, or after an opening guillemet, as a plain space.
@@ -162,7 +173,7 @@ mod tests {
             typeset("<p>« <code>a : b</code> » : oui\n? non</p>"),
             "<p>«\u{202f}<code>a : b</code>\u{202f}»\u{a0}: oui\u{202f}? non</p>"
         );
-        assert_eq!(typeset("<a title=\"a : b\">x</a>"), "<a title=\"a : b\">x</a>");
+        assert_eq!(typeset("<a title=\"a : b\">l'API</a>"), "<a title=\"a : b\">l’API</a>");
     }
 
     #[test]

@@ -76,7 +76,9 @@ fn transcript(material: &Material, name: &str) -> Result<String, BookError> {
         return Err(BookError::new(name, "un nom de transcription n'a ni chemin ni extension"));
     }
     let text = super::super::material::read(&material.book.join("transcripts").join(format!("{name}.txt")))?;
-    Ok(format!("```console\n{}\n```\n", text.trim_end()))
+    // The first line says how the test plays it.
+    let shown = text.split_once('\n').filter(|(first, _)| first.starts_with("#!")).map_or("", |(_, rest)| rest);
+    Ok(format!("```console\n{}\n```\n", shown.trim_end()))
 }
 
 /// The labs, with their figures.

@@ -32,8 +32,10 @@ pub fn complete(material: &Material, lab: &LabChapter, text: &str) -> Result<Str
 fn card(lab: &LabChapter) -> String {
     let images: Vec<String> = lab.lab.images.iter().map(|i| format!("<code>{}</code>", escape(i))).collect();
     let row = |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
+    let total = french::number(lab.lab.points());
+    let points = if total == "20" { "20, comme la note".to_owned() } else { format!("{total}, ramenés à une note sur 20") };
     let rows = [
-        row("Points", &format!("{}, ramenés à une note sur 20", french::number(lab.lab.points()))),
+        row("Points", &points),
         row("Contrôles", &lab.lab.checks.len().to_string()),
         row("Temps de correction", &format!("{} au plus, images déjà là", budget(lab))),
         row("Images", &images.join(", ")),
@@ -140,7 +142,7 @@ fn answer(lab: &LabChapter) -> Result<String, BookError> {
             let missed: Vec<String> = expect.fail.iter().map(|id| format!("`{id}`")).collect();
             let refused = if expect.exit == Some(3) { "rendu refusé" } else { "" };
             let missed = if missed.is_empty() { refused.to_owned() } else { missed.join(", ") };
-            out.push_str(&format!("| `{name}` | {} | {missed} |\n", expect.note.replace('|', "\\|")));
+            out.push_str(&format!("| `{name}` | <span lang=\"en\">{}</span> | {missed} |\n", escape(&expect.note).replace('|', "\\|")));
         }
     }
     Ok(out)

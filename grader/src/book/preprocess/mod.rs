@@ -97,11 +97,14 @@ fn fences(page: &str, text: &str) -> Result<String, BookError> {
     Ok(out)
 }
 
-/// Links between statements work in the repository (`../02-deploiement/statement.md#ordre`) and in the book.
+/// Links work in the repository (`../02-deploiement/statement.md#ordre`, `../../book/src/reseaux.md`) and in
+/// the book, where all pages are in one folder.
 fn links(text: &str, material: &Material) -> String {
-    let mut text = text.to_owned();
+    let mut text = text.replace("](../../book/src/", "](");
     for lab in &material.labs {
-        text = text.replace(&format!("](../{}/statement.md", lab.slug), &format!("]({}.md", lab.slug));
+        for path in ["../../labs/", "../"] {
+            text = text.replace(&format!("]({path}{}/statement.md", lab.slug), &format!("]({}.md", lab.slug));
+        }
     }
     text
 }
