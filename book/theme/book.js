@@ -121,7 +121,7 @@
   try { ticked = JSON.parse(store.get('tp-suivi') ?? '{}') ?? {}; } catch { /* written by something else */ }
   const labLinks = new Map();
   for (const link of all('#sommaire a')) {
-    const id = /^TP (\d+) /.exec(link.textContent)?.[1];
+    const id = /^TP\s(\d+) /.exec(link.textContent)?.[1];
     if (id) labLinks.set(id, link);
   }
   const showTicks = () => {

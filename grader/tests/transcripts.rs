@@ -39,6 +39,7 @@ fn what_the_book_shows_is_what_the_grader_prints() {
             .args(transcript.arguments.split_whitespace())
             .current_dir(&root)
             .env("NO_COLOR", "1")
+            .env("COLUMNS", "76")
             .env_remove("TP_DOCKER_LABS")
             .output()
             .expect("grader runs");
@@ -52,7 +53,11 @@ fn what_the_book_shows_is_what_the_grader_prints() {
             let text = format!("#! {}\n{}\n{seen}\n", transcript.arguments, transcript.shown);
             std::fs::write(&transcript.file, text).expect("written");
         } else {
-            different.push(format!("{}\n--- book\n{}\n--- now\n{seen}", transcript.file.display(), transcript.output));
+            different.push(format!(
+                "{}\n--- book\n{}\n--- now\n{seen}",
+                transcript.file.display(),
+                transcript.output
+            ));
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n\n"));

@@ -7,15 +7,14 @@ use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
 
 use super::preprocess::Course;
-use super::{BookError, Edition, Material, Order, pages, stage, warnings};
+use super::{BookError, Edition, Material, Order, material, pages, stage, warnings};
 
 /// Written in every build, so that no other folder is ever replaced.
 const MARK: &str = ".livre-tp-docker";
 
 /// Files that mdBook writes and that our theme does not use.
-const UNUSED: &[&str] = &[
-    "ayu-highlight", "tomorrow-night", "clipboard", "toc", "chrome", "variables", "print", "favicon",
-];
+const UNUSED: &[&str] =
+    &["ayu-highlight", "tomorrow-night", "clipboard", "toc", "chrome", "variables", "print"];
 
 /// What a build made.
 #[derive(Debug)]
@@ -61,7 +60,8 @@ pub fn build(order: &Order) -> Result<Built, BookError> {
 /// `book.toml`, with the folders of this build.
 fn configure(order: &Order, out: &Path) -> Result<Config, BookError> {
     let file = order.book.join("book.toml");
-    let bad = |e: &dyn std::fmt::Display| BookError::new(file.display(), format!("configuration refusée : {e}"));
+    let bad =
+        |e: &dyn std::fmt::Display| BookError::new(file.display(), format!("configuration refusée : {e}"));
     let mut config = Config::from_disk(&file).map_err(|e| bad(&format!("{e:#}")))?;
     let theme = order.book.join("theme");
     let theme = std::path::absolute(&theme).map_err(|e| BookError::io(&theme, &e))?;
@@ -93,10 +93,8 @@ fn prune(out: &Path) -> Result<(), BookError> {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            let stem = name.split(['-', '.']).next().unwrap_or_default();
-            let unused = UNUSED.iter().any(|u| name.starts_with(u)) && stem != "favicon"
-                || name.starts_with("favicon") && name.ends_with(".png");
-            if path.is_file() && unused && !name.ends_with(".html") || name == "toc.html" {
+            let page = material::extension(&name) == "html" && name != "toc.html";
+            if path.is_file() && !page && UNUSED.iter().any(|u| name.starts_with(u)) {
                 std::fs::remove_file(&path).map_err(|e| BookError::io(&path, &e))?;
             }
         }

@@ -40,7 +40,9 @@ pub fn read(material: &Material, wanted: &str) -> Result<Excerpt, BookError> {
         "starter" => {}
         "solution" if public || material.edition == Edition::Teacher => {}
         "solution" => {
-            return Err(bad("c'est un morceau de solution : l'édition de l'étudiant ne montre que les ancres « public-… »"));
+            return Err(bad(
+                "c'est un morceau de solution : l'édition de l'étudiant ne montre que les ancres « public-… »",
+            ));
         }
         _ => return Err(bad("seuls « starter » et « solution » se montrent")),
     }
@@ -75,9 +77,8 @@ pub fn cut(text: &str, anchor: &str) -> Option<String> {
                 inside = opens;
                 seen = true;
             }
-            Some(_) => {}
             None if inside => lines.push(line),
-            None => {}
+            Some(_) | None => {}
         }
     }
     seen.then(|| dedent(&lines))

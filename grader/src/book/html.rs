@@ -48,7 +48,10 @@ impl Tag<'_> {
     /// True for elements without a closing tag.
     pub fn is_void(&self) -> bool {
         self.raw.ends_with("/>")
-            || matches!(self.name, "area" | "base" | "br" | "col" | "hr" | "img" | "input" | "link" | "meta" | "source")
+            || matches!(
+                self.name,
+                "area" | "base" | "br" | "col" | "hr" | "img" | "input" | "link" | "meta" | "source"
+            )
     }
 }
 
@@ -78,7 +81,8 @@ pub fn tokens(html: &str) -> Vec<Token<'_>> {
             found.push(Token::Close(name.trim_end_matches('>').trim(), raw));
         } else {
             let inside = &raw[1..];
-            let width = inside.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(inside.len());
+            let width =
+                inside.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(inside.len());
             let tag = Tag { name: &inside[..width], raw };
             found.push(Token::Open(tag));
             if matches!(tag.name, "script" | "style") {

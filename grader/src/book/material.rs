@@ -74,6 +74,11 @@ pub(super) fn read(path: &Path) -> Result<String, BookError> {
     Ok(text.replace("\r\n", "\n"))
 }
 
+/// Extension of a file name, without its dot; empty when it has none.
+pub(super) fn extension(name: &str) -> &str {
+    Path::new(name).extension().and_then(|e| e.to_str()).unwrap_or_default()
+}
+
 /// Text files below `dir`; what is not UTF-8 is left out.
 fn texts(root: &Path, dir: &Path, found: &mut Vec<(PathBuf, String)>) -> Result<(), BookError> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Ok(()) };

@@ -9,6 +9,9 @@ use crate::french;
 /// Pages that are not chapters.
 pub const EXTRA: &[&str] = &["index.html", "print.html", "404.html"];
 
+/// Code of so many characters stays on one line.
+const SHORT: usize = 22;
+
 /// Name of the search index.
 pub const INDEX: &str = "recherche-index.js";
 
@@ -42,7 +45,7 @@ pub fn html_files(out: &Path) -> Vec<String> {
         .flatten()
         .flatten()
         .map(|e| e.file_name().to_string_lossy().into_owned())
-        .filter(|n| n.ends_with(".html"))
+        .filter(|n| super::material::extension(n) == "html")
         .collect();
     files.sort();
     files
@@ -59,11 +62,20 @@ fn first_chapter(material: &Material) -> Result<String, BookError> {
 pub fn typeset(html: &str) -> String {
     let mut out = String::with_capacity(html.len() + 256);
     let mut code = 0_usize;
-    for token in tokens(html) {
+    let tokens = tokens(html);
+    for (at, token) in tokens.iter().copied().enumerate() {
         match token {
             Token::Open(tag) => {
+                // A short word of code is not cut at the end of a line.
+                let short = tokens
+                    .get(at + 1)
+                    .is_some_and(|t| matches!(t, Token::Text(t) if t.chars().count() <= SHORT));
+                out.push_str(if code == 0 && tag.raw == "<code>" && short {
+                    "<code class=\"court\">"
+                } else {
+                    tag.raw
+                });
                 code += usize::from(is_code(tag.name));
-                out.push_str(tag.raw);
             }
             Token::Close(name, raw) => {
                 code = code.saturating_sub(usize::from(is_code(name)));
@@ -87,7 +99,19 @@ fn typeset_text(text: &str) -> String {
     // Line ends are spaces too: a `:` at the start of a source line must not start a line.
     let set = french::typeset(&join_lines(&framed));
     let set = if left { &set[1..] } else { &set };
+    let set = &lab_numbers(set);
     apostrophes(if right { &set[..set.len() - 1] } else { set })
+}
+
+/// « TP 02 » stays on one line.
+fn lab_numbers(text: &str) -> String {
+    let mut pieces = text.split("TP ");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push_str(if piece.starts_with(|c: char| c.is_ascii_digit()) { "TP\u{a0}" } else { "TP " });
+        out.push_str(piece);
+    }
+    out
 }
 
 /// The printer's apostrophe, after a letter (`l'API`, `« l'<code>`).
@@ -104,7 +128,9 @@ fn apostrophes(text: &str) -> String {
 /// A line end before a high mark, or after an opening guillemet, as a plain space.
 fn join_lines(text: &str) -> String {
     let mut out = text.to_owned();
-    for (from, to) in [("\n:", " :"), ("\n;", " ;"), ("\n!", " !"), ("\n?", " ?"), ("\n»", " »"), ("«\n", "« ")] {
+    for (from, to) in
+        [("\n:", " :"), ("\n;", " ;"), ("\n!", " !"), ("\n?", " ?"), ("\n»", " »"), ("«\n", "« ")]
+    {
         if out.contains(from) {
             out = out.replace(from, to);
         }
@@ -116,7 +142,10 @@ fn join_lines(text: &str) -> String {
 fn mark_place(html: &str, file: &str) -> String {
     // mdBook wraps separators and titles of parts in a chapter's item.
     let html = html
-        .replace("<li class=\"chapter-item expanded \"><li class=\"part-title\">", "<li class=\"part-title\">")
+        .replace(
+            "<li class=\"chapter-item expanded \"><li class=\"part-title\">",
+            "<li class=\"part-title\">",
+        )
         .replace("<li class=\"chapter-item expanded \"><li class=\"spacer\">", "<li class=\"spacer\">");
     let Some(nav) = html.find("id=\"sommaire\"") else { return html };
     let link = format!("<a href=\"{file}\">");
@@ -171,7 +200,7 @@ mod tests {
     fn spaces_are_set_across_elements() {
         assert_eq!(
             typeset("<p>« <code>a : b</code> » : oui\n? non</p>"),
-            "<p>«\u{202f}<code>a : b</code>\u{202f}»\u{a0}: oui\u{202f}? non</p>"
+            "<p>«\u{202f}<code class=\"court\">a : b</code>\u{202f}»\u{a0}: oui\u{202f}? non</p>"
         );
         assert_eq!(typeset("<a title=\"a : b\">l'API</a>"), "<a title=\"a : b\">l’API</a>");
     }

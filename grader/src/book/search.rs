@@ -46,7 +46,9 @@ pub fn sections(file: &str, html: &str) -> Vec<Section> {
                     silent -= 1;
                 } else if heading == Some(name) {
                     heading = None;
-                    if name == "h1" && let Some(section) = found.last_mut() {
+                    if name == "h1"
+                        && let Some(section) = found.last_mut()
+                    {
                         chapter.clone_from(&section.t);
                         section.c.clone_from(&section.t);
                     }
@@ -92,7 +94,10 @@ mod tests {
                     <h2 id=\"dns\">Noms</h2><svg><title>x</title><path/></svg><p>127.0.0.11 &amp; co</p></main>";
         let found = sections("r.html", html);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].u.as_str(), found[0].t.as_str(), found[0].x.as_str()), ("r.html", "Réseaux", "Un pont ."));
+        assert_eq!(
+            (found[0].u.as_str(), found[0].t.as_str(), found[0].x.as_str()),
+            ("r.html", "Réseaux", "Un pont .")
+        );
         assert_eq!((found[1].u.as_str(), found[1].c.as_str()), ("r.html#dns", "Réseaux"));
         assert_eq!(found[1].x, "127.0.0.11 & co");
     }

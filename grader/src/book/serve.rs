@@ -38,7 +38,9 @@ pub async fn serve(
             if now != seen {
                 seen = now;
                 match build(order) {
-                    Ok(built) => tell(format!("reconstruit en {} ms : rechargez la page", built.took.as_millis())),
+                    Ok(built) => {
+                        tell(format!("reconstruit en {} ms : rechargez la page", built.took.as_millis()));
+                    }
                     Err(e) => tell(format!("erreur · {e}")),
                 }
             }
@@ -59,7 +61,8 @@ fn newest(order: &Order) -> (Option<SystemTime>, usize) {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name());
             if path.is_dir() {
-                let skipped = name == "variants" || name == "images" || name == "node_modules" || path == order.out;
+                let skipped =
+                    name == "variants" || name == "images" || name == "node_modules" || path == order.out;
                 if !skipped {
                     folders.push(path);
                 }
@@ -108,7 +111,9 @@ fn respond(head: &str, root: &Path) -> (&'static str, &'static str, Vec<u8>) {
         return ("405 Method Not Allowed", TEXT, "lecture seule\n".into());
     }
     // Another name for this address is another site's page trying to read ours.
-    let host = lines.find_map(|l| l.split_once(':').filter(|(n, _)| n.eq_ignore_ascii_case("host")).map(|(_, v)| v.trim()));
+    let host = lines.find_map(|l| {
+        l.split_once(':').filter(|(n, _)| n.eq_ignore_ascii_case("host")).map(|(_, v)| v.trim())
+    });
     let name = host.map(|h| h.rsplit_once(':').map_or(h, |(name, _)| name));
     if !matches!(name, Some("localhost" | "127.0.0.1" | "[::1]")) {
         return ("403 Forbidden", TEXT, "hôte inconnu\n".into());
@@ -165,10 +170,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("index.html"), "accueil").expect("written");
         std::fs::write(dir.path().join(".secret"), "x").expect("written");
-        let ask = |line: &str, host: &str| respond(&format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n"), dir.path());
+        let ask =
+            |line: &str, host: &str| respond(&format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n"), dir.path());
         assert_eq!(ask("GET /", "127.0.0.1:3000").2, b"accueil");
         assert_eq!(ask("GET /index.html?x", "localhost").0, "200 OK");
-        for bad in ["GET /../Cargo.toml", "GET /.secret", "GET /%2e%2e/x", "GET /absent.html", "GET index.html"] {
+        for bad in
+            ["GET /../Cargo.toml", "GET /.secret", "GET /%2e%2e/x", "GET /absent.html", "GET index.html"]
+        {
             assert_eq!(ask(bad, "localhost").0, "404 Not Found", "{bad}");
         }
         assert_eq!(ask("GET /", "evil.test").0, "403 Forbidden");

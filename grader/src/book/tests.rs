@@ -16,7 +16,11 @@ fn the_students_book_is_whole_and_keeps_its_secrets() {
     let built = build(&order).expect("the book builds");
     assert!(built.labs >= 2 && built.pages > built.labs);
     let found = verify(&order.out, &built).expect("the build is readable");
-    assert!(found.is_empty(), "{}", found.iter().map(|f| format!("{} : {}\n", f.file, f.what)).collect::<String>());
+    assert!(
+        found.is_empty(),
+        "{}",
+        found.iter().map(|f| format!("{} : {}\n", f.file, f.what)).collect::<String>()
+    );
 }
 
 #[test]
@@ -29,7 +33,8 @@ fn the_teachers_book_has_the_solutions() {
     let found = verify(&order.out, &built).expect("the build is readable");
     assert!(found.is_empty(), "{found:#?}");
     // The same material in the student's edition would be seen: the watch is not blind.
-    let student = super::Built { material: Material { edition: Edition::Student, ..built.material.clone() }, ..built };
+    let student =
+        super::Built { material: Material { edition: Edition::Student, ..built.material.clone() }, ..built };
     let found = verify(&order.out, &student).expect("the build is readable");
     assert!(found.iter().any(|f| f.what.contains("service_healthy")), "{found:#?}");
 }
@@ -47,7 +52,8 @@ fn a_new_lab_needs_no_other_file() {
     std::fs::write(&toml, text.replace("Fondations : réseaux et noms", "Tout neuf")).expect("written");
     order.labs = labs;
     let material = Material::read(&order).expect("read");
-    let summary = stage::complete("# S\n\n- [a](a.md)\n<!-- tp 01 -->\n<!-- tp -->\n", &material.labs).expect("complete");
+    let summary = stage::complete("# S\n\n- [a](a.md)\n<!-- tp 01 -->\n<!-- tp -->\n", &material.labs)
+        .expect("complete");
     assert!(summary.contains("- [TP 01 · Fondations : réseaux et noms](01-reseaux.md)"), "{summary}");
     assert!(summary.ends_with("- [TP 42 · Tout neuf](42-neuf.md)\n"), "{summary}");
 }
@@ -70,8 +76,12 @@ fn chapter(text: &str) -> String {
 
 #[test]
 fn boxes_come_from_plain_markdown() {
-    let html = chapter("> **⚠️ Piège — un `nom`,\n> deux porteurs.** Suite.\n>\n> ```bash\n> ls\n> ```\n\nAprès.\n");
-    assert!(html.contains("boite-piege") && html.contains("Piège : un <code>nom</code>, deux porteurs</p>"), "{html}");
+    let html =
+        chapter("> **⚠️ Piège — un `nom`,\n> deux porteurs.** Suite.\n>\n> ```bash\n> ls\n> ```\n\nAprès.\n");
+    assert!(
+        html.contains("boite-piege") && html.contains("Piège : un <code>nom</code>, deux porteurs</p>"),
+        "{html}"
+    );
     assert!(html.contains("\nSuite.\n\n```bash\nls\n```\n\n</div>"), "{html}");
     let html = chapter("> [!WARNING]\n> Texte.\n");
     assert!(html.contains("boite-piege") && html.contains(" Piège</p>\n\nTexte."), "{html}");
@@ -80,9 +90,14 @@ fn boxes_come_from_plain_markdown() {
 
 #[test]
 fn the_box_of_a_question_holds_its_answer() {
-    let html = chapter("❓ **Pourquoi ?**\n\n<details>\n<summary>R</summary>\n\nParce que.\n\n</details>\n\nAprès.\n");
+    let html = chapter(
+        "❓ **Pourquoi ?**\n\n<details>\n<summary>R</summary>\n\nParce que.\n\n</details>\n\nAprès.\n",
+    );
     let end = html.find("</div>").expect("closed");
-    assert!(html.find("</details>").is_some_and(|d| d < end) && html.find("Après").is_some_and(|a| a > end), "{html}");
+    assert!(
+        html.find("</details>").is_some_and(|d| d < end) && html.find("Après").is_some_and(|a| a > end),
+        "{html}"
+    );
     let html = chapter("❓ **Pourquoi ?**\n\n## Titre\n\n<details>\n</details>\n");
     assert!(html.find("</div>").expect("closed") < html.find("## Titre").expect("kept"), "{html}");
 }
@@ -95,7 +110,9 @@ fn a_solution_is_shown_to_no_student() {
     let refused = course.chapter("page", "{{#file 02/solution/compose.yaml}}\n").expect_err("refused");
     assert!(refused.what.contains("solution"), "{refused}");
     assert!(course.chapter("page", "{{#file 02/starter/../solution/compose.yaml}}\n").is_err());
-    assert!(course.chapter("page", "{{#file 01/starter/compose.yaml}}\n").is_ok_and(|t| t.contains("```yaml")));
+    assert!(
+        course.chapter("page", "{{#file 01/starter/compose.yaml}}\n").is_ok_and(|t| t.contains("```yaml"))
+    );
     let hidden = course.chapter("page", "a\n{{#teacher}}\n{{#file 02/solution/compose.yaml}}\n{{#end}}\nb\n");
     assert_eq!(hidden.as_deref(), Ok("a\nb\n"));
 }

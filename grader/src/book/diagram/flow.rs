@@ -106,7 +106,8 @@ pub fn parse(first: &str, lines: &[&str]) -> Result<Flow, String> {
                 also(&mut flow, &names, rest)?;
             }
         } else if let Some(rest) = line.strip_prefix("subgraph ") {
-            let (id, label) = rest.split_once('[').map_or((rest, rest), |(id, l)| (id, l.trim_end_matches(']')));
+            let (id, label) =
+                rest.split_once('[').map_or((rest, rest), |(id, l)| (id, l.trim_end_matches(']')));
             names.push(id.trim().to_owned());
             flow.groups.push(Group { label: unquote(label).to_owned(), members: Vec::new() });
             open = Some(flow.groups.len() - 1);
@@ -147,11 +148,13 @@ fn chain(flow: &mut Flow, line: &str) -> Result<Vec<usize>, String> {
         let both = text.starts_with('<');
         let text = text.trim_start_matches('<');
         let found = ARROWS.iter().find(|a| text.starts_with(a.0));
-        let &(mark, dashed, head, hidden) = found.ok_or_else(|| format!("schéma : flèche inconnue dans « {text} »"))?;
+        let &(mark, dashed, head, hidden) =
+            found.ok_or_else(|| format!("schéma : flèche inconnue dans « {text} »"))?;
         let mut after = text[mark.len()..].trim_start();
         let mut label = "";
         if let Some(told) = after.strip_prefix('|') {
-            let (inside, next) = told.split_once('|').ok_or_else(|| format!("schéma : « | » seul dans « {line} »"))?;
+            let (inside, next) =
+                told.split_once('|').ok_or_else(|| format!("schéma : « | » seul dans « {line} »"))?;
             label = unquote(inside.trim());
             after = next;
         }
@@ -184,7 +187,8 @@ fn node<'a>(flow: &mut Flow, text: &'a str) -> Result<(usize, &'a str), String> 
     let mut after = rest;
     for (open, close, shape) in shapes {
         if let Some(inside) = rest.strip_prefix(open) {
-            let end = inside.find(close).ok_or_else(|| format!("schéma : « {close} » manque dans « {text} »"))?;
+            let end =
+                inside.find(close).ok_or_else(|| format!("schéma : « {close} » manque dans « {text} »"))?;
             label = Some((unquote(&inside[..end]).to_owned(), shape));
             after = &inside[end + close.len()..];
             break;

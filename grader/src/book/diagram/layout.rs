@@ -1,7 +1,7 @@
 //! A plain layered layout for small flowcharts: ranks along the direction, order of declaration across it.
 
 use super::flow::{Edge, Flow, Head, Node, Shape};
-use super::svg::{self, Drawing, LINE};
+use super::svg::{self, Drawing};
 
 const GAP: f64 = 26.0;
 const MARGIN: f64 = 14.0;
@@ -23,7 +23,10 @@ impl Place {
     }
 
     fn touches(self, other: Self) -> bool {
-        self.x < other.x + other.w && other.x < self.x + self.w && self.y < other.y + other.h && other.y < self.y + self.h
+        self.x < other.x + other.w
+            && other.x < self.x + self.w
+            && self.y < other.y + other.h
+            && other.y < self.y + self.h
     }
 
     fn grown(self, by: f64) -> Self {
@@ -39,7 +42,10 @@ pub fn draw(flow: &Flow) -> Result<Drawing, String> {
     // Everything is brought to positive coordinates.
     let all = || frames.iter().copied().chain(places.iter().copied());
     let (left, top) = (min(all().map(|p| p.x)) - MARGIN, min(all().map(|p| p.y)) - MARGIN);
-    let (right, bottom) = (max(all().map(|p| p.x + p.w)) + MARGIN, max(all().map(|p| p.y + p.h)) + MARGIN);
+    let written =
+        flow.edges.iter().map(|e| label_end(flow.down, e, &places)).fold(f64::NEG_INFINITY, f64::max);
+    let right = max(all().map(|p| p.x + p.w)).max(written) + MARGIN;
+    let bottom = max(all().map(|p| p.y + p.h)) + MARGIN;
     let shift = |p: &Place| Place { x: p.x - left, y: p.y - top, ..*p };
     let frames: Vec<Place> = frames.iter().map(shift).collect();
     places = places.iter().map(shift).collect();
@@ -89,14 +95,14 @@ fn ranks(flow: &Flow) -> Vec<usize> {
 fn size(node: &Node) -> (f64, f64) {
     let widest = max(node.label.iter().map(|l| svg::text_width(l)));
     let extra = match node.shape {
-        Shape::Choice => (36.0, 26.0),
+        Shape::Choice => (60.0, 20.0),
         Shape::Store => (24.0, 26.0),
         Shape::Box | Shape::Round => (24.0, 16.0),
     };
     ((widest + extra.0).max(64.0), svg::lines_height(node.label.len()) + extra.1)
 }
 
-/// Places of the nodes, each rank centred on the same axis.
+/// Places of the nodes: each rank follows the one before, and stands where [`axis`] says across it.
 fn place(flow: &Flow, ranks: &[usize]) -> Vec<Place> {
     let count = ranks.iter().max().map_or(0, |m| m + 1);
     let mut places = vec![Place { x: 0.0, y: 0.0, w: 0.0, h: 0.0 }; flow.nodes.len()];
@@ -106,16 +112,49 @@ fn place(flow: &Flow, ranks: &[usize]) -> Vec<Place> {
         let sizes: Vec<(f64, f64)> = members.iter().map(|m| size(&flow.nodes[*m])).collect();
         let thick = max(sizes.iter().map(|s| if flow.down { s.1 } else { s.0 }));
         let across = |s: &(f64, f64)| if flow.down { s.0 } else { s.1 };
-        let gaps = svg::lines_height(members.len().saturating_sub(1)) / LINE * GAP;
-        let mut at = -(sizes.iter().map(across).sum::<f64>() + gaps) / 2.0;
-        for (member, (w, h)) in members.iter().zip(&sizes) {
-            let (x, y) = if flow.down { (at, along + (thick - h) / 2.0) } else { (along + (thick - w) / 2.0, at) };
+        // Middles across the direction, from zero.
+        let mut middles = Vec::new();
+        let mut at = 0.0;
+        for size in &sizes {
+            middles.push(at + across(size) / 2.0);
+            at += across(size) + GAP;
+        }
+        let shift = axis(flow, ranks, &places, &members, &middles);
+        for ((member, (w, h)), middle) in members.iter().zip(&sizes).zip(&middles) {
+            let centre = middle + shift;
+            let (x, y) = if flow.down {
+                (centre - w / 2.0, along + (thick - h) / 2.0)
+            } else {
+                (along + (thick - w) / 2.0, centre - h / 2.0)
+            };
             places[*member] = Place { x, y, w: *w, h: *h };
-            at += across(&(*w, *h)) + GAP;
         }
         along += thick + space_after(flow, ranks, rank);
     }
     places
+}
+
+/// How far a rank moves across the direction: the one node that goes on stays in line with what leads to it;
+/// without one, the whole rank is centred on what leads to it.
+fn axis(flow: &Flow, ranks: &[usize], places: &[Place], members: &[usize], middles: &[f64]) -> f64 {
+    let goes_on = |n: &&usize| flow.edges.iter().any(|e| e.from == **n && ranks[e.to] > ranks[e.from]);
+    let spine: Vec<&usize> = members.iter().filter(goes_on).collect();
+    let leading = |to: &[usize]| {
+        let from: Vec<f64> = flow
+            .edges
+            .iter()
+            .filter(|e| to.contains(&e.to) && ranks[e.from] < ranks[e.to])
+            .map(|e| if flow.down { places[e.from].middle().0 } else { places[e.from].middle().1 })
+            .collect();
+        let count = f64::from(u16::try_from(from.len()).unwrap_or(1)).max(1.0);
+        from.iter().sum::<f64>() / count
+    };
+    if let [only] = spine.as_slice()
+        && let Some(at) = members.iter().position(|m| m == *only)
+    {
+        return leading(&[**only]) - middles[at];
+    }
+    leading(members) - f64::midpoint(min(middles.iter().copied()), max(middles.iter().copied()))
 }
 
 /// Room between a rank and the next: for the labels, and for the frames that begin or end there.
@@ -158,7 +197,9 @@ fn honest(flow: &Flow, places: &[Place], frames: &[Place]) -> Result<(), String>
             let inner = place.grown(-3.0);
             let steps = (1..40).map(|s| f64::from(s) / 40.0);
             let mut points = steps.map(|s| (from.0 + (to.0 - from.0) * s, from.1 + (to.1 - from.1) * s));
-            let inside = |(x, y): (f64, f64)| x > inner.x && x < inner.x + inner.w && y > inner.y && y < inner.y + inner.h;
+            let inside = |(x, y): (f64, f64)| {
+                x > inner.x && x < inner.x + inner.w && y > inner.y && y < inner.y + inner.h
+            };
             if at != edge.from && at != edge.to && points.any(inside) {
                 return Err(format!(
                     "schéma : la flèche de « {} » à « {} » passerait sur « {} »",
@@ -183,7 +224,8 @@ fn border(from: Place, to: (f64, f64)) -> (f64, f64) {
 fn ends(down: bool, edge: &Edge, places: &[Place]) -> ((f64, f64), (f64, f64)) {
     let (a, b) = (places[edge.from], places[edge.to]);
     let ((ax, ay), (bx, by)) = (a.middle(), b.middle());
-    let apart = if down { b.y >= a.y + a.h || a.y >= b.y + b.h } else { b.x >= a.x + a.w || a.x >= b.x + b.w };
+    let apart =
+        if down { b.y >= a.y + a.h || a.y >= b.y + b.h } else { b.x >= a.x + a.w || a.x >= b.x + b.w };
     if !apart {
         return (border(a, (bx, by)), border(b, (ax, ay)));
     }
@@ -213,25 +255,50 @@ fn arrow(down: bool, edge: &Edge, places: &[Place]) -> String {
     out
 }
 
+/// Where the label of an arrow stands: its point, and whether it begins there or is centred on it.
+fn label_place(down: bool, edge: &Edge, places: &[Place]) -> (f64, f64, bool) {
+    let ((x1, y1), (x2, y2)) = ends(down, edge, places);
+    let (x, y) = (f64::midpoint(x1, x2), f64::midpoint(y1, y2));
+    if (x2 - x1).abs() < 1.0 {
+        return (x + 8.0, y, true);
+    }
+    // Above a level arrow; on the line otherwise, where a halo keeps it legible.
+    (x, if (y2 - y1).abs() < 1.0 { y - 12.0 } else { y }, false)
+}
+
+fn label_end(down: bool, edge: &Edge, places: &[Place]) -> f64 {
+    let (x, _, begins) = label_place(down, edge, places);
+    let width = svg::text_width(&edge.label);
+    x + if begins { width } else { width / 2.0 }
+}
+
 fn edge_label(down: bool, edge: &Edge, places: &[Place]) -> String {
     if edge.label.is_empty() {
         return String::new();
     }
-    let ((x1, y1), (x2, y2)) = ends(down, edge, places);
-    let lines = [edge.label.clone()];
-    let (x, y) = (f64::midpoint(x1, x2), f64::midpoint(y1, y2));
-    // Above a level arrow; on the line otherwise, where a halo keeps it legible.
-    let y = if (y2 - y1).abs() < 1.0 { y - 12.0 } else { y };
-    svg::label(x, y, &lines, "dg-mot")
+    let (x, y, begins) = label_place(down, edge, places);
+    if begins {
+        let text = crate::book::preprocess::escape(&edge.label);
+        let y = y + 5.0;
+        return format!(
+            "<text class=\"dg-mot\" x=\"{x:.0}\" y=\"{y:.0}\" text-anchor=\"start\">{text}</text>"
+        );
+    }
+    svg::label(x, y, std::slice::from_ref(&edge.label), "dg-mot")
 }
 
 fn node(node: &Node, p: Place) -> String {
     let Place { x, y, w, h } = p;
     let (cx, cy) = p.middle();
     let shape = match node.shape {
-        Shape::Box => format!("<rect class=\"dg-noeud\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" rx=\"5\"/>"),
+        Shape::Box => format!(
+            "<rect class=\"dg-noeud\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" rx=\"5\"/>"
+        ),
         Shape::Round => {
-            format!("<rect class=\"dg-noeud\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" rx=\"{:.0}\"/>", h / 2.0)
+            format!(
+                "<rect class=\"dg-noeud\" x=\"{x:.0}\" y=\"{y:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" rx=\"{:.0}\"/>",
+                h / 2.0
+            )
         }
         Shape::Store => format!(
             "<path class=\"dg-noeud\" d=\"M{x:.0} {:.0}a{rx:.1} 7 0 0 1 {w:.0} 0v{tall:.0}a{rx:.1} 7 0 0 1 -{w:.0} 0z\"/>\
@@ -242,9 +309,13 @@ fn node(node: &Node, p: Place) -> String {
             tall = h - 14.0
         ),
         Shape::Choice => format!(
-            "<path class=\"dg-noeud\" d=\"M{cx:.0} {y:.0}L{:.0} {cy:.0}L{cx:.0} {:.0}L{x:.0} {cy:.0}Z\"/>",
+            "<path class=\"dg-noeud\" d=\"M{:.0} {y:.0}H{:.0}L{:.0} {cy:.0}L{:.0} {:.0}H{:.0}L{x:.0} {cy:.0}Z\"/>",
+            x + 22.0,
+            x + w - 22.0,
             x + w,
-            y + h
+            x + w - 22.0,
+            y + h,
+            x + 22.0
         ),
     };
     let shift = if node.shape == Shape::Store { 5.0 } else { 0.0 };

@@ -24,7 +24,9 @@ pub fn render(source: &str) -> Result<String, String> {
         }
     }
     let (Some(title), Some(text)) = (title, text) else {
-        return Err("schéma : il faut « accTitle: » et « accDescr: », lus par les lecteurs d'écran".to_owned());
+        return Err(
+            "schéma : il faut « accTitle: » et « accDescr: », lus par les lecteurs d'écran".to_owned()
+        );
     };
     let (first, rest) = lines.split_first().ok_or("schéma vide")?;
     let drawing = match first.split_whitespace().next() {
@@ -46,7 +48,9 @@ mod tests {
 
     #[test]
     fn a_flowchart_is_one_line_of_html() {
-        let html = render(&format!("flowchart LR\n{HEAD}A[Un] -->|dit| B[(Deux)]\nsubgraph g[Groupe]\nB\nend")).expect("valid");
+        let html =
+            render(&format!("flowchart LR\n{HEAD}A[Un] -->|dit| B[(Deux)]\nsubgraph g[Groupe]\nB\nend"))
+                .expect("valid");
         assert!(!html.contains('\n') && html.contains("<title>T</title><desc>D</desc>"), "{html}");
         assert!(html.contains("Groupe") && html.contains("dit"));
     }

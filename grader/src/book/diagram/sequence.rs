@@ -53,7 +53,8 @@ fn parse(line: &str, names: &mut Vec<(String, String)>) -> Result<Line, String> 
         _ => {}
     }
     if let Some(rest) = line.strip_prefix("Note over ") {
-        let (over, text) = rest.split_once(':').ok_or_else(|| format!("schéma : « : » manque dans « {line} »"))?;
+        let (over, text) =
+            rest.split_once(':').ok_or_else(|| format!("schéma : « : » manque dans « {line} »"))?;
         let mut ends: Vec<usize> = over.split(',').map(|n| who(n, names)).collect();
         ends.sort_unstable();
         let (first, last) = (ends[0], ends[ends.len() - 1]);
@@ -62,7 +63,8 @@ fn parse(line: &str, names: &mut Vec<(String, String)>) -> Result<Line, String> 
     let arrows = [("-->>", true, false), ("->>", false, false), ("--x", true, true), ("-x", false, true)];
     for (mark, dashed, lost) in arrows {
         if let Some((from, rest)) = line.split_once(mark) {
-            let (to, text) = rest.split_once(':').ok_or_else(|| format!("schéma : « : » manque dans « {line} »"))?;
+            let (to, text) =
+                rest.split_once(':').ok_or_else(|| format!("schéma : « : » manque dans « {line} »"))?;
             let (from, to) = (who(from, names), who(to, names));
             return Ok(Line::Message { from, to, dashed, lost, text: text.trim().to_owned() });
         }
@@ -95,8 +97,12 @@ fn paint(middles: &[f64], names: &[(String, String)], lines: &[Line]) -> Drawing
     let reach = lines
         .iter()
         .map(|l| match l {
-            Line::Note { first, last, text } => f64::midpoint(middles[*first], middles[*last]) + svg::text_width(text) / 2.0 + 14.0,
-            Line::Message { from, to, text, .. } if from == to => middles[*from] + svg::text_width(text) + 52.0,
+            Line::Note { first, last, text } => {
+                f64::midpoint(middles[*first], middles[*last]) + svg::text_width(text) / 2.0 + 14.0
+            }
+            Line::Message { from, to, text, .. } if from == to => {
+                middles[*from] + svg::text_width(text) + 52.0
+            }
             _ => 0.0,
         })
         .fold(middles[last] + svg::text_width(&names[last].1) / 2.0 + 12.0, f64::max);
@@ -167,7 +173,11 @@ fn message(x1: f64, x2: f64, y: f64, (dashed, lost): (bool, bool), text: &str) -
     if (x1 - x2).abs() < 1.0 {
         let path = format!("<path class=\"{class}\" d=\"M{x1:.0} {y:.0}h34v18h-30\"/>");
         let text = crate::book::preprocess::escape(text);
-        let word = format!("<text class=\"dg-mot\" x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"start\">{text}</text>", x1 + 42.0, y + 13.0);
+        let word = format!(
+            "<text class=\"dg-mot\" x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"start\">{text}</text>",
+            x1 + 42.0,
+            y + 13.0
+        );
         return format!("{path}{}{word}", svg::head(x1 + 3.0, y + 18.0, -1.0, 0.0));
     }
     let sign = (x2 - x1).signum();

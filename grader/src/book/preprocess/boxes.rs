@@ -18,8 +18,13 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("Attention", "piege", "Attention", "⚠"),
 ];
 
-const ALERTS: &[(&str, &str)] =
-    &[("NOTE", "Note"), ("TIP", "Astuce"), ("IMPORTANT", "Important"), ("WARNING", "Piège"), ("CAUTION", "Attention")];
+const ALERTS: &[(&str, &str)] = &[
+    ("NOTE", "Note"),
+    ("TIP", "Astuce"),
+    ("IMPORTANT", "Important"),
+    ("WARNING", "Piège"),
+    ("CAUTION", "Attention"),
+];
 
 const SIGNS: &[(char, &str)] = &[('❓', "Question"), ('🎯', "Défi"), ('💡', "Note"), ('⚠', "Piège")];
 
@@ -53,7 +58,7 @@ pub fn mark(text: &str) -> String {
                 if !opening.rest.is_empty() {
                     push(&mut out, &opening.rest);
                 }
-                body[skip..].iter().for_each(|l| push(&mut out, l));
+                body[skip..].iter().for_each(|l| experiment(&mut out, l));
                 lines[end..end_of_answer].iter().for_each(|l| push(&mut out, l));
                 out.push_str("\n</div>\n\n");
                 at = end_of_answer;
@@ -76,9 +81,21 @@ fn push(out: &mut String, line: &str) {
     out.push('\n');
 }
 
+/// How to see it, in a paragraph of its own.
+fn experiment(out: &mut String, line: &str) {
+    for lead in ["Pour le voir", "Pour le vérifier"] {
+        if let Some(rest) = line.strip_prefix(lead) {
+            out.push_str(&format!("\n**{lead}**{rest}\n"));
+            return;
+        }
+    }
+    push(out, line);
+}
+
 fn open(out: &mut String, opening: &Opening) {
     let (_, class, word, sign) = KINDS[opening.kind];
-    let title = if opening.title.is_empty() { String::new() } else { format!(" : {}", inline(&opening.title)) };
+    let title =
+        if opening.title.is_empty() { String::new() } else { format!(" : {}", inline(&opening.title)) };
     out.push_str(&format!(
         "\n<div class=\"boite boite-{class}\" role=\"group\" aria-label=\"{word}\"><p class=\"boite-titre\">\
          <span class=\"boite-signe\" aria-hidden=\"true\">{sign}</span> {word}{title}</p>\n\n"
@@ -87,7 +104,8 @@ fn open(out: &mut String, opening: &Opening) {
 
 /// End of a quotation, or of a paragraph.
 fn block_end(lines: &[&str], from: usize, quoted: bool) -> usize {
-    let goes_on = |l: &&str| if quoted { l.starts_with('>') } else { !l.trim().is_empty() && !l.starts_with("```") };
+    let goes_on =
+        |l: &&str| if quoted { l.starts_with('>') } else { !l.trim().is_empty() && !l.starts_with("```") };
     from + lines[from..].iter().take_while(|l| goes_on(l)).count()
 }
 
@@ -136,7 +154,10 @@ fn bold(first: &str, body: &[&str]) -> Option<(Opening, usize)> {
         _ => return None,
     };
     let title = title.trim().trim_end_matches(['.', ':']).trim();
-    Some((Opening { kind: at, title: title.to_owned(), rest: rest.trim_start_matches([':', ' ']).to_owned() }, taken))
+    Some((
+        Opening { kind: at, title: title.to_owned(), rest: rest.trim_start_matches([':', ' ']).to_owned() },
+        taken,
+    ))
 }
 
 fn kind(word: &str) -> Option<usize> {
@@ -154,7 +175,8 @@ fn answer_end(lines: &[&str], from: usize, kind: usize) -> usize {
         if fence.see(line) {
             continue;
         }
-        let stops = line.starts_with('#') || line.starts_with('>') || SIGNS.iter().any(|(s, _)| line.starts_with(*s));
+        let stops =
+            line.starts_with('#') || line.starts_with('>') || SIGNS.iter().any(|(s, _)| line.starts_with(*s));
         if !in_answer && stops {
             return from;
         }

@@ -77,7 +77,8 @@ fn transcript(material: &Material, name: &str) -> Result<String, BookError> {
     }
     let text = super::super::material::read(&material.book.join("transcripts").join(format!("{name}.txt")))?;
     // The first line says how the test plays it.
-    let shown = text.split_once('\n').filter(|(first, _)| first.starts_with("#!")).map_or("", |(_, rest)| rest);
+    let shown =
+        text.split_once('\n').filter(|(first, _)| first.starts_with("#!")).map_or("", |(_, rest)| rest);
     Ok(format!("```console\n{}\n```\n", shown.trim_end()))
 }
 

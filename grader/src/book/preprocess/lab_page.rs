@@ -14,7 +14,11 @@ use crate::french;
 /// The statement with what surrounds it.
 pub fn complete(material: &Material, lab: &LabChapter, text: &str) -> Result<String, BookError> {
     let Some((before, rest)) = text.split_once("# ").filter(|(before, _)| before.trim().is_empty()) else {
-        return Err(BookError::at(format!("{}/statement.md", lab.slug), 1, "un énoncé commence par un titre « # »"));
+        return Err(BookError::at(
+            format!("{}/statement.md", lab.slug),
+            1,
+            "un énoncé commence par un titre « # »",
+        ));
     };
     let body = rest.split_once('\n').map_or("", |(_, body)| body);
     let mut out = format!("{before}# {}\n\n{}\n\n{body}", lab.title(), card(lab));
@@ -33,7 +37,11 @@ fn card(lab: &LabChapter) -> String {
     let images: Vec<String> = lab.lab.images.iter().map(|i| format!("<code>{}</code>", escape(i))).collect();
     let row = |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
     let total = french::number(lab.lab.points());
-    let points = if total == "20" { "20, comme la note".to_owned() } else { format!("{total}, ramenés à une note sur 20") };
+    let points = if total == "20" {
+        "20, comme la note".to_owned()
+    } else {
+        format!("{total}, ramenés à une note sur 20")
+    };
     let rows = [
         row("Points", &points),
         row("Contrôles", &lab.lab.checks.len().to_string()),
@@ -142,7 +150,10 @@ fn answer(lab: &LabChapter) -> Result<String, BookError> {
             let missed: Vec<String> = expect.fail.iter().map(|id| format!("`{id}`")).collect();
             let refused = if expect.exit == Some(3) { "rendu refusé" } else { "" };
             let missed = if missed.is_empty() { refused.to_owned() } else { missed.join(", ") };
-            out.push_str(&format!("| `{name}` | <span lang=\"en\">{}</span> | {missed} |\n", escape(&expect.note).replace('|', "\\|")));
+            out.push_str(&format!(
+                "| `{name}` | <span lang=\"en\">{}</span> | {missed} |\n",
+                escape(&expect.note).replace('|', "\\|")
+            ));
         }
     }
     Ok(out)

@@ -35,7 +35,8 @@ pub fn render(body: &str, page: &str, number: usize) -> Result<String, String> {
     }
     let name = format!("quiz-{}-{number}", escape(page));
     let kind = if right == 1 { "radio" } else { "checkbox" };
-    let several = if right == 1 { "" } else { " <span class=\"quiz-plusieurs\">(plusieurs réponses)</span>" };
+    let several =
+        if right == 1 { "" } else { " <span class=\"quiz-plusieurs\">(plusieurs réponses)</span>" };
     let mut html = format!(
         "<fieldset class=\"quiz\"><legend><span class=\"quiz-mot\">Quiz</span> {}{several}</legend>",
         inline(&question.join(" "))
@@ -49,7 +50,9 @@ pub fn render(body: &str, page: &str, number: usize) -> Result<String, String> {
             inline(why)
         ));
     }
-    html.push_str("<div class=\"quiz-pied\"><button type=\"button\" class=\"quiz-verifier\" hidden>Vérifier</button> ");
+    html.push_str(
+        "<div class=\"quiz-pied\"><button type=\"button\" class=\"quiz-verifier\" hidden>Vérifier</button> ",
+    );
     html.push_str("<span class=\"quiz-avis\" role=\"status\"></span></div>");
     html.push_str("<details class=\"quiz-solution\"><summary>Voir la réponse</summary><ul>");
     for (_, choice, why) in choices.iter().filter(|c| c.0) {

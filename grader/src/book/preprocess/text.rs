@@ -55,7 +55,7 @@ pub fn inline(text: &str) -> String {
 /// Replaces pairs of `mark` by an element; a lonely mark stays.
 fn pairs(text: &str, mark: &str, tag: &str) -> String {
     let pieces: Vec<&str> = text.split(mark).collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return text.to_owned();
     }
     let mut out = String::new();
@@ -75,7 +75,10 @@ mod tests {
 
     #[test]
     fn inline_markdown() {
-        assert_eq!(inline("le nom `a<b` est **là**, *ici*"), "le nom <code>a&lt;b</code> est <strong>là</strong>, <em>ici</em>");
+        assert_eq!(
+            inline("le nom `a<b` est **là**, *ici*"),
+            "le nom <code>a&lt;b</code> est <strong>là</strong>, <em>ici</em>"
+        );
         assert_eq!(inline("2 * 3"), "2 * 3");
     }
 

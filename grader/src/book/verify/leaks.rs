@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::excerpt::{self, PUBLIC};
 use super::super::html::{Token, decode, tokens};
-use super::super::{BookError, LabChapter, Material};
+use super::super::{BookError, LabChapter, Material, material};
 use super::Finding;
 
 /// Shorter lines (`restart: always`) prove nothing.
@@ -80,7 +80,7 @@ fn texts(out: &Path) -> Result<Vec<(String, String)>, BookError> {
             let Ok(bytes) = std::fs::read(&path) else { continue };
             let text = String::from_utf8_lossy(&bytes);
             // The print page and the index repeat the chapters; they are read all the same.
-            let text = if name.ends_with(".html") { plain(&text) } else { text.into_owned() };
+            let text = if material::extension(&name) == "html" { plain(&text) } else { text.into_owned() };
             found.push((name, squeeze(&text)));
         }
     }
@@ -107,12 +107,6 @@ fn plain(html: &str) -> String {
 fn around(text: &str, line: &str) -> String {
     let at = text.find(line).map_or(0, |i| text[..i].matches('\n').count());
     format!("ligne {} du texte", at + 1)
-}
-
-/// How many lines of all the solutions are watched: a test makes sure that there are some.
-#[cfg(test)]
-pub fn watched(material: &Material) -> usize {
-    material.labs.iter().map(|l| secrets(l).map_or(0, |s| s.len())).sum()
 }
 
 #[cfg(test)]

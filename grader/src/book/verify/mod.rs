@@ -40,7 +40,9 @@ pub fn verify(out: &Path, built: &Built) -> Result<Vec<Finding>, BookError> {
     for file in pages::html_files(out) {
         let html = material::read(&out.join(&file))?;
         let (ids, twice) = ids(&html);
-        found.extend(twice.into_iter().map(|id| Finding::new(&file, format!("identifiant « {id} » en double"))));
+        found.extend(
+            twice.into_iter().map(|id| Finding::new(&file, format!("identifiant « {id} » en double"))),
+        );
         pages.insert(file.clone(), Page { file, html, ids });
     }
     for page in pages.values() {

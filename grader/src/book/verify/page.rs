@@ -32,8 +32,12 @@ pub fn check(page: &Page) -> Vec<Finding> {
                     "pre" | "code" => code += 1,
                     "svg" if tag.attr("role").as_deref() == Some("img") => drawing = Some(false),
                     "title" if drawing.is_some() => drawing = Some(true),
-                    "img" if tag.attr("alt").is_none() => tell("une image n'a pas de texte de remplacement".into()),
-                    "html" if tag.attr("lang").as_deref() != Some("fr") => tell("la langue de la page n'est pas « fr »".into()),
+                    "img" if tag.attr("alt").is_none() => {
+                        tell("une image n'a pas de texte de remplacement".into());
+                    }
+                    "html" if tag.attr("lang").as_deref() != Some("fr") => {
+                        tell("la langue de la page n'est pas « fr »".into());
+                    }
                     _ => {}
                 }
                 if in_main && let Some(now) = heading(tag.name) {

@@ -37,7 +37,8 @@ pub fn page(page: &Page) -> Vec<Finding> {
 
 fn outside(address: &str) -> bool {
     let address = address.trim();
-    address.starts_with("//") || address.split_once(':').is_some_and(|(scheme, _)| scheme != "data" && !scheme.contains('/'))
+    address.starts_with("//")
+        || address.split_once(':').is_some_and(|(scheme, _)| scheme != "data" && !scheme.contains('/'))
 }
 
 /// Scripts and style sheets that could reach out.
@@ -50,12 +51,12 @@ pub fn files(out: &Path) -> Result<Vec<Finding>, BookError> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".js") && name != super::pages::INDEX {
+            } else if material::extension(&name) == "js" && name != super::pages::INDEX {
                 let text = material::read(&path)?;
                 for call in CALLS.iter().filter(|c| text.contains(**c)) {
                     found.push(Finding::new(&name, format!("le script contient « {call} »")));
                 }
-            } else if name.ends_with(".css") {
+            } else if material::extension(&name) == "css" {
                 let text = material::read(&path)?;
                 for piece in text.split("url(").skip(1) {
                     let address = piece.split(')').next().unwrap_or_default().trim_matches(['"', '\'']);
