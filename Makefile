@@ -63,5 +63,10 @@ fmt:
 schema: build ## Réécrit labs/lab.schema.json
 	@$(GRADER) lab schema > labs/lab.schema.json
 
+book: build ## Construit le livre (book/build), les deux éditions vérifiées
+	@$(GRADER) book test
+	@$(GRADER) book test --teacher
+	@$(GRADER) book build
+
 clean: ## Supprime ce que des corrections interrompues ont laissé
 	@$(GRADER) clean

@@ -156,12 +156,10 @@
   // --- Search --------------------------------------------------------------------
   // Words are compared without accents, ligatures, capitals and the marks of the plural.
   const fold = (text) => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').toLowerCase().replace(/œ/g, 'oe').replace(/æ/g, 'ae').replace(/[’ʼ]/g, "'");
-  const singular = (word) => word.length > 3 ? word.replace(/aux$/, 'al').replace(/(?<=eau|eu|ou)x$/, '').replace(/s$/, '') : word;
-  // « réseaux » folds to « reseal » by the first rule: both forms are tried.
+  const singular = (word) => word.length > 3 ? word.replace(/(?<=eau|eu|ou)x$/, '').replace(/(?<!e)aux$/, 'al').replace(/s$/, '') : word;
   const forms = (word) => {
     const w = fold(word);
-    const found = new Set([w, singular(w), w.replace(/(?<=.{3})[sx]$/, '')]);
-    return [...found].filter(Boolean);
+    return [...new Set([w, singular(w)])].filter(Boolean);
   };
   const words = (text) => fold(text).split(/[^a-z0-9_.'-]+/).flatMap((w) => w.includes("'") ? w.split("'") : [w]).filter(Boolean);
   let index = null;

@@ -116,6 +116,7 @@ fn lab_numbers(text: &str) -> String {
 
 /// The printer's apostrophe, after a letter (`l'API`, `« l'<code>`).
 fn apostrophes(text: &str) -> String {
+    let text = text.replace("&#x27;", "'").replace("&#39;", "'");
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     for c in text.chars() {

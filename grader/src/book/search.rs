@@ -37,7 +37,7 @@ pub fn sections(file: &str, html: &str) -> Vec<Section> {
                     let anchor = tag.attr("id").unwrap_or_default();
                     let u = if tag.name == "h1" { file.to_owned() } else { format!("{file}#{anchor}") };
                     found.push(Section { u, c: chapter.clone(), ..Section::default() });
-                } else if let Some(section) = found.last_mut() {
+                } else if let Some(section) = found.last_mut().filter(|_| !is_inline(tag.name)) {
                     section.x.push(' ');
                 }
             }
@@ -52,7 +52,7 @@ pub fn sections(file: &str, html: &str) -> Vec<Section> {
                         chapter.clone_from(&section.t);
                         section.c.clone_from(&section.t);
                     }
-                } else if let Some(section) = found.last_mut() {
+                } else if let Some(section) = found.last_mut().filter(|_| !is_inline(name)) {
                     section.x.push(' ');
                 }
             }
@@ -71,6 +71,11 @@ pub fn sections(file: &str, html: &str) -> Vec<Section> {
         section.x = squeeze(&section.x);
     }
     found
+}
+
+/// Elements that do not part words.
+fn is_inline(name: &str) -> bool {
+    matches!(name, "a" | "b" | "code" | "em" | "i" | "kbd" | "span" | "strong")
 }
 
 fn squeeze(text: &str) -> String {
@@ -96,7 +101,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(
             (found[0].u.as_str(), found[0].t.as_str(), found[0].x.as_str()),
-            ("r.html", "Réseaux", "Un pont .")
+            ("r.html", "Réseaux", "Un pont.")
         );
         assert_eq!((found[1].u.as_str(), found[1].c.as_str()), ("r.html#dns", "Réseaux"));
         assert_eq!(found[1].x, "127.0.0.11 & co");

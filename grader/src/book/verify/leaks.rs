@@ -16,12 +16,18 @@ pub fn check(out: &Path, material: &Material) -> Result<Vec<Finding>, BookError>
     let texts = texts(out)?;
     let mut found = Vec::new();
     for lab in &material.labs {
-        for (file, line) in secrets(lab)? {
-            for (page, text) in texts.iter().filter(|(_, text)| text.contains(&line)) {
-                let around = around(text, &line);
+        let others: Vec<&LabChapter> = material.labs.iter().filter(|l| l.slug != lab.slug).collect();
+        for secret in secrets(lab, &others)? {
+            for (page, text) in texts.iter().filter(|(_, text)| text.contains(&secret.text)) {
+                let at = text.find(&secret.text).map_or(0, |i| text[..i].matches('\n').count()) + 1;
                 found.push(Finding::new(
                     page,
-                    format!("une ligne de {}/solution/{file} y figure : « {line} » ({around})", lab.slug),
+                    format!(
+                        "{}/solution/{} y figure : « {} » (ligne {at} du texte)",
+                        lab.slug,
+                        secret.file,
+                        secret.text.replace('\n', " ⏎ ")
+                    ),
                 ));
             }
         }
@@ -29,15 +35,24 @@ pub fn check(out: &Path, material: &Material) -> Result<Vec<Finding>, BookError>
     Ok(found)
 }
 
-/// Lines of the solution that tell something: not in the statement, not in the starter, not declared public.
-fn secrets(lab: &LabChapter) -> Result<Vec<(String, String)>, BookError> {
+/// A piece of a solution that no student may read in the book.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Secret {
+    file: String,
+    text: String,
+}
+
+/// What tells something in a solution: a line that is neither in the lab's statement, nor in its starter, nor
+/// declared public. A line that the statement of another lab writes too (`restart: unless-stopped`) tells
+/// something only together with its neighbour.
+fn secrets(lab: &LabChapter, others: &[&LabChapter]) -> Result<BTreeSet<Secret>, BookError> {
     let mut given = squeeze(&lab.statement);
     for (_, text) in lab.files("starter")? {
         given.push('\n');
         given.push_str(&squeeze(&text));
     }
-    let mut secrets = Vec::new();
-    let mut seen = BTreeSet::new();
+    let common: Vec<String> = others.iter().map(|l| squeeze(&l.statement)).collect();
+    let mut secrets = BTreeSet::new();
     for (path, text) in lab.files("solution")? {
         let file = path.to_string_lossy().into_owned();
         if file.ends_with("-lock.json") {
@@ -49,10 +64,20 @@ fn secrets(lab: &LabChapter) -> Result<Vec<(String, String)>, BookError> {
             .filter_map(|a| excerpt::cut(&text, a))
             .map(|t| squeeze(&t))
             .collect();
-        for line in squeeze(&excerpt::without_anchors(&text)).lines() {
-            let known = given.contains(line) || public.iter().any(|p| p.contains(line));
-            if line.chars().count() >= DISTINCTIVE && !known && seen.insert(line.to_owned()) {
-                secrets.push((file.clone(), line.to_owned()));
+        let known = |piece: &str| given.contains(piece) || public.iter().any(|p| p.contains(piece));
+        let text = squeeze(&excerpt::without_anchors(&text));
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if line.chars().count() < DISTINCTIVE || known(line) {
+                continue;
+            }
+            if !common.iter().any(|s| s.contains(line)) {
+                secrets.insert(Secret { file: file.clone(), text: (*line).to_owned() });
+            } else if let Some(next) = lines.get(at + 1) {
+                let text = format!("{line}\n{next}");
+                if !known(&text) {
+                    secrets.insert(Secret { file: file.clone(), text });
+                }
             }
         }
     }
@@ -102,11 +127,6 @@ fn plain(html: &str) -> String {
         }
     }
     out
-}
-
-fn around(text: &str, line: &str) -> String {
-    let at = text.find(line).map_or(0, |i| text[..i].matches('\n').count());
-    format!("ligne {} du texte", at + 1)
 }
 
 #[cfg(test)]
