@@ -1,8 +1,8 @@
 //! The course: `book/` and the statements of `labs/`, rendered by mdBook.
 //!
 //! A build has three steps. [`stage`] lays a copy out as mdBook wants it (a lab is a chapter without anyone
-//! listing it). mdBook renders it with our theme, after our [`preprocess`]or has replaced directives, boxes,
-//! quizzes and diagrams. [`pages`] then finishes the HTML: typography, table of contents, search index.
+//! listing it). mdBook renders it with our theme, after our preprocessor
+//! ([`preprocess`]) has replaced directives, boxes, quizzes and diagrams. [`pages`] then finishes the HTML: typography, table of contents, search index.
 //! [`verify`] reads the result as a reader's browser would.
 
 mod build;
