@@ -25,6 +25,7 @@ mod apart;
 mod build;
 mod cache;
 mod dns;
+mod grafana;
 mod healthcheck;
 mod http;
 mod interfaces;
