@@ -29,6 +29,7 @@ mod grafana;
 mod healthcheck;
 mod http;
 mod interfaces;
+mod intervals;
 mod kit;
 mod metrics;
 mod network;
@@ -39,6 +40,8 @@ mod persists;
 mod ports;
 mod prom;
 mod reach;
+mod retention;
+mod targets;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -251,4 +254,10 @@ kinds! {
     lockfile: build::Lockfile,
     /// No development dependency in the image.
     no_dev: build::NoDev,
+    /// Prometheus collects these services.
+    targets: targets::Targets,
+    /// How long Prometheus keeps its samples.
+    retention: retention::Retention,
+    /// How often Prometheus scrapes and evaluates.
+    intervals: intervals::Intervals,
 }

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod span;
+pub mod told;
 
 use std::net::IpAddr;
 use std::time::Duration;
