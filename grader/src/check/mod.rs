@@ -24,7 +24,9 @@ mod answer;
 mod apart;
 mod build;
 mod cache;
+mod datasource;
 mod dns;
+mod follows;
 mod grafana;
 mod healthcheck;
 mod http;
@@ -36,6 +38,7 @@ mod network;
 mod order;
 mod origin;
 mod outage;
+mod panels;
 mod persists;
 mod ports;
 mod prom;
@@ -256,6 +259,12 @@ kinds! {
     no_dev: build::NoDev,
     /// Prometheus collects these services.
     targets: targets::Targets,
+    /// A counter seen through PromQL follows the traffic.
+    follows: follows::Follows,
+    /// Grafana's data source leads to Prometheus.
+    datasource: datasource::Datasource,
+    /// A Grafana dashboard shows what is asked.
+    panels: panels::Panels,
     /// How long Prometheus keeps its samples.
     retention: retention::Retention,
     /// How often Prometheus scrapes and evaluates.

@@ -244,6 +244,12 @@ impl<'a> Prom<'a> {
         self.get("/api/v1/series", &[("match[]", selector)]).await
     }
 
+    /// Values of a label, among the series of a selector (all series when it is empty), in order.
+    pub async fn label_values(&self, label: &str, selector: &str) -> Reply<Vec<String>> {
+        let params: &[(&str, &str)] = if selector.is_empty() { &[] } else { &[("match[]", selector)] };
+        self.get(&format!("/api/v1/label/{}/values", encode(label)), params).await
+    }
+
     /// Names of all labels.
     pub async fn labels(&self) -> Reply<Vec<String>> {
         self.get("/api/v1/labels", &[]).await
