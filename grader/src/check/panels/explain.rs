@@ -45,6 +45,19 @@ fn scaled(by: f64) -> String {
     }
 }
 
+/// Words that two titles share.
+fn alike(a: &str, b: &str) -> usize {
+    let words = |text: &str| -> Vec<String> {
+        text.to_lowercase()
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|w| w.len() > 2)
+            .map(str::to_owned)
+            .collect()
+    };
+    let b = words(b);
+    words(a).iter().filter(|w| b.contains(w)).count()
+}
+
 impl Panels {
     fn base(&self, cx: &Cx<'_>) -> Miss {
         let names: Vec<&String> = self.wants.iter().map(|w| &w.name).collect();
@@ -141,7 +154,8 @@ impl Panels {
         if self.wants.len() != 3 {
             miss.hint = "tout ce qui est demandé se lit sur le même tableau de bord".to_owned();
         }
-        let taken: Vec<String> = fitting.iter().flatten().map(Candidate::expr).collect();
+        // What a satisfied want cannot do without is not to blame for another one.
+        let taken: Vec<String> = fitting.iter().filter(|f| f.len() == 1).map(|f| f[0].expr()).collect();
         let mut first = true;
         for (_, want) in lost {
             let elsewhere = boards.iter().find(|b| b.title != best.title && self.has(b, want, values));
@@ -156,7 +170,7 @@ impl Panels {
             let Some((one, why, rank)) = self.nearest(boards, want, &taken, values) else {
                 let metrics =
                     if want.means.is_empty() { want.uses.join(" ou ") } else { self.metrics_of(want) };
-                miss.noted.push(format!("« {} » : aucun panneau ne lit {metrics}", want.name));
+                miss.noted.push(format!("« {} » : aucun autre panneau ne lit {metrics}", want.name));
                 continue;
             };
             let title = tell::cut(&one.panel.title, 60);
@@ -214,11 +228,16 @@ impl Panels {
             let reads = metrics.iter().any(|m| c.target.expr.contains(m.as_str()));
             reads && !taken.contains(&c.expr())
         });
-        let ranked = close.map(|c| {
-            let (rank, why) = self.rank(want, &c, values);
-            (c, why, rank)
-        });
-        ranked.max_by(|a, b| a.2.cmp(&b.2))
+        let ranked: Vec<(Candidate<'a>, String, Rank)> = close
+            .map(|c| {
+                let (rank, why) = self.rank(want, &c, values);
+                (c, why, rank)
+            })
+            .collect();
+        // The first of those about which the most is known, or whose title says the same.
+        let best =
+            |one: &(Candidate<'a>, String, Rank)| (one.2.clone(), alike(&one.0.panel.title, &want.name));
+        ranked.into_iter().rev().max_by_key(best)
     }
 
     /// Position of a panel in the file of its dashboard, when that can be found.

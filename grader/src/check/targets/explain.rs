@@ -49,6 +49,16 @@ async fn shared(cx: &Cx<'_>, a: &str, b: &str) -> Result<bool, Fault> {
     Ok(!a.is_disjoint(&b))
 }
 
+/// The service that answers at a target, when it is one of the stack.
+async fn owner(cx: &Cx<'_>, located: &Located) -> Result<Option<String>, Fault> {
+    for service in cx.world.declared().services.keys() {
+        if located.reached.is_at(&kit::addresses(&kit::running(cx.world, service).await?)) {
+            return Ok(Some(service.clone()));
+        }
+    }
+    Ok(None)
+}
+
 impl Targets {
     /// The miss when Prometheus stops answering in the middle.
     pub(super) async fn lost(&self, cx: &Cx<'_>, prom: &Prom<'_>) -> Result<Miss, Fault> {
@@ -225,6 +235,26 @@ impl Targets {
                 hint: "les noms que Prometheus peut résoudre sont ceux des services du fichier Compose"
                     .to_owned(),
                 ..self.base(cx, wanted, &lost.target.scrape_url)
+            });
+        }
+        // Right in its name, its port or its job, but somebody else answers there.
+        let alike = look.located.iter().filter(|l| !l.reached.addresses.is_empty()).find(|l| {
+            let job = wanted.job.is_some() && l.target.labels.get("job") == wanted.job.as_ref();
+            job || l.url.port == wanted.port || l.url.host == wanted.service
+        });
+        if let Some(alike) = alike {
+            let owner = owner(cx, alike).await?;
+            return Ok(Miss {
+                observed: format!(
+                    "{} mène à {}, pas à « {} »",
+                    tell::cut(&alike.target.scrape_url, 80),
+                    owner
+                        .map_or_else(|| "une adresse étrangère à la pile".to_owned(), |o| format!("« {o} »")),
+                    wanted.service
+                ),
+                noted,
+                hint: "une cible « up » sous le bon nom peut être celle d'un autre".to_owned(),
+                ..self.base(cx, wanted, &alike.target.scrape_url)
             });
         }
         Ok(Miss {

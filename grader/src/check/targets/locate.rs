@@ -68,7 +68,9 @@ impl Reached {
 
     /// True when the name has no address there.
     pub fn is_unknown(&self) -> bool {
-        self.addresses.is_empty()
+        use wire::FailureKind as K;
+        let dns = [K::DnsNxdomain, K::DnsServfail, K::DnsRefused, K::DnsTimeout, K::NoAddress];
+        self.failure.as_ref().is_some_and(|f| dns.contains(&f.kind))
     }
 }
 
