@@ -283,7 +283,7 @@ impl Check for Datasource {
         }
         match Grafana::of(cx.world, &self.grafana).await? {
             Some(grafana) => {
-                let grafana = grafana.as_user(&self.grafana.user, &self.grafana.password);
+                let grafana = grafana.with_user(&self.grafana.user, &self.grafana.password);
                 self.judged(cx, &grafana, &prom).await
             }
             None => tell::fail(tell::stopped(cx.world, &self.grafana.service).await?),

@@ -71,14 +71,6 @@ impl Trouble {
             Self::Foreign(body) => format!("une réponse qui n'est pas celle de Grafana : {body}"),
         }
     }
-
-    /// Status code, when there is one.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
 }
 
 /// Grafana as one account sees it.
@@ -148,7 +140,7 @@ impl<'a> Grafana<'a> {
     }
 
     /// The same, as this user.
-    pub fn as_user(mut self, user: &str, password: &str) -> Self {
+    pub fn with_user(mut self, user: &str, password: &str) -> Self {
         self.authorization = Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes())));
         self
     }
@@ -237,12 +229,9 @@ async fn try_account(world: &dyn World, account: &Account) -> Result<Access, Fau
     }
     // Only a real account has a profile: an anonymous visitor, whatever his role, has none.
     let whole: Reply<Value> =
-        bare.clone().as_user(&account.user, &account.password).get("/api/user", &[]).await;
-    let trouble = match whole? {
-        Ok(_) => return Ok(Access::Open),
-        Err(trouble) => trouble,
-    };
-    let factory: Reply<Value> = bare.as_user("admin", "admin").get("/api/user", &[]).await;
+        bare.clone().with_user(&account.user, &account.password).get("/api/user", &[]).await;
+    let Err(trouble) = whole? else { return Ok(Access::Open) };
+    let factory: Reply<Value> = bare.with_user("admin", "admin").get("/api/user", &[]).await;
     Ok(Access::Denied { trouble, untouched: factory?.is_ok() })
 }
 

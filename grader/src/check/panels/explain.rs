@@ -4,7 +4,7 @@ use super::fetch::Board;
 use super::live::{Dead, Why};
 use super::promtool::Values;
 use super::values::{self, Match, compare, only_known};
-use super::{Candidate, Panels, Want};
+use super::{Candidate, Panels, Want, candidates};
 use crate::check::grafana::Trouble;
 use crate::check::grafana::dashboard::Source;
 use crate::check::prom::told;
@@ -43,6 +43,15 @@ fn scaled(by: f64) -> String {
     } else {
         format!("les valeurs sont {} fois trop petites", values::french(1.0 / by))
     }
+}
+
+/// Position of a panel in the file of its dashboard, when that can be found.
+fn place_of(cx: &Cx<'_>, board: &Board, title: &str) -> Option<Place> {
+    let file = board.file.rsplit('/').next().filter(|f| !f.is_empty())?;
+    let folders =
+        ["grafana/provisioning/dashboards", "grafana/dashboards", "grafana/provisioning/dashboards/json"];
+    let needle = if title.is_empty() { "\"title\"".to_owned() } else { serde_json::to_string(title).ok()? };
+    folders.iter().find_map(|dir| cx.world.place_in(&format!("{dir}/{file}"), &needle, "panneau en cause"))
 }
 
 /// Words that two titles share.
@@ -147,13 +156,10 @@ impl Panels {
                 format!("il manque le panneau {}", tell::names(&names))
             },
             observed: format!("{have} sur {} dans « {board} », le plus proche", self.wants.len()),
-            place: self.place_of(cx, best, "").or(self.base(cx).place),
-            hint: "les trois se lisent sur le même tableau de bord, pour être comparés".to_owned(),
+            place: place_of(cx, best, "").or(self.base(cx).place),
+            hint: "ce qui est demandé se lit sur un même tableau de bord, pour être comparé".to_owned(),
             ..self.base(cx)
         };
-        if self.wants.len() != 3 {
-            miss.hint = "tout ce qui est demandé se lit sur le même tableau de bord".to_owned();
-        }
         // What a satisfied want cannot do without is not to blame for another one.
         let taken: Vec<String> = fitting.iter().filter(|f| f.len() == 1).map(|f| f[0].expr()).collect();
         let mut first = true;
@@ -188,15 +194,17 @@ impl Panels {
             }
             if first {
                 first = false;
-                miss.place = self.place_of(cx, one.board, &one.panel.title).or(miss.place);
-                miss.hint = match rank {
+                miss.place = place_of(cx, one.board, &one.panel.title).or(miss.place);
+                let hint = match rank {
                     Rank::Refused => "essayez la requête dans l'interface de Prometheus, morceau par morceau",
                     Rank::Nothing => "quelle étiquette ou quelle durée fait disparaître les séries ?",
                     Rank::Scaled => "l'unité du panneau et celle de la requête doivent dire la même chose",
                     Rank::Known => "un regroupement suit de lui-même les nouvelles valeurs ; une liste, non",
-                    _ => "que devrait montrer ce panneau si le trafic doublait, ou si une seule route ralentissait ?",
-                }
-                .to_owned();
+                    _ => {
+                        "que devrait montrer ce panneau si le trafic doublait, ou si une seule route ralentissait ?"
+                    }
+                };
+                hint.clone_into(&mut miss.hint);
             }
         }
         miss
@@ -208,10 +216,9 @@ impl Panels {
     }
 
     fn metrics_of(&self, want: &Want) -> String {
-        let named: Vec<&String> = want.means.iter().flat_map(|m| self.named(m)).collect();
-        let mut names: Vec<String> = named.into_iter().cloned().collect();
-        names.dedup();
-        names.join(" ou ")
+        let mut metrics: Vec<String> = want.means.iter().flat_map(|m| self.named(m)).cloned().collect();
+        metrics.dedup();
+        metrics.join(" ou ")
     }
 
     /// The query about which the most is known, among those that read the same metrics.
@@ -223,7 +230,7 @@ impl Panels {
         values: &Values,
     ) -> Option<(Candidate<'a>, String, Rank)> {
         let metrics: Vec<&String> = want.means.iter().flat_map(|m| self.named(m)).collect();
-        let all = boards.iter().flat_map(|b| self.candidates(b));
+        let all = boards.iter().flat_map(candidates);
         let close = all.filter(|c| {
             let reads = metrics.iter().any(|m| c.target.expr.contains(m.as_str()));
             reads && !taken.contains(&c.expr())
@@ -240,25 +247,13 @@ impl Panels {
         ranked.into_iter().rev().max_by_key(best)
     }
 
-    /// Position of a panel in the file of its dashboard, when that can be found.
-    fn place_of(&self, cx: &Cx<'_>, board: &Board, title: &str) -> Option<Place> {
-        let file = board.file.rsplit('/').next().filter(|f| !f.is_empty())?;
-        let folders =
-            ["grafana/provisioning/dashboards", "grafana/dashboards", "grafana/provisioning/dashboards/json"];
-        let needle =
-            if title.is_empty() { "\"title\"".to_owned() } else { serde_json::to_string(title).ok()? };
-        folders
-            .iter()
-            .find_map(|dir| cx.world.place_in(&format!("{dir}/{file}"), &needle, "panneau en cause"))
-    }
-
     /// A panel that means the right thing and shows nothing.
     pub(super) fn dead(&self, cx: &Cx<'_>, dead: &Dead<'_>, _: &Values) -> Miss {
         let title = tell::cut(&dead.one.panel.title, 60);
         let base = Miss {
             headline: format!("le panneau « {title} » ne montre aucune donnée"),
             noted: vec![format!("requête : {}", tell::cut(&dead.one.expr(), 140))],
-            place: self.place_of(cx, dead.one.board, &dead.one.panel.title).or(self.base(cx).place),
+            place: place_of(cx, dead.one.board, &dead.one.panel.title).or(self.base(cx).place),
             ..self.base(cx)
         };
         let known: Vec<String> = dead.one.board.sources.iter().map(|s| tell::cut(&s.uid, 40)).collect();

@@ -104,6 +104,29 @@ impl Candidate<'_> {
     fn expr(&self) -> String {
         self.board.vars.fill(&self.target.expr)
     }
+
+    /// Whether a query, alone or with the others of its panel, means what is wanted.
+    fn fits(&self, want: &Want, values: &Values) -> bool {
+        let alone = self.expr();
+        let together: Vec<String> =
+            self.panel.targets.iter().map(|t| self.board.vars.fill(&t.expr)).collect();
+        let together: Vec<&str> = together.iter().map(String::as_str).collect();
+        let right = |seen: &[&str], reference: &str| match compare(values, seen, reference, want.share) {
+            Match::Same => true,
+            Match::Scaled(by) => {
+                let unit = unit_factor(&self.panel.unit);
+                (unit - 1.0).abs() > 1e-9 && (by / unit - 1.0).abs() < 0.006
+            }
+            Match::Other => false,
+        };
+        want.means.iter().any(|reference| right(&[alone.as_str()], reference) || right(&together, reference))
+    }
+}
+
+/// All queries of a dashboard.
+fn candidates(board: &Board) -> Vec<Candidate<'_>> {
+    let of = |panel| move |target| Candidate { board, panel, target };
+    board.panels.iter().flat_map(|panel| panel.targets.iter().map(of(panel))).collect()
 }
 
 /// Units in which a value in seconds is rightly multiplied.
@@ -123,38 +146,16 @@ impl Panels {
         self.counters.iter().chain(&self.histograms).filter(|m| text.contains(m.as_str())).collect()
     }
 
-    fn candidates<'a>(&self, board: &'a Board) -> Vec<Candidate<'a>> {
-        let of =
-            |panel: &'a Panel| panel.targets.iter().map(move |target| Candidate { board, panel, target });
-        board.panels.iter().flat_map(of).collect()
-    }
-
-    /// Whether a query, alone or with the others of its panel, means what is wanted.
-    fn fits(&self, want: &Want, one: &Candidate<'_>, values: &Values) -> bool {
-        let alone = one.expr();
-        let together: Vec<String> = one.panel.targets.iter().map(|t| one.board.vars.fill(&t.expr)).collect();
-        let together: Vec<&str> = together.iter().map(String::as_str).collect();
-        let right = |seen: &[&str], reference: &str| match compare(values, seen, reference, want.share) {
-            Match::Same => true,
-            Match::Scaled(by) => {
-                let unit = unit_factor(&one.panel.unit);
-                (unit - 1.0).abs() > 1e-9 && (by / unit - 1.0).abs() < 0.006
-            }
-            Match::Other => false,
-        };
-        want.means.iter().any(|reference| right(&[alone.as_str()], reference) || right(&together, reference))
-    }
-
     /// The queries of a dashboard that fit each want.
     fn fitting<'a>(&self, board: &'a Board, values: &Values) -> Vec<Vec<Candidate<'a>>> {
-        let all = self.candidates(board);
+        let all = candidates(board);
         let loose =
             |want: &Want, c: &Candidate<'_>| want.uses.iter().any(|m| c.target.expr.contains(m.as_str()));
         self.wants
             .iter()
             .map(|want| {
                 let fit = |c: &&Candidate<'a>| {
-                    if want.means.is_empty() { loose(want, c) } else { self.fits(want, c, values) }
+                    if want.means.is_empty() { loose(want, c) } else { c.fits(want, values) }
                 };
                 all.iter().filter(fit).copied().collect()
             })
@@ -165,7 +166,7 @@ impl Panels {
     fn exprs(&self, boards: &[Board]) -> Vec<String> {
         let ours =
             self.wants.iter().flat_map(|w| w.means.iter().chain(w.near.iter().map(|n| &n.means))).cloned();
-        let theirs = boards.iter().flat_map(|b| self.candidates(b)).map(|c| c.expr());
+        let theirs = boards.iter().flat_map(candidates).map(|c| c.expr());
         let theirs = theirs
             .filter(|e| e.len() <= 4_000 && scenario::is_plain(e))
             .filter(|e| !self.named(e).is_empty())
@@ -221,7 +222,7 @@ impl Check for Panels {
         let Some(grafana) = Grafana::of(cx.world, &self.grafana).await? else {
             return tell::fail(tell::stopped(cx.world, &self.grafana.service).await?);
         };
-        let grafana = grafana.as_user(&self.grafana.user, &self.grafana.password);
+        let grafana = grafana.with_user(&self.grafana.user, &self.grafana.password);
         if let Some(traffic) = &self.traffic {
             told::prime(cx, traffic).await?;
         }

@@ -82,8 +82,8 @@ async fn once(
     let values = read(&outcome.output);
     for scenario in 0..scenario::ALL {
         let wanted = f64::from(u32::try_from(40 + scenario).unwrap_or(0)) + 0.25;
-        let seen = values.of(&control(scenario), scenario);
-        if !matches!(&seen, Ok(samples) if samples.len() == 1 && (samples[0].1 - wanted).abs() < 1e-9) {
+        let told = values.of(&control(scenario), scenario);
+        if !matches!(&told, Ok(samples) if samples.len() == 1 && (samples[0].1 - wanted).abs() < 1e-9) {
             return Err(Fault::new(
                 FaultKind::Bug,
                 "promtool n'a pas évalué les expressions comme attendu",

@@ -59,27 +59,28 @@ async fn owner(cx: &Cx<'_>, located: &Located) -> Result<Option<String>, Fault> 
     Ok(None)
 }
 
+/// What all misses of a wanted service share; `near` is the URL of the target in question.
+fn base(cx: &Cx<'_>, wanted: &Wanted, near: &str) -> Miss {
+    let host = near.split("://").nth(1).and_then(|r| r.split('/').next()).unwrap_or_default();
+    Miss {
+        headline: format!("Prometheus ne collecte pas « {wanted} »"),
+        expected: format!("une cible « up » dont l'adresse est bien celle de « {wanted} »"),
+        place: told::in_config(
+            cx.world,
+            &[host, "static_configs", "scrape_configs"],
+            if host.is_empty() { "cibles attendues ici" } else { "cible en cause" },
+        ),
+        try_it: "curl -s 'http://localhost:9090/api/v1/targets?state=active'".to_owned(),
+        ..Miss::default()
+    }
+}
+
 impl Targets {
     /// The miss when Prometheus stops answering in the middle.
     pub(super) async fn lost(&self, cx: &Cx<'_>, prom: &Prom<'_>) -> Result<Miss, Fault> {
         match prom.targets().await? {
             Err(trouble) => told::silent(cx.world, &self.service, self.port, &trouble).await,
             Ok(_) => Err(kit::noise("l'API de Prometheus ne répond que par moments")),
-        }
-    }
-
-    fn base(&self, cx: &Cx<'_>, wanted: &Wanted, near: &str) -> Miss {
-        let host = near.split("://").nth(1).and_then(|r| r.split('/').next()).unwrap_or_default();
-        Miss {
-            headline: format!("Prometheus ne collecte pas « {wanted} »"),
-            expected: format!("une cible « up » dont l'adresse est bien celle de « {wanted} »"),
-            place: told::in_config(
-                cx.world,
-                &[host, "static_configs", "scrape_configs"],
-                if host.is_empty() { "cibles attendues ici" } else { "cible en cause" },
-            ),
-            try_it: "curl -s 'http://localhost:9090/api/v1/targets?state=active'".to_owned(),
-            ..Miss::default()
         }
     }
 
@@ -97,7 +98,7 @@ impl Targets {
         };
         let target = &best.target;
         let url = tell::cut(&target.scrape_url, 80);
-        let base = self.base(cx, wanted, &target.scrape_url);
+        let base = base(cx, wanted, &target.scrape_url);
         let job = target.labels.get("job").map_or("", String::as_str);
         match target.health {
             Health::Up => Ok(wanted.job.as_ref().filter(|asked| *asked != job).map(|asked| Miss {
@@ -195,7 +196,7 @@ impl Targets {
                 control: format!("l'adresse est bien celle de « {} »", wanted.service),
                 noted,
                 hint: "entre conteneurs, c'est le port du processus qui compte, pas celui publié".to_owned(),
-                ..self.base(cx, wanted, &other.target.scrape_url)
+                ..base(cx, wanted, &other.target.scrape_url)
             });
         }
         let own = look.located.iter().find(|l| l.reached.is_loopback() && l.url.port == wanted.port);
@@ -204,7 +205,7 @@ impl Targets {
                 observed: format!("cible {}", tell::cut(&own.target.scrape_url, 80)),
                 noted,
                 hint: "dans le conteneur de Prometheus, « localhost » désigne Prometheus lui-même".to_owned(),
-                ..self.base(cx, wanted, &own.target.scrape_url)
+                ..base(cx, wanted, &own.target.scrape_url)
             });
         }
         let named = look.located.iter().find(|l| l.url.host == wanted.service && l.reached.is_unknown());
@@ -221,7 +222,7 @@ impl Targets {
                 noted,
                 place: tell::at_networks(cx.world, &self.service, "default"),
                 hint: "un nom de service ne se résout qu'entre conteneurs qui partagent un réseau".to_owned(),
-                ..self.base(cx, wanted, &named.target.scrape_url)
+                ..base(cx, wanted, &named.target.scrape_url)
             });
         }
         let unknown = look.located.iter().filter(|l| l.reached.is_unknown());
@@ -234,7 +235,7 @@ impl Targets {
                 noted,
                 hint: "les noms que Prometheus peut résoudre sont ceux des services du fichier Compose"
                     .to_owned(),
-                ..self.base(cx, wanted, &lost.target.scrape_url)
+                ..base(cx, wanted, &lost.target.scrape_url)
             });
         }
         // Right in its name, its port or its job, but somebody else answers there.
@@ -254,14 +255,14 @@ impl Targets {
                 ),
                 noted,
                 hint: "une cible « up » sous le bon nom peut être celle d'un autre".to_owned(),
-                ..self.base(cx, wanted, &alike.target.scrape_url)
+                ..base(cx, wanted, &alike.target.scrape_url)
             });
         }
         Ok(Miss {
             observed: "aucune cible ne mène à ce service".to_owned(),
             noted,
             hint: "chaque service à surveiller se déclare dans la configuration de Prometheus".to_owned(),
-            ..self.base(cx, wanted, "")
+            ..base(cx, wanted, "")
         })
     }
 }
