@@ -10,7 +10,7 @@ use crate::check::grafana::answer::Line;
 use crate::check::grafana::dashboard::Source;
 use crate::check::grafana::vars::{RANGE, STEP};
 use crate::check::grafana::{Frames, Grafana};
-use crate::check::prom::told;
+use crate::check::prom::{Prom, told};
 use crate::check::world::Instance;
 use crate::check::{Cx, kit};
 use crate::error::Fault;
@@ -130,7 +130,7 @@ async fn round<'a>(
 pub(super) async fn run<'a>(
     spec: &'a Panels,
     cx: &Cx<'_>,
-    grafana: &Grafana<'_>,
+    (grafana, prom): (&Grafana<'_>, &Prom<'_>),
     fitting: &[Vec<Candidate<'a>>],
 ) -> Result<Result<Vec<Fact>, Dead<'a>>, Fault> {
     let began = Instant::now();
@@ -138,6 +138,9 @@ pub(super) async fn run<'a>(
     let mut facts: Vec<Option<Fact>> = vec![None; spec.wants.len()];
     loop {
         let mut dead = None;
+        if let Some(one) = fitting.iter().flatten().next() {
+            one.board.refresh(prom).await?;
+        }
         for (i, want) in spec.wants.iter().enumerate() {
             if facts[i].is_some() {
                 continue;

@@ -40,6 +40,11 @@ async fn page(cx: &Cx<'_>, prom: &Prom<'_>, located: &Located) -> Result<Page, F
     })
 }
 
+/// Whether the page of a target, asked as Prometheus does, holds metrics right now.
+pub(super) async fn is_readable(cx: &Cx<'_>, prom: &Prom<'_>, located: &Located) -> Result<bool, Fault> {
+    Ok(matches!(page(cx, prom, located).await?, Page::Good | Page::Unseen))
+}
+
 /// Networks that two services share, by their containers.
 async fn shared(cx: &Cx<'_>, a: &str, b: &str) -> Result<bool, Fault> {
     let networks = |of: Vec<crate::check::world::Instance>| -> BTreeSet<String> {
