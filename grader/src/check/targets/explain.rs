@@ -54,6 +54,12 @@ async fn shared(cx: &Cx<'_>, a: &str, b: &str) -> Result<bool, Fault> {
     Ok(!a.is_disjoint(&b))
 }
 
+/// Networks that a service declares, as a list.
+fn networks(cx: &Cx<'_>, service: &str) -> String {
+    let declared = cx.world.declared().services.get(service).map(|s| s.networks.clone()).unwrap_or_default();
+    if declared.is_empty() { "default".to_owned() } else { declared.join(", ") }
+}
+
 /// The service that answers at a target, when it is one of the stack.
 async fn owner(cx: &Cx<'_>, located: &Located) -> Result<Option<String>, Fault> {
     for service in cx.world.declared().services.keys() {
@@ -225,7 +231,7 @@ impl Targets {
                     String::new()
                 },
                 noted,
-                place: tell::at_networks(cx.world, &self.service, "default"),
+                place: tell::at_networks(cx.world, &self.service, &networks(cx, &self.service)),
                 hint: "un nom de service ne se résout qu'entre conteneurs qui partagent un réseau".to_owned(),
                 ..base(cx, wanted, &named.target.scrape_url)
             });
