@@ -24,19 +24,27 @@ mod answer;
 mod apart;
 mod build;
 mod cache;
+mod datasource;
 mod dns;
+mod follows;
+mod grafana;
 mod healthcheck;
 mod http;
 mod interfaces;
+mod intervals;
 mod kit;
 mod metrics;
 mod network;
 mod order;
 mod origin;
 mod outage;
+mod panels;
 mod persists;
 mod ports;
+mod prom;
 mod reach;
+mod retention;
+mod targets;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -249,4 +257,16 @@ kinds! {
     lockfile: build::Lockfile,
     /// No development dependency in the image.
     no_dev: build::NoDev,
+    /// Prometheus collects these services.
+    targets: targets::Targets,
+    /// A counter seen through PromQL follows the traffic.
+    follows: follows::Follows,
+    /// Grafana's data source leads to Prometheus.
+    datasource: datasource::Datasource,
+    /// A Grafana dashboard shows what is asked.
+    panels: panels::Panels,
+    /// How long Prometheus keeps its samples.
+    retention: retention::Retention,
+    /// How often Prometheus scrapes and evaluates.
+    intervals: intervals::Intervals,
 }

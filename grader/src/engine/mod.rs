@@ -10,6 +10,7 @@ mod recipe;
 mod session;
 mod stack;
 mod sweep;
+mod tool;
 mod tools;
 mod world;
 
@@ -22,5 +23,6 @@ pub use recipe::{Recipe, build_recipes, recipes};
 pub use session::{Session, reap_main};
 pub use stack::{Stack, StackPlan};
 pub use sweep::{clean, inventory};
+pub use tool::Toolbox;
 pub use tools::Tools;
 pub use world::StackWorld;

@@ -4,6 +4,7 @@
 mod app;
 mod net;
 mod redis;
+pub mod supervision;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -41,6 +42,12 @@ pub struct Memory {
     /// Generation of each service (raised by `recreate`).
     pub generation: BTreeMap<String, u32>,
 }
+
+/// Plays an HTTP server of a fake stack: status and body.
+pub type FakePage = Box<dyn Fn(&FakeWorld, &wire::Http) -> (u16, String) + Send + Sync>;
+
+/// Plays the tools of a fake stack.
+pub type FakeTool = Box<dyn Fn(&ToolRun) -> ToolOutcome + Send + Sync>;
 
 /// The fake stack.
 pub struct FakeWorld {
@@ -84,6 +91,10 @@ pub struct FakeWorld {
     pub host: HostAnswer,
     /// Whether the probe itself is broken.
     pub probe_broken: bool,
+    /// What tools do; without it, running one is a fault.
+    pub tools: Option<FakeTool>,
+    /// Servers that are not the API, by service and port.
+    pub pages: BTreeMap<(String, u16), FakePage>,
     /// Memory.
     pub memory: Mutex<Memory>,
     born: Instant,
@@ -177,6 +188,8 @@ impl FakeWorld {
             bridge_resolves: false,
             host: HostAnswer { status: Some(200), error: None },
             probe_broken: false,
+            tools: None,
+            pages: BTreeMap::new(),
             memory: Mutex::default(),
             born: Instant::now(),
         }
@@ -333,5 +346,11 @@ impl World for FakeWorld {
     }
     fn bring_up(&self) -> &BringUp {
         &self.came_up
+    }
+    async fn tool(&self, run: ToolRun) -> Result<ToolOutcome, Fault> {
+        match &self.tools {
+            Some(tool) => Ok(tool(&run)),
+            None => Err(super::kit::noise("aucun outil")),
+        }
     }
 }
