@@ -4,6 +4,7 @@ mod build;
 mod connect;
 mod events;
 mod fault;
+mod files;
 mod images;
 mod probe;
 mod recipe;
@@ -11,6 +12,7 @@ mod session;
 mod stack;
 mod sweep;
 mod tools;
+mod twin;
 mod world;
 
 pub use build::{BuildRequest, build};

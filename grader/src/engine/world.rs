@@ -18,7 +18,7 @@ use super::probe::Seat;
 use super::stack::Stack;
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
-    Vantage, World,
+    TwinPlan, Vantage, World,
 };
 use crate::compose::{SourceMap, Staged};
 use crate::error::{Fault, FaultKind};
@@ -38,6 +38,8 @@ pub struct StackWorld {
     pub bring_up: BringUp,
     /// Secret of the run.
     pub seed: u64,
+    /// Times are measured as they are.
+    pub real_time: bool,
 }
 
 impl StackWorld {
@@ -63,6 +65,7 @@ impl StackWorld {
                 let name = format!("tp-{}-b", self.stack.project());
                 self.stack.probe("bridge:b", Seat::DefaultBridge(name)).await
             }
+            Vantage::Twin(name) => self.stack.probe_twin(name).await,
         }
     }
 
@@ -276,6 +279,24 @@ impl World for StackWorld {
             Err(e) if is_gone(&e) => Ok(false),
             Err(e) => Err(engine_fault("la recherche d'un fichier dans l'image", &e)),
         }
+    }
+
+    async fn read_inside(&self, service: &str, path: &str) -> Result<Option<String>, Fault> {
+        let instance = self.running(service).await?;
+        super::files::read(&self.stack.engine, &instance.id, path).await
+    }
+
+    async fn list_inside(&self, service: &str, dir: &str) -> Result<Option<Vec<String>>, Fault> {
+        let instance = self.running(service).await?;
+        super::files::list(&self.stack.engine, &instance.id, dir).await
+    }
+
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        self.stack.twin(&plan).await
+    }
+
+    fn real_time(&self) -> bool {
+        self.real_time
     }
 
     async fn rebuild(&self, service: &str, change: Alteration) -> Result<BuildOutcome, Fault> {

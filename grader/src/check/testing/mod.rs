@@ -40,6 +40,8 @@ pub struct Memory {
     pub leaks: u32,
     /// Generation of each service (raised by `recreate`).
     pub generation: BTreeMap<String, u32>,
+    /// Twins started.
+    pub twins: Vec<TwinPlan>,
 }
 
 /// The fake stack.
@@ -76,6 +78,8 @@ pub struct FakeWorld {
     pub rebuilt: BuildOutcome,
     /// Paths that exist in the container.
     pub paths: BTreeSet<String>,
+    /// Text files inside containers: service, path.
+    pub inside: BTreeMap<(String, String), String>,
     /// How the stack came up.
     pub came_up: BringUp,
     /// What the default bridge does.
@@ -173,6 +177,7 @@ impl FakeWorld {
             relay: None,
             rebuilt: BuildOutcome { ok: false, log: "npm error code EUSAGE".into() },
             paths: BTreeSet::new(),
+            inside: BTreeMap::new(),
             came_up: BringUp::default(),
             bridge_resolves: false,
             host: HostAnswer { status: Some(200), error: None },
@@ -307,6 +312,20 @@ impl World for FakeWorld {
     }
     async fn exists(&self, _: &str, path: &str) -> Result<bool, Fault> {
         Ok(self.paths.contains(path))
+    }
+    async fn read_inside(&self, service: &str, path: &str) -> Result<Option<String>, Fault> {
+        Ok(self.inside.get(&(service.to_owned(), path.to_owned())).cloned())
+    }
+    async fn list_inside(&self, service: &str, dir: &str) -> Result<Option<Vec<String>>, Fault> {
+        let prefix = format!("{}/", dir.trim_end_matches('/'));
+        let below = self.inside.keys().filter(|(s, _)| s == service).filter_map(|(_, p)| p.strip_prefix(&prefix));
+        let mut names: Vec<String> = below.filter_map(|p| p.split('/').next()).map(str::to_owned).collect();
+        names.dedup();
+        Ok((!names.is_empty()).then_some(names))
+    }
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        self.lock().twins.push(plan);
+        Ok(())
     }
     async fn rebuild(&self, _: &str, _: Alteration) -> Result<BuildOutcome, Fault> {
         Ok(self.rebuilt.clone())
