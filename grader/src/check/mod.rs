@@ -36,6 +36,7 @@ mod origin;
 mod outage;
 mod persists;
 mod ports;
+mod prom;
 mod reach;
 mod tell;
 #[cfg(test)]
