@@ -217,15 +217,19 @@ fn mount(seen: MountPoint, own: &[Mount], labels: &HashMap<String, String>) -> O
 
 /// Adds arguments; one of the form `--name=value` replaces the argument of that name.
 fn with_args(command: Vec<String>, extra: &[String]) -> Vec<String> {
-    let names: Vec<&str> =
-        extra.iter().filter_map(|a| a.split_once('=').map(|(name, _)| name)).filter(|n| n.starts_with("--")).collect();
+    let names: Vec<&str> = extra
+        .iter()
+        .filter_map(|a| a.split_once('=').map(|(name, _)| name))
+        .filter(|n| n.starts_with("--"))
+        .collect();
     let mut kept: Vec<String> = Vec::new();
     let mut skip_value = false;
     for argument in command {
         if std::mem::take(&mut skip_value) {
             continue;
         }
-        let (name, has_value) = argument.split_once('=').map_or((argument.as_str(), false), |(n, _)| (n, true));
+        let (name, has_value) =
+            argument.split_once('=').map_or((argument.as_str(), false), |(n, _)| (n, true));
         if names.contains(&name) {
             skip_value = !has_value;
         } else {
@@ -246,13 +250,20 @@ mod tests {
 
     #[test]
     fn arguments_take_the_place_of_their_namesakes() {
-        let command = args(&["--config.file=/etc/p.yml", "--storage.tsdb.path=/data", "--web.enable-lifecycle"]);
+        let command =
+            args(&["--config.file=/etc/p.yml", "--storage.tsdb.path=/data", "--web.enable-lifecycle"]);
         let all = with_args(command, &args(&["--storage.tsdb.path=/tp", "--query.lookback-delta=30s"]));
         assert_eq!(
             all,
-            ["--config.file=/etc/p.yml", "--web.enable-lifecycle", "--storage.tsdb.path=/tp", "--query.lookback-delta=30s"]
+            [
+                "--config.file=/etc/p.yml",
+                "--web.enable-lifecycle",
+                "--storage.tsdb.path=/tp",
+                "--query.lookback-delta=30s"
+            ]
         );
-        let apart = with_args(args(&["--storage.tsdb.path", "/data", "-v"]), &args(&["--storage.tsdb.path=/tp"]));
+        let apart =
+            with_args(args(&["--storage.tsdb.path", "/data", "-v"]), &args(&["--storage.tsdb.path=/tp"]));
         assert_eq!(apart, ["-v", "--storage.tsdb.path=/tp"]);
     }
 
@@ -278,7 +289,10 @@ mod tests {
         assert_eq!(of(point("bind", "/etc/p", true), &[]).read_only, Some(true));
         let socket = Mount {
             target: Some("/var/run/docker.sock".into()),
-            volume_options: Some(MountVolumeOptions { subpath: Some("s".into()), ..MountVolumeOptions::default() }),
+            volume_options: Some(MountVolumeOptions {
+                subpath: Some("s".into()),
+                ..MountVolumeOptions::default()
+            }),
             ..Mount::default()
         };
         let shared = of(point("volume", "/var/run/docker.sock", true), &[socket]);

@@ -318,7 +318,8 @@ impl World for FakeWorld {
     }
     async fn list_inside(&self, service: &str, dir: &str) -> Result<Option<Vec<String>>, Fault> {
         let prefix = format!("{}/", dir.trim_end_matches('/'));
-        let below = self.inside.keys().filter(|(s, _)| s == service).filter_map(|(_, p)| p.strip_prefix(&prefix));
+        let below =
+            self.inside.keys().filter(|(s, _)| s == service).filter_map(|(_, p)| p.strip_prefix(&prefix));
         let mut names: Vec<String> = below.filter_map(|p| p.split('/').next()).map(str::to_owned).collect();
         names.dedup();
         Ok((!names.is_empty()).then_some(names))
