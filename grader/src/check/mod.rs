@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use experiment::Experiments;
 pub use world::World;
 
 mod advice;
+mod alert;
 mod answer;
 mod apart;
 mod build;
@@ -37,13 +39,16 @@ mod outage;
 mod persists;
 mod ports;
 mod prom;
+mod promql;
 mod reach;
+mod rules;
 mod tell;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod up;
+mod yaml;
 
 /// When and on which copy of the stack a check runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,6 +124,15 @@ pub trait Check: Send + Sync {
         Vec::new()
     }
 
+    /// Gets ready, as soon as the stack is up and beside everything else, what `judge` would
+    /// otherwise have to wait for. Faults show when it judges.
+    async fn prepare(&self, _cx: &Cx<'_>) {}
+
+    /// Longest judgement.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
     /// Observes and judges. `Err` becomes `inconclusive`.
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault>;
 }
@@ -162,7 +176,12 @@ impl Memo {
 
 /// The name of a kind as `lab.toml` writes it, from its field.
 fn written(field: &'static str) -> &'static str {
-    if field == "no_dev" { "no-dev" } else { field }
+    match field {
+        "no_dev" => "no-dev",
+        "rules_loaded" => "rules-loaded",
+        "rule_scenario" => "rule-scenario",
+        other => other,
+    }
 }
 
 /// Declares the kinds: one optional field per kind, exactly one of which is set.
@@ -250,4 +269,6 @@ kinds! {
     lockfile: build::Lockfile,
     /// No development dependency in the image.
     no_dev: build::NoDev,
+    /// An alert fires in its window after a service is stopped, measured live.
+    alert: alert::Alert,
 }

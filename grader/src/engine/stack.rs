@@ -352,6 +352,15 @@ impl Stack {
         }
     }
 
+    /// A fault when a twin is not running.
+    pub(super) async fn twin_alive(&self, name: &str) -> Result<(), Fault> {
+        let id = self.twins.lock().await.get(name).cloned();
+        match id {
+            Some(id) => super::twin::check_alive(self, name, &id).await,
+            None => Ok(()),
+        }
+    }
+
     /// Puts probes inside these services as soon as each starts; returns once `done` says so and
     /// the probes under way are in place. Faults show when a probe is used.
     pub async fn warm_as_started(&self, services: &[String], mut done: tokio::sync::watch::Receiver<bool>) {

@@ -172,7 +172,12 @@ impl World for StackWorld {
     }
 
     async fn ask(&self, from: &Vantage, ask: wire::Ask) -> Result<wire::Answer, Fault> {
-        self.seat(from).await?.ask(ask).await
+        let answer = self.seat(from).await?.ask(ask).await?;
+        if let (Vantage::Twin(name), wire::Outcome::Failed(_)) = (from, &answer.outcome) {
+            // A twin that has ended is our fault, whatever the answer says.
+            self.stack.twin_alive(name).await?;
+        }
+        Ok(answer)
     }
 
     async fn ask_host(&self, address: SocketAddr, path: &str) -> Result<HostAnswer, Fault> {

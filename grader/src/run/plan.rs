@@ -349,6 +349,11 @@ async fn first_copy(
             judge(cx, &shared.board, spec, &check).await;
         }
     };
+    let preparing = async {
+        if well {
+            join_all(shared.checks.iter().map(|spec| spec.check.prepare(&check))).await;
+        }
+    };
     let drawn = tokio::sync::Notify::new();
     let drawing = async {
         if well {
@@ -364,7 +369,7 @@ async fn first_copy(
             join_all(specs.into_iter().map(|spec| judge(cx, &shared.board, spec, &check))).await;
         }
     };
-    tokio::join!(looking, driving, drawing, breaking);
+    tokio::join!(looking, driving, drawing, preparing, breaking);
     cx.step("checks", "contrôles", StepState::Done);
     Ok(())
 }

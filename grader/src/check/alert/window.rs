@@ -3,7 +3,20 @@
 
 use std::time::Duration;
 
-use crate::time::{Judgement, Seen, Window, french};
+use crate::french::decimal;
+use crate::time::{Judgement, Seen, Window};
+
+/// A duration of an alert as one says it: « 90 s », « 74,9 s », « 10 min ».
+pub fn told(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let whole = duration.subsec_millis() < 50 || duration.subsec_millis() >= 950;
+    let rounded = (duration.as_secs_f64() * 10.0).round() / 10.0;
+    if seconds > 180 && whole && (seconds % 60 == 0) {
+        return format!("{} min", seconds / 60);
+    }
+    let text = decimal(rounded, 1);
+    format!("{} s", text.strip_suffix(",0").unwrap_or(&text))
+}
 
 /// The durations that decide when an alert fires after its cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,15 +54,15 @@ impl Pace {
     pub fn sum(&self) -> String {
         let waits = self.waits();
         let mut parts = vec![if waits == self.hold {
-            format!("for {}", french(self.hold))
+            format!("for {}", told(self.hold))
         } else {
-            format!("for {}, soit {} en évaluations entières", french(self.hold), french(waits))
+            format!("for {}, soit {} en évaluations entières", told(self.hold), told(waits))
         }];
         if !self.expression.is_zero() {
-            parts.push(format!("expression {}", french(self.expression)));
+            parts.push(format!("expression {}", told(self.expression)));
         }
-        parts.push(format!("collecte {}", french(self.scrape)));
-        parts.push(format!("évaluation {}", french(self.evaluation)));
+        parts.push(format!("collecte {}", told(self.scrape)));
+        parts.push(format!("évaluation {}", told(self.evaluation)));
         parts.join(" + ")
     }
 }
@@ -123,7 +136,7 @@ mod tests {
         assert_eq!(keeps(pace(15, 15, 600).promise(false), asked), Err(Broken::Late));
         assert_eq!(keeps(pace(30, 30, 50).promise(false), Window { not_before: s(70), by: s(80) }), Err(Broken::Both));
         assert_eq!(pace(15, 45, 60).waits(), s(90));
-        assert_eq!(pace(15, 60, 60).sum(), "for 60.0 s + collecte 15.0 s + évaluation 60.0 s".replace('.', ","));
+        assert_eq!(pace(15, 60, 60).sum(), "for 60 s + collecte 15 s + évaluation 60 s");
     }
 
     /// Plays scrapes and evaluations at their own rhythm; gives the instant of firing (ms).
