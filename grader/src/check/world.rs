@@ -228,7 +228,8 @@ pub struct TwinPlan {
     pub files: BTreeMap<String, String>,
     /// Arguments added to the command; `--name=value` takes the place of an argument of that name.
     pub extra_args: Vec<String>,
-    /// Network whose containers the twin's engine socket shows many times over.
+    /// Service whose entries are multiplied in what the twin sees of the engine's socket, so that
+    /// a choice left to chance for each entry shows.
     pub amplify: Option<String>,
 }
 
@@ -337,6 +338,33 @@ pub trait World: Send + Sync {
     /// What was seen while the stack came up: `None` when every service became ready,
     /// else the French reason, service by service.
     fn bring_up(&self) -> &BringUp;
+
+    /// Runs a program of a lab image in a throwaway container of ours: no network, read-only
+    /// inputs, limits. Whatever the program says or its exit code is an outcome; one that does not
+    /// end by its deadline, or an image that cannot be had, is a fault.
+    async fn tool(&self, run: ToolRun) -> Result<ToolOutcome, Fault>;
+}
+
+/// A program to run in a throwaway container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolRun {
+    /// Official name of the image; the local image that stands for it is used.
+    pub image: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Files by their path relative to the working directory `/work`.
+    pub files: BTreeMap<String, String>,
+    /// Longest run.
+    pub deadline: Duration,
+}
+
+/// What a tool did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolOutcome {
+    /// Exit code.
+    pub code: i64,
+    /// Standard output, then standard error, each cut after 512 KiB.
+    pub output: String,
 }
 
 /// What went through the PostgreSQL relay.

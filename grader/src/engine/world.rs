@@ -16,9 +16,10 @@ use super::build::{BuildRequest, build};
 use super::fault::{engine_fault, is_gone};
 use super::probe::Seat;
 use super::stack::Stack;
+use super::tool::{self, Toolbox};
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
-    TwinPlan, Vantage, World,
+    ToolOutcome, ToolRun, TwinPlan, Vantage, World,
 };
 use crate::compose::{SourceMap, Staged};
 use crate::error::{Fault, FaultKind};
@@ -40,6 +41,8 @@ pub struct StackWorld {
     pub seed: u64,
     /// Times are measured as they are.
     pub real_time: bool,
+    /// Where the images of tools come from.
+    pub toolbox: Arc<Toolbox>,
 }
 
 impl StackWorld {
@@ -340,6 +343,10 @@ impl World for StackWorld {
         let answer =
             b?.ask(wire::Ask::Dns(wire::Dns { tries: 1, timeout_ms: 2_000, ..wire::Dns::a(name) })).await?;
         Ok(matches!(answer.outcome, wire::Outcome::Dns(dns) if dns.status == wire::DnsStatus::Records))
+    }
+
+    async fn tool(&self, run: ToolRun) -> Result<ToolOutcome, Fault> {
+        tool::run(&self.stack.engine, &self.stack.session, &self.toolbox, &run).await
     }
 }
 

@@ -32,6 +32,7 @@ struct Shared<'a> {
     /// Services that neither are built nor depend on one that is.
     early: Vec<String>,
     probe_image: String,
+    toolbox: Arc<engine::Toolbox>,
     seed: u64,
     board: Board,
     checks: Vec<CheckSpec>,
@@ -61,6 +62,7 @@ pub(super) async fn grade(
         sources: Arc::new(model.source().clone()),
         builds,
         probe_image: probe_image.to_owned(),
+        toolbox: Arc::new(engine::Toolbox::new(cx.options.recipes.clone(), cx.options.images)),
         seed: rand::rng().random(),
         board: Board::new(),
         checks: selected(cx.lab, cx.options.only.as_deref()),
@@ -315,6 +317,7 @@ fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring_up: BringU
         bring_up,
         seed: shared.seed,
         real_time: cx.options.real_time,
+        toolbox: Arc::clone(&shared.toolbox),
     }
 }
 

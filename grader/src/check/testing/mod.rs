@@ -44,6 +44,9 @@ pub struct Memory {
     pub twins: Vec<TwinPlan>,
 }
 
+/// Plays the tools of a fake stack.
+pub type FakeTool = Box<dyn Fn(&ToolRun) -> ToolOutcome + Send + Sync>;
+
 /// The fake stack.
 pub struct FakeWorld {
     /// What is declared.
@@ -88,6 +91,8 @@ pub struct FakeWorld {
     pub host: HostAnswer,
     /// Whether the probe itself is broken.
     pub probe_broken: bool,
+    /// What tools do; without it, running one is a fault.
+    pub tools: Option<FakeTool>,
     /// Memory.
     pub memory: Mutex<Memory>,
     born: Instant,
@@ -182,6 +187,7 @@ impl FakeWorld {
             bridge_resolves: false,
             host: HostAnswer { status: Some(200), error: None },
             probe_broken: false,
+            tools: None,
             memory: Mutex::default(),
             born: Instant::now(),
         }
@@ -353,5 +359,11 @@ impl World for FakeWorld {
     }
     fn bring_up(&self) -> &BringUp {
         &self.came_up
+    }
+    async fn tool(&self, run: ToolRun) -> Result<ToolOutcome, Fault> {
+        match &self.tools {
+            Some(tool) => Ok(tool(&run)),
+            None => Err(super::kit::noise("aucun outil")),
+        }
     }
 }
