@@ -42,6 +42,7 @@ mod prom;
 mod promql;
 mod reach;
 mod rules;
+mod scenario;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -271,4 +272,8 @@ kinds! {
     no_dev: build::NoDev,
     /// An alert fires in its window after a service is stopped, measured live.
     alert: alert::Alert,
+    /// Alerts of the running Prometheus.
+    rules_loaded: rules::RulesLoaded,
+    /// What an alert does in a scenario, in virtual time.
+    rule_scenario: scenario::RuleScenario,
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::prom::{self, AlertState, Health, Prom, Rule, Rules, Target, Targets, span};
+use super::super::rules::expr;
+use super::super::scenario::{RuleScenario, expression_delay};
 use super::super::world::{World, wire};
 use super::super::{Cx, kit, tell};
 use super::window::{self, Pace};
-use super::{Alert, compress, twin};
+use super::{Alert, twin};
 use crate::error::Fault;
 use crate::time::{Judgement, Seen};
 
@@ -218,6 +220,12 @@ struct Facts {
     labels: prom::Labels,
 }
 
+/// What the expression itself adds, seen in virtual time.
+pub async fn delay(cx: &Cx<'_>, alert: &Alert) -> Option<Duration> {
+    let down = RuleScenario::down(&alert.service, alert.port, &alert.name, &alert.after.stop);
+    expression_delay(cx, &down).await
+}
+
 /// Reads the durations in force, undivided.
 async fn facts(cx: &Cx<'_>, alert: &Alert, addresses: &[IpAddr]) -> Result<Result<Facts, Hurdle>, Fault> {
     let silent = |why: String| Ok(Err(Hurdle::Silent(why)));
@@ -250,7 +258,7 @@ async fn facts(cx: &Cx<'_>, alert: &Alert, addresses: &[IpAddr]) -> Result<Resul
             timeout: length(&target.scrape_timeout, &config.global.scrape_timeout, 10),
             evaluation: seconds(group.interval),
             hold: seconds(rule.duration),
-            expression: Duration::ZERO,
+            expression: delay(cx, alert).await.unwrap_or_default(),
         },
         rule: rule.clone(),
         labels: target.labels.clone(),
@@ -270,7 +278,7 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
         Ok(facts) => facts,
         Err(hurdle) => return Ok(Outcome::Stopped(hurdle)),
     };
-    let absolute = compress::unfaithful(&twin.files, &alert.name);
+    let absolute = expr::unfaithful(&twin.files, &alert.name);
     let (factor, why_real) = match (&absolute, twin.factor) {
         (Some(what), 2..) => (1, Some(format!("l'expression emploie {}, qui ne se divise pas", tell::cut(what, 40)))),
         (_, factor) => (factor.max(1), twin.why_real.clone()),

@@ -18,6 +18,9 @@ use crate::error::Fault;
 use crate::event::Verdict;
 use crate::time::{Judgement, Span, Window};
 
+pub use live::concerns;
+pub use window::told;
+
 /// The stimulus.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -97,11 +100,11 @@ impl Check for Alert {
     }
 
     async fn prepare(&self, cx: &Cx<'_>) {
-        let absent = tell::absent(cx.world.declared(), &self.service).is_some();
-        if !absent && !cx.world.real_time() {
-            // A fault shows again when it is judged.
-            let _ = twin::shared(cx, &self.service, self.port).await;
+        if tell::absent(cx.world.declared(), &self.service).is_some() {
+            return;
         }
+        // A fault shows again when it is judged.
+        let _ = tokio::join!(twin::shared(cx, &self.service, self.port), live::delay(cx, self));
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::prom::{Flags, Health, Prom, Target, Trouble};
+use super::super::prom::{Health, Prom, Target, Trouble};
 use super::super::rules::files::{self, Files};
 use super::super::world::{TWIN_SCRATCH, TwinPlan, Vantage};
 use super::super::{Cx, kit};
@@ -44,25 +44,11 @@ pub async fn shared(cx: &Cx<'_>, service: &str, port: u16) -> Result<Arc<Twin>, 
     cx.memo.once(&format!("alert-twin:{service}:{port}"), start(cx, service, port)).await
 }
 
-/// The files and flags of the student's Prometheus.
-async fn known(cx: &Cx<'_>, service: &str, port: u16) -> Result<Result<(Files, Flags), String>, Fault> {
-    let Some(prom) = Prom::of(cx.world, service, port, Duration::from_secs(5)).await? else {
-        return Ok(Err(format!("« {service} » n'est pas en marche")));
-    };
-    if let Err(trouble) = prom.ready(READY).await? {
-        return Ok(Err(trouble.told()));
-    }
-    let flags = match prom.flags().await? {
-        Ok(flags) => flags,
-        Err(trouble) => return Ok(Err(trouble.told())),
-    };
-    Ok(Ok((files::read(cx.world, service, &flags).await?, flags)))
-}
-
 async fn start(cx: &Cx<'_>, service: &str, port: u16) -> Result<Twin, Fault> {
-    let (files, flags) = match known(cx, service, port).await? {
-        Ok(known) => known,
-        Err(trouble) => return Ok(Twin { factor: 1, trouble: Some(trouble), ..Twin::default() }),
+    let known = files::known(cx, service, port).await?;
+    let (files, flags) = match known.as_ref() {
+        Ok((files, flags)) => (files.clone(), flags),
+        Err(why) => return Ok(Twin { factor: 1, trouble: Some(why.clone()), ..Twin::default() }),
     };
     let mut twin = Twin { factor: 1, files, ..Twin::default() };
     if cx.world.real_time() {

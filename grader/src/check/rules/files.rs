@@ -2,12 +2,15 @@
 //! container sees them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::super::prom::Flags;
+use super::super::prom::{Flags, Prom};
 use super::super::world::World;
 use super::super::yaml::{self, Node};
-use super::super::{kit, tell};
+use super::super::{Cx, kit};
 use crate::error::Fault;
+use crate::event::{Mark, Place};
 
 /// Files read in all, at most.
 const MAX_FILES: usize = 60;
@@ -85,6 +88,27 @@ pub fn declared(path: &str, text: &str, name: &str) -> Option<Declared> {
     let Node::Map(pairs) = rule else { return None };
     let lines = pairs.iter().filter_map(|(key, _)| Some((key.text()?.to_owned(), key.line()))).collect();
     Some(Declared { path: path.to_owned(), lines })
+}
+
+/// Flags and files of a service's Prometheus, read once.
+pub async fn known(
+    cx: &Cx<'_>,
+    service: &str,
+    port: u16,
+) -> Result<Arc<Result<(Files, Flags), String>>, Fault> {
+    let read = async {
+        let Some(prom) = Prom::of(cx.world, service, port, Duration::from_secs(5)).await? else {
+            return Ok(Err(format!("« {service} » n'est pas en marche")));
+        };
+        if let Err(trouble) = prom.ready(Duration::from_secs(20)).await? {
+            return Ok(Err(trouble.told()));
+        }
+        match prom.flags().await? {
+            Ok(flags) => Ok(Ok((read(cx.world, service, &flags).await?, flags))),
+            Err(trouble) => Ok(Err(trouble.told())),
+        }
+    };
+    cx.memo.once(&format!("rule-files:{service}:{port}"), read).await
 }
 
 /// Reads the files of the running Prometheus of a service.
@@ -229,29 +253,22 @@ pub fn place(
     alert: &str,
     key: &str,
     label: &str,
-) -> Option<crate::event::Place> {
+) -> Option<Place> {
     let declared = files.alert(alert)?;
     let text = files.texts.get(&declared.path)?;
     let line = *declared.lines.get(key).or_else(|| declared.lines.get("alert"))?;
     let shown = text.lines().nth(line.checked_sub(1)?)?.trim_end();
     let file = submitted(world, &declared.path, Some(text))?;
-    let start = shown.chars().take_while(|c| c.is_whitespace() || *c == '-').count();
-    Some(crate::event::Place {
-        file,
-        mark: crate::event::Mark {
-            line,
-            column: start + 1,
-            width: shown.chars().count().saturating_sub(start).max(1),
-            text: tell_line(shown),
-            label: label.to_owned(),
-        },
-        also: Vec::new(),
-    })
+    Some(line_place(file, line, shown, label))
 }
 
-/// A line as it is, cut.
-fn tell_line(line: &str) -> String {
-    if line.chars().count() > 200 { tell::cut(line, 200) } else { line.to_owned() }
+/// Position of a whole line, without its indent.
+pub fn line_place(file: String, line: usize, shown: &str, label: &str) -> Place {
+    let shown: String = shown.trim_end().chars().take(200).collect();
+    let start = shown.chars().take_while(|c| c.is_whitespace() || *c == '-').count();
+    let width = shown.chars().count().saturating_sub(start).max(1);
+    let mark = Mark { line, column: start + 1, width, text: shown, label: label.to_owned() };
+    Place { file, mark, also: Vec::new() }
 }
 
 #[cfg(test)]
