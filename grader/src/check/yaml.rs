@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn texts_are_kept() {
-        let tree = parse("a: 0123\nb: '0123'\nc: yes\nd: 1e3\ne: |\n  x {a=\"b\"}\n  > 1\nf:\ng: -\"\n").expect("yaml");
+        let tree = parse("a: 0123\nb: '0123'\nc: yes\nd: 1e3\ne: |\n  x {a=\"b\"}\n  > 1\nf:\ng: -\"\n")
+            .expect("yaml");
         let out = r#"{a: 0123, b: "0123", c: yes, d: 1e3, e: "x {a=\"b\"}\n> 1\n", f: null, g: "-\""}"#;
         assert_eq!(tree.write().trim_end(), out);
     }
@@ -291,9 +292,11 @@ mod tests {
     fn forget_lines(node: &Node) -> Node {
         match node {
             // Only what is not a string needs to stay unquoted.
-            Node::Scalar { text, plain, .. } => {
-                Node::Scalar { text: text.clone(), plain: *plain && (is_bare(text) || node.text().is_none()), line: 0 }
-            }
+            Node::Scalar { text, plain, .. } => Node::Scalar {
+                text: text.clone(),
+                plain: *plain && (is_bare(text) || node.text().is_none()),
+                line: 0,
+            },
             Node::Seq(items) => Node::Seq(items.iter().map(forget_lines).collect()),
             Node::Map(pairs) => {
                 Node::Map(pairs.iter().map(|(k, v)| (forget_lines(k), forget_lines(v))).collect())

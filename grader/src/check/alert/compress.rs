@@ -75,7 +75,9 @@ pub fn config(text: &str, factor: u32) -> Result<String, yaml::Broken> {
     let scrape = length(&global, "scrape_interval").unwrap_or(DEFAULT_INTERVAL);
     let timeout = length(&global, "scrape_timeout").unwrap_or(DEFAULT_TIMEOUT.min(scrape));
     let evaluation = length(&global, "evaluation_interval").unwrap_or(DEFAULT_INTERVAL);
-    for (key, value) in [("scrape_interval", scrape), ("scrape_timeout", timeout), ("evaluation_interval", evaluation)] {
+    for (key, value) in
+        [("scrape_interval", scrape), ("scrape_timeout", timeout), ("evaluation_interval", evaluation)]
+    {
         global.set(key, written(value, factor));
     }
     shorten(&mut global, "rule_query_offset", factor);
@@ -148,15 +150,21 @@ mod tests {
 
     #[test]
     fn defaults_are_written_out_and_divided() {
-        let out = config("scrape_configs:\n  - job_name: a\n    scrape_interval: 15s # quinze\n", 10).expect("yaml");
+        let out = config("scrape_configs:\n  - job_name: a\n    scrape_interval: 15s # quinze\n", 10)
+            .expect("yaml");
         let tree = yaml::parse(&out).expect("yaml");
         let global = tree.get("global").expect("global");
-        for (key, value) in [("scrape_interval", "6s"), ("scrape_timeout", "1s"), ("evaluation_interval", "6s")] {
+        for (key, value) in
+            [("scrape_interval", "6s"), ("scrape_timeout", "1s"), ("evaluation_interval", "6s")]
+        {
             assert_eq!(global.get(key).and_then(Node::text), Some(value), "{key}");
         }
         assert!(out.contains("\"1s500ms\""), "{out}");
         let out = config("global: {scrape_interval: 5s}\nalerting: {}\nremote_write: []\n", 5).expect("yaml");
-        assert!(out.contains("scrape_interval: \"1s\"") && out.contains("\"scrape_timeout\": \"1s\""), "{out}");
+        assert!(
+            out.contains("scrape_interval: \"1s\"") && out.contains("\"scrape_timeout\": \"1s\""),
+            "{out}"
+        );
         assert!(!out.contains("alerting") && !out.contains("remote"), "{out}");
         assert!(config("global: 3\n", 10).is_err());
         assert!(config("global:\n", 10).is_ok());
@@ -166,7 +174,9 @@ mod tests {
     fn rules_are_divided() {
         let text = "groups:\n- name: g\n  interval: 30s\n  rules:\n  - alert: A\n    expr: |\n      rate(x[5m]) > 5\n    for: 1m\n    keep_firing_for: 5m\n    labels: {severity: critical}\n    annotations: {summary: 'for 1m [5m]'}\n";
         let out = rules(text, 10).expect("yaml");
-        for part in ["interval: \"3s\"", "rate(x[30s]) > 5", "for: \"6s\"", "keep_firing_for: \"30s\"", "for 1m [5m]"] {
+        for part in
+            ["interval: \"3s\"", "rate(x[30s]) > 5", "for: \"6s\"", "keep_firing_for: \"30s\"", "for 1m [5m]"]
+        {
             assert!(out.contains(part), "{part} not in {out}");
         }
     }

@@ -115,7 +115,10 @@ fn base(alert: &Alert, run: &Run) -> Miss {
             alert.after.stop
         ),
         facts: facts(alert, run),
-        try_it: format!("docker compose stop {} && sleep 100 && docker compose exec {} promtool query instant http://localhost:{} ALERTS", alert.after.stop, alert.service, alert.port),
+        try_it: format!(
+            "docker compose stop {} && sleep 100 && docker compose exec {} promtool query instant http://localhost:{} ALERTS",
+            alert.after.stop, alert.service, alert.port
+        ),
         ..Miss::default()
     }
 }
@@ -242,17 +245,19 @@ fn never(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Miss {
     });
     let mut noted = vec![format!("expression : {}", tell::cut(&run.rule.query, 120))];
     if let Some((selector, label, _)) = &wrong {
-        let real = run.labels.get(label).map_or_else(|| "absent".to_owned(), |v| format!("\"{}\"", tell::cut(v, 60)));
-        noted.push(format!("{} ne désigne pas cette cible : son label {label} vaut {real}", tell::cut(selector, 80)));
+        let real = run
+            .labels
+            .get(label)
+            .map_or_else(|| "absent".to_owned(), |v| format!("\"{}\"", tell::cut(v, 60)));
+        noted.push(format!(
+            "{} ne désigne pas cette cible : son label {label} vaut {real}",
+            tell::cut(selector, 80)
+        ));
     }
     Miss {
         headline: format!("« {} » ne voit pas l'arrêt de « {} »", alert.name, alert.after.stop),
         observed: format!("ni « pending » ni « firing », en {}", told(run.pending.after * run.factor)),
-        control: format!(
-            "up = 0 dans Prometheus {} pour {}",
-            when(&run.failed, run.factor),
-            seen(&labels)
-        ),
+        control: format!("up = 0 dans Prometheus {} pour {}", when(&run.failed, run.factor), seen(&labels)),
         noted,
         place: files::place(cx.world, files, &alert.name, "expr", "expression qui ne devient pas vraie"),
         hint: match wrong {
@@ -277,12 +282,8 @@ fn promised(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken
         Broken::Late => format!("« {name} » se déclenche trop tard"),
         Broken::Both => format!("rien n'assure que « {name} » se déclenche à temps"),
     };
-    let mut observed = format!(
-        "{} : « firing » entre {} et {}",
-        run.pace.sum(),
-        told(promise.not_before),
-        told(promise.by)
-    );
+    let mut observed =
+        format!("{} : « firing » entre {} et {}", run.pace.sum(), told(promise.not_before), told(promise.by));
     observed.push_str(&format!("\nmesuré cette fois-ci : {}", when(&run.firing, run.factor)));
     if lucky {
         observed.push_str(", par chance");
@@ -301,13 +302,7 @@ fn promised(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken
 }
 
 /// The duration at fault: hint and place.
-fn cause(
-    alert: &Alert,
-    cx: &Cx<'_>,
-    files: &Files,
-    run: &Run,
-    broken: Broken,
-) -> (String, Option<Place>) {
+fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -> (String, Option<Place>) {
     let asked = alert.asked();
     let at = |key: &str, label: &str| files::place(cx.world, files, &alert.name, key, label);
     let in_config = |needle: &str, label: &str| {
@@ -338,7 +333,9 @@ fn cause(
             in_config("global:", "evaluation_interval n'est pas écrit ici : 1 minute par défaut"),
         );
     }
-    if run.pace.evaluation >= run.pace.scrape && run.pace.evaluation > asked.by - asked.not_before.min(asked.by) {
+    if run.pace.evaluation >= run.pace.scrape
+        && run.pace.evaluation > asked.by - asked.not_before.min(asked.by)
+    {
         let found = in_config("evaluation_interval", "évaluations trop espacées");
         return ("à quel rythme les règles sont-elles évaluées ?".to_owned(), found);
     }
@@ -367,7 +364,13 @@ fn measured(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, judgement: Jud
             told(promise.by)
         ),
         noted: vec![format!("expression : {}", tell::cut(&run.rule.query, 120))],
-        place: files::place(cx.world, files, &alert.name, "expr", "expression qui devient vraie à un autre moment que la panne"),
+        place: files::place(
+            cx.world,
+            files,
+            &alert.name,
+            "expr",
+            "expression qui devient vraie à un autre moment que la panne",
+        ),
         hint: "une moyenne ou un maximum sur une durée met cette durée à changer d'avis".to_owned(),
         earned: alert.partial,
         earned_for: "l'alerte voit bien l'arrêt".to_owned(),

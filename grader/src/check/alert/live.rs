@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::prom::{self, AlertState, Health, Prom, Rule, Rules, Target, Targets, span};
 use super::super::rules::expr;
 use super::super::scenario::{RuleScenario, expression_delay};
-use super::super::world::{World, wire};
+use super::super::world::wire;
 use super::super::{Cx, kit, tell};
 use super::window::{self, Pace};
 use super::{Alert, twin};
@@ -240,7 +240,7 @@ async fn facts(cx: &Cx<'_>, alert: &Alert, addresses: &[IpAddr]) -> Result<Resul
     let names: Vec<String> = names.map(|r| tell::cut(&r.name, 60)).collect();
     let found = groups.iter().find_map(|g| Some((g, g.rules.iter().find(|r| r.name == alert.name)?)));
     let Some((group, rule)) = found else { return Ok(Err(Hurdle::NoAlert(names))) };
-    let targets = match twin::scraped(&prom, Duration::from_secs(60)).await? {
+    let targets = match twin::listed(&prom, &alert.after.stop, addresses).await? {
         Ok(targets) => targets,
         Err(trouble) => return silent(trouble.told()),
     };
@@ -280,7 +280,9 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
     };
     let absolute = expr::unfaithful(&twin.files, &alert.name);
     let (factor, why_real) = match (&absolute, twin.factor) {
-        (Some(what), 2..) => (1, Some(format!("l'expression emploie {}, qui ne se divise pas", tell::cut(what, 40)))),
+        (Some(what), 2..) => {
+            (1, Some(format!("l'expression emploie {}, qui ne se divise pas", tell::cut(what, 40))))
+        }
         (_, factor) => (factor.max(1), twin.why_real.clone()),
     };
     let prom = if factor > 1 {
@@ -290,7 +292,8 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
         own.ok_or_else(|| kit::noise(format!("« {} » s'est arrêté pendant la mesure", alert.service)))?
     };
     let bench = Bench { cx, alert, prom, addresses };
-    let mut run = Run { factor, why_real, pace: facts.pace, rule: facts.rule, labels: facts.labels, ..Run::default() };
+    let mut run =
+        Run { factor, why_real, pace: facts.pace, rule: facts.rule, labels: facts.labels, ..Run::default() };
     let round = (run.pace.scrape + run.pace.evaluation + run.pace.timeout) / factor;
     let before = bench.settle(RECOVERY + round).await?;
     if let Some(hurdle) = hurdle(&before) {

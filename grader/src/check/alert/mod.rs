@@ -4,7 +4,7 @@
 mod compress;
 mod judge;
 mod live;
-mod twin;
+pub mod twin;
 mod window;
 
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Alert {
     /// The experiment, made once; a second time when the first left a doubt.
     async fn run(&self, cx: &Cx<'_>, attempt: u32) -> Result<std::sync::Arc<live::Outcome>, Fault> {
         let key = format!("alert:{}:{}:{attempt}", self.name, self.after.stop);
-        cx.memo.once(&key, live::run(cx, self)).await
+        cx.memo.once(&key, Box::pin(live::run(cx, self))).await
     }
 }
 

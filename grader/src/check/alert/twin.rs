@@ -41,7 +41,7 @@ pub fn client<'a>(cx: &Cx<'a>, service: &str, port: u16) -> Prom<'a> {
 
 /// The copy of a service's Prometheus, started once.
 pub async fn shared(cx: &Cx<'_>, service: &str, port: u16) -> Result<Arc<Twin>, Fault> {
-    cx.memo.once(&format!("alert-twin:{service}:{port}"), start(cx, service, port)).await
+    cx.memo.once(&format!("alert-twin:{service}:{port}"), Box::pin(start(cx, service, port))).await
 }
 
 async fn start(cx: &Cx<'_>, service: &str, port: u16) -> Result<Twin, Fault> {
@@ -115,12 +115,26 @@ fn compressed(files: &Files, factor: u32) -> Result<BTreeMap<String, String>, St
     Ok(made)
 }
 
+/// Longest wait for a Prometheus that has just started to list its targets.
+const LISTED: Duration = Duration::from_secs(8);
+
+/// The targets, once one of a service is among them or it certainly will not be.
+pub async fn listed(
+    prom: &Prom<'_>,
+    service: &str,
+    addresses: &[std::net::IpAddr],
+) -> Result<Result<Vec<Target>, Trouble>, Fault> {
+    let there = |seen: &Result<Vec<Target>, Trouble>| {
+        seen.as_ref().is_ok_and(|targets| targets.iter().any(|t| super::concerns(t, service, addresses)))
+    };
+    kit::patiently(LISTED, there, || prom.targets()).await
+}
+
 /// Waits (bounded) until every target has been scraped once, and gives them.
 pub async fn scraped(prom: &Prom<'_>, interval: Duration) -> Result<Result<Vec<Target>, Trouble>, Fault> {
     let all = |seen: &Result<Vec<Target>, Trouble>| {
-        seen.as_ref().is_ok_and(|targets| {
-            !targets.is_empty() && targets.iter().all(|t| t.health != Health::Unknown)
-        })
+        seen.as_ref()
+            .is_ok_and(|targets| !targets.is_empty() && targets.iter().all(|t| t.health != Health::Unknown))
     };
     kit::patiently(FIRST_SCRAPE + interval, all, || prom.targets()).await
 }

@@ -103,10 +103,8 @@ pub fn measured(pace: &Pace, seen: Seen, scrape_took: Duration, factor: u32) -> 
     let promise = pace.promise(false);
     let slack = SLACK * factor.max(1);
     let took = scrape_took.min(pace.timeout);
-    let window = Window {
-        not_before: promise.not_before.saturating_sub(slack),
-        by: promise.by + took + slack,
-    };
+    let window =
+        Window { not_before: promise.not_before.saturating_sub(slack), by: promise.by + took + slack };
     window.judge(seen)
 }
 
@@ -134,7 +132,10 @@ mod tests {
         assert_eq!(keeps(pace(15, 60, 60).promise(false), asked), Err(Broken::Late));
         assert_eq!(keeps(pace(15, 15, 0).promise(false), asked), Err(Broken::Early));
         assert_eq!(keeps(pace(15, 15, 600).promise(false), asked), Err(Broken::Late));
-        assert_eq!(keeps(pace(30, 30, 50).promise(false), Window { not_before: s(70), by: s(80) }), Err(Broken::Both));
+        assert_eq!(
+            keeps(pace(30, 30, 50).promise(false), Window { not_before: s(70), by: s(80) }),
+            Err(Broken::Both)
+        );
         assert_eq!(pace(15, 45, 60).waits(), s(90));
         assert_eq!(pace(15, 60, 60).sum(), "for 60 s + collecte 15 s + évaluation 60 s");
     }

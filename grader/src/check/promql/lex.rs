@@ -122,15 +122,34 @@ mod tests {
         assert_eq!(
             kinds("rate(a:b{x=~\"[5m]\"}[5m:30s]) > 1e-3 # [9m]\nor up offset -1h30m"),
             [
-                (Word, "rate"), (Sign, "("), (Word, "a:b"), (Sign, "{"), (Word, "x"), (Sign, "="), (Sign, "~"),
-                (Text, "\"[5m]\""), (Sign, "}"), (Sign, "["), (Duration, "5m"), (Sign, ":"), (Duration, "30s"),
-                (Sign, "]"), (Sign, ")"), (Sign, ">"), (Number, "1e-3"), (Word, "or"), (Word, "up"),
-                (Word, "offset"), (Sign, "-"), (Duration, "1h30m"),
+                (Word, "rate"),
+                (Sign, "("),
+                (Word, "a:b"),
+                (Sign, "{"),
+                (Word, "x"),
+                (Sign, "="),
+                (Sign, "~"),
+                (Text, "\"[5m]\""),
+                (Sign, "}"),
+                (Sign, "["),
+                (Duration, "5m"),
+                (Sign, ":"),
+                (Duration, "30s"),
+                (Sign, "]"),
+                (Sign, ")"),
+                (Sign, ">"),
+                (Number, "1e-3"),
+                (Word, "or"),
+                (Word, "up"),
+                (Word, "offset"),
+                (Sign, "-"),
+                (Duration, "1h30m"),
             ]
         );
-        assert_eq!(kinds("0x5d .5 1e3 'a\\'b' `c\\`"), [
-            (Number, "0x5d"), (Number, ".5"), (Number, "1e3"), (Text, "'a\\'b'"), (Text, "`c\\`"),
-        ]);
+        assert_eq!(
+            kinds("0x5d .5 1e3 'a\\'b' `c\\`"),
+            [(Number, "0x5d"), (Number, ".5"), (Number, "1e3"), (Text, "'a\\'b'"), (Text, "`c\\`"),]
+        );
         assert_eq!(kinds("0 - 0s"), [(Number, "0"), (Sign, "-"), (Duration, "0s")]);
     }
 

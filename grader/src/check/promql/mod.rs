@@ -71,7 +71,9 @@ pub fn compress(expr: &str, factor: u32) -> String {
                 span::parse(token.text).map(|d| span::write(divide(d, factor)))
             }
             // Since version 3 a number in brackets is a number of seconds.
-            Kind::Number if brackets > 0 || after_offset => seconds(token.text).map(|d| span::write(divide(d, factor))),
+            Kind::Number if brackets > 0 || after_offset => {
+                seconds(token.text).map(|d| span::write(divide(d, factor)))
+            }
             _ => None,
         };
         match divided {
@@ -126,7 +128,8 @@ pub fn absolute(expr: &str) -> Option<String> {
             return Some("@".to_owned());
         }
         // Arithmetic on durations (version 3).
-        let odd = brackets > 0 && (token.is('*') || token.is('/') || token.is('(') || token.is('^') || token.is('%'));
+        let odd = brackets > 0
+            && (token.is('*') || token.is('/') || token.is('(') || token.is('^') || token.is('%'));
         let after_offset = token.says("offset") && next.is_some_and(|n| n.is('('));
         if odd || after_offset {
             return Some("une durée calculée".to_owned());

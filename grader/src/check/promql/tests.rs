@@ -9,7 +9,10 @@ fn durations_are_divided_and_nothing_else() {
     for (before, after) in [
         ("up == 0", "up == 0"),
         ("rate(x{a=\"[5m]\"}[5m]) > 5", "rate(x{a=\"[5m]\"}[30s]) > 5"),
-        ("max_over_time(up[1h:1m] offset 30s) # [5m] offset 5m", "max_over_time(up[6m:6s] offset 3s) # [5m] offset 5m"),
+        (
+            "max_over_time(up[1h:1m] offset 30s) # [5m] offset 5m",
+            "max_over_time(up[6m:6s] offset 3s) # [5m] offset 5m",
+        ),
         ("up offset -1m", "up offset -6s"),
         ("up[5m:]", "up[30s:]"),
         ("rate(x[15s])", "rate(x[1s500ms])"),
@@ -25,7 +28,9 @@ fn durations_are_divided_and_nothing_else() {
 
 #[test]
 fn what_does_not_scale_is_found() {
-    for expr in ["time() - x > 60", "predict_linear(x[1h], 3600) < 0", "increase(x[5m]) > 10", "x @ 16", "up > 5m"] {
+    for expr in
+        ["time() - x > 60", "predict_linear(x[1h], 3600) < 0", "increase(x[5m]) > 10", "x @ 16", "up > 5m"]
+    {
         assert!(absolute(expr).is_some(), "{expr}");
     }
     for expr in [
@@ -53,11 +58,15 @@ fn selectors_are_found() {
     let texts = |expr: &str| selectors(expr).into_iter().map(|s| s.text).collect::<Vec<_>>();
     assert_eq!(texts("up{job=\"express-api\"} == 0"), ["up{job=\"express-api\"}"]);
     assert_eq!(
-        texts("histogram_quantile(0.95, sum by (le, job) (rate(app_request_latency_seconds_bucket[5m]))) > 1"),
+        texts(
+            "histogram_quantile(0.95, sum by (le, job) (rate(app_request_latency_seconds_bucket[5m]))) > 1"
+        ),
         ["app_request_latency_seconds_bucket"]
     );
     assert_eq!(
-        texts("a / on (name) group_left (x) b{name!=\"\"} > 0.8 and on() c > 0 unless {__name__=\"d\", e=\"f\"}"),
+        texts(
+            "a / on (name) group_left (x) b{name!=\"\"} > 0.8 and on() c > 0 unless {__name__=\"d\", e=\"f\"}"
+        ),
         ["a", "b{name!=\"\"}", "c", "{__name__=\"d\",e=\"f\"}"]
     );
     assert_eq!(texts("absent(up{job='api'}) or sum(up) without (x) < 1"), ["up{job='api'}", "up"]);
@@ -87,9 +96,13 @@ impl Expr {
             Self::Metric(name, None) => name.clone(),
             Self::Metric(name, Some(value)) => format!("{name}{{job=\"{value}\", x=~'[5m]'}}"),
             Self::Range(name, range, None) => format!("{name}[{}]", d(*range)),
-            Self::Range(name, range, Some(offset)) => format!("{name}[ {} ] offset {}", d(*range), d(*offset)),
+            Self::Range(name, range, Some(offset)) => {
+                format!("{name}[ {} ] offset {}", d(*range), d(*offset))
+            }
             Self::Sub(inner, range, None) => format!("({})[{}:]", inner.render(factor), d(*range)),
-            Self::Sub(inner, range, Some(step)) => format!("({})[{}:{}]", inner.render(factor), d(*range), d(*step)),
+            Self::Sub(inner, range, Some(step)) => {
+                format!("({})[{}:{}]", inner.render(factor), d(*range), d(*step))
+            }
             Self::Call(name, inner) => format!("{name} ({})", inner.render(factor)),
             Self::Offset(name, true, by) => format!("{name} offset -{}", d(*by)),
             Self::Offset(name, false, by) => format!("{name} OFFSET {}", d(*by)),
@@ -106,9 +119,8 @@ fn length() -> impl Strategy<Value = u64> {
 }
 
 fn expr() -> impl Strategy<Value = Expr> {
-    let name = "[a-z_][a-z0-9_]{0,8}(:[a-z0-9]{1,5}m)?".prop_filter("keywords", |n| {
-        !KEYWORDS.contains(&n.as_str()) && !GROUPINGS.contains(&n.as_str())
-    });
+    let name = "[a-z_][a-z0-9_]{0,8}(:[a-z0-9]{1,5}m)?"
+        .prop_filter("keywords", |n| !KEYWORDS.contains(&n.as_str()) && !GROUPINGS.contains(&n.as_str()));
     let leaf = prop_oneof![
         (name.clone(), proptest::option::of("[a-z5m\\[\\]: #]{0,8}")).prop_map(|(n, v)| Expr::Metric(n, v)),
         (name.clone(), length(), proptest::option::of(length())).prop_map(|(n, r, o)| Expr::Range(n, r, o)),
@@ -119,9 +131,16 @@ fn expr() -> impl Strategy<Value = Expr> {
         prop_oneof![
             (prop_oneof![Just("rate"), Just("absent"), Just("max_over_time")], inner.clone())
                 .prop_map(|(f, e)| Expr::Call(f, Box::new(e))),
-            (inner.clone(), length(), proptest::option::of(length()))
-                .prop_map(|(e, r, s)| Expr::Sub(Box::new(e), r, s)),
-            (inner.clone(), prop_oneof![Just(">"), Just("and"), Just("/ on (offset) group_left ()")], inner.clone())
+            (inner.clone(), length(), proptest::option::of(length())).prop_map(|(e, r, s)| Expr::Sub(
+                Box::new(e),
+                r,
+                s
+            )),
+            (
+                inner.clone(),
+                prop_oneof![Just(">"), Just("and"), Just("/ on (offset) group_left ()")],
+                inner.clone()
+            )
                 .prop_map(|(a, s, b)| Expr::Binary(Box::new(a), s, Box::new(b))),
             (inner, "[a-z5m\\[\\]\" ]{0,10}").prop_map(|(e, c)| Expr::Comment(Box::new(e), c)),
         ]

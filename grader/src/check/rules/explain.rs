@@ -59,7 +59,8 @@ fn complaints(log: &str) -> Vec<String> {
 /// `…/alert.rules.yml: 6:13: …` or `…: yaml: line 6: …`: the file and the line.
 fn named_line(text: &str) -> Option<(String, Option<usize>)> {
     let at = text.find(".yml").map(|i| i + 4).or_else(|| text.find(".yaml").map(|i| i + 5))?;
-    let start = text[..at].rfind(|c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '\'' | '('))
+    let start = text[..at]
+        .rfind(|c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '\'' | '('))
         .map_or(0, |i| i + 1);
     let path = text[start..at].to_owned();
     let after = &text[at..];
@@ -98,7 +99,8 @@ pub async fn not_running(check: &RulesLoaded, cx: &Cx<'_>) -> Result<Miss, Fault
         noted: said.iter().rev().skip(1).cloned().collect(),
         place: named_place(cx, &said, "refusé par Prometheus")
             .or_else(|| cx.world.place(&["services", &check.service], "ne reste pas en marche")),
-        hint: "le message donne le fichier, souvent la ligne ; promtool dit la même chose sans rien démarrer".to_owned(),
+        hint: "le message donne le fichier, souvent la ligne ; promtool dit la même chose sans rien démarrer"
+            .to_owned(),
         try_it: format!("docker compose logs {}", check.service),
         ..base(check)
     })
@@ -172,17 +174,20 @@ async fn why(
     miss: &mut Miss,
 ) -> Result<(), Fault> {
     let config = files::submitted(cx.world, &files.path, files.text.as_deref());
-    let in_config = |needle: &str, label: &str| {
-        config.as_deref().and_then(|file| cx.world.place_in(file, needle, label))
-    };
+    let in_config =
+        |needle: &str, label: &str| config.as_deref().and_then(|file| cx.world.place_in(file, needle, label));
     // Named, and not there: Prometheus says nothing of it.
     if let Some(absent) = files.rules.iter().find(|n| n.paths.is_empty()) {
         let pattern = tell::cut(&absent.pattern, 80);
-        miss.noted.push(format!("rule_files nomme « {pattern} », absent du conteneur : Prometheus démarre sans rien dire"));
+        miss.noted.push(format!(
+            "rule_files nomme « {pattern} », absent du conteneur : Prometheus démarre sans rien dire"
+        ));
         miss.noted.extend(promtool(cx, files).await?);
         miss.place = in_config(&absent.pattern, "ce fichier n'existe pas dans le conteneur")
             .or_else(|| tell::at(cx.world, &check.service, "volumes", "volumes de Prometheus"));
-        miss.hint = "un fichier de votre dossier n'est dans le conteneur que s'il y est monté, au chemin nommé".to_owned();
+        miss.hint =
+            "un fichier de votre dossier n'est dans le conteneur que s'il y est monté, au chemin nommé"
+                .to_owned();
         miss.try_it = format!("docker compose exec {} promtool check config {}", check.service, files.path);
         return Ok(());
     }
@@ -205,7 +210,10 @@ async fn why(
     });
     if let Some(name) = near {
         miss.place = files::place(cx.world, files, &name, "alert", "nom de l'alerte");
-        miss.hint = format!("« {} » ressemble au nom demandé : les noms sont fixés par l'énoncé", tell::cut(&name, 60));
+        miss.hint = format!(
+            "« {} » ressemble au nom demandé : les noms sont fixés par l'énoncé",
+            tell::cut(&name, 60)
+        );
         return Ok(());
     }
     let written = USUAL.iter().find(|file| {
@@ -219,9 +227,12 @@ async fn why(
         }
         None => "un groupe de règles contient une liste rules:, chaque alerte y a sa clé alert:".to_owned(),
     };
-    miss.noted.extend(files.rules.iter().map(|n| {
-        format!("rule_files : « {} », {}", tell::cut(&n.pattern, 80), tell::names(&n.paths))
-    }));
+    miss.noted.extend(
+        files
+            .rules
+            .iter()
+            .map(|n| format!("rule_files : « {} », {}", tell::cut(&n.pattern, 80), tell::names(&n.paths))),
+    );
     Ok(())
 }
 
@@ -272,7 +283,8 @@ mod tests {
     fn errors_name_their_line() {
         let said = "\"/etc/prometheus/alert.rules.yml: yaml: line 6: did not find expected key\"";
         assert_eq!(named_line(said), Some(("/etc/prometheus/alert.rules.yml".into(), Some(6))));
-        let said = "/etc/prometheus/alert.rules.yml: 5:15: group \"g\", rule 1, \"A\": could not parse expression";
+        let said =
+            "/etc/prometheus/alert.rules.yml: 5:15: group \"g\", rule 1, \"A\": could not parse expression";
         assert_eq!(named_line(said), Some(("/etc/prometheus/alert.rules.yml".into(), Some(5))));
         assert_eq!(named_line("nothing"), None);
     }

@@ -41,7 +41,8 @@ pub fn recorded(files: &Files) -> Vec<String> {
         let Ok(tree) = yaml::parse(text) else { continue };
         for group in tree.get("groups").map(Node::items).unwrap_or_default() {
             let rules = group.get("rules").map(Node::items).unwrap_or_default();
-            names.extend(rules.iter().filter_map(|r| r.get("record").and_then(Node::text)).map(str::to_owned));
+            names
+                .extend(rules.iter().filter_map(|r| r.get("record").and_then(Node::text)).map(str::to_owned));
         }
     }
     names

@@ -49,15 +49,6 @@ impl Files {
     pub fn alert(&self, name: &str) -> Option<Declared> {
         self.rule_paths().find_map(|path| declared(path, self.texts.get(path)?, name))
     }
-
-    /// Names of all alerts declared in the rule files.
-    pub fn alerts(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        for text in self.rule_paths().filter_map(|p| self.texts.get(p)) {
-            names.extend(alerts_of(text));
-        }
-        names
-    }
 }
 
 /// Names of the alerts that a rule file declares.
@@ -108,7 +99,7 @@ pub async fn known(
             Err(trouble) => Ok(Err(trouble.told())),
         }
     };
-    cx.memo.once(&format!("rule-files:{service}:{port}"), read).await
+    cx.memo.once(&format!("rule-files:{service}:{port}"), Box::pin(read)).await
 }
 
 /// Reads the files of the running Prometheus of a service.
@@ -247,13 +238,7 @@ pub fn submitted(world: &dyn World, path: &str, text: Option<&str>) -> Option<St
 }
 
 /// Position of a key of an alert in the submission.
-pub fn place(
-    world: &dyn World,
-    files: &Files,
-    alert: &str,
-    key: &str,
-    label: &str,
-) -> Option<Place> {
+pub fn place(world: &dyn World, files: &Files, alert: &str, key: &str, label: &str) -> Option<Place> {
     let declared = files.alert(alert)?;
     let text = files.texts.get(&declared.path)?;
     let line = *declared.lines.get(key).or_else(|| declared.lines.get("alert"))?;

@@ -51,7 +51,9 @@ fn base(check: &RuleScenario, scenario: Scenario, play: &Play) -> Miss {
     };
     Miss {
         expected,
-        noted: vec!["joué en temps virtuel par « promtool test rules », sur vos règles et les labels réels".into()],
+        noted: vec![
+            "joué en temps virtuel par « promtool test rules », sur vos règles et les labels réels".into(),
+        ],
         try_it: format!(
             "docker compose exec {} promtool query instant http://localhost:{} 'ALERTS{{alertname=\"{}\"}}'",
             check.service, check.port, check.alert
@@ -129,7 +131,10 @@ pub async fn wrong(
         Wrong::Fired(after) => fired(check, scenario, *after, base, at("expr", "expression vraie à tort")),
         Wrong::Hasty { pending, held } if written.is_zero() => Miss {
             headline: format!("« {name} » n'attend pas avant de se déclencher"),
-            observed: format!("« firing » {} après la première mesure anormale, sans « pending »", told(*pending + *held)),
+            observed: format!(
+                "« firing » {} après la première mesure anormale, sans « pending »",
+                told(*pending + *held)
+            ),
             place: at("alert", "règle sans for:"),
             hint: "qu'est-ce qui distingue une panne d'une seule mesure malchanceuse ?".to_owned(),
             ..base
@@ -146,7 +151,11 @@ pub async fn wrong(
             observed: if *fired {
                 format!("« pending » à {}, « firing » seulement {} plus tard", told(*pending), told(*held))
             } else {
-                format!("« pending » à {}, et toujours pas « firing » {} plus tard", told(*pending), told(*held))
+                format!(
+                    "« pending » à {}, et toujours pas « firing » {} plus tard",
+                    told(*pending),
+                    told(*held)
+                )
             },
             place: at("for", "cette attente est trop longue"),
             hint: "combien de temps l'énoncé demande-t-il d'attendre ?".to_owned(),
@@ -163,7 +172,8 @@ pub async fn wrong(
             headline: format!("« {name} » se déclenche aussi pour ce qui va bien"),
             observed: format!("alerte active à {} pour {}", told(*when), labels(who)),
             place: at("expr", "expression vraie aussi pour d'autres séries"),
-            hint: "quelles séries cette expression regarde-t-elle, et lesquelles devrait-elle regarder ?".to_owned(),
+            hint: "quelles séries cette expression regarde-t-elle, et lesquelles devrait-elle regarder ?"
+                .to_owned(),
             ..base
         },
         Wrong::Endless(after) => Miss {
@@ -186,7 +196,13 @@ fn word(state: State) -> &'static str {
 }
 
 /// It fires although it must not.
-fn fired(check: &RuleScenario, scenario: Scenario, after: Duration, base: Miss, place: Option<Place>) -> Miss {
+fn fired(
+    check: &RuleScenario,
+    scenario: Scenario,
+    after: Duration,
+    base: Miss,
+    place: Option<Place>,
+) -> Miss {
     let name = &check.alert;
     let observed = format!("« firing » à {} du début", told(after));
     match scenario {
@@ -194,7 +210,8 @@ fn fired(check: &RuleScenario, scenario: Scenario, after: Duration, base: Miss, 
             headline: format!("« {name} » se déclenche pour un conteneur sans limite"),
             observed: format!("{observed} ; sa limite vaut 0, le rapport vaut +Inf"),
             place,
-            hint: "que donne une division par une limite de 0, et comment écarter ces conteneurs ?".to_owned(),
+            hint: "que donne une division par une limite de 0, et comment écarter ces conteneurs ?"
+                .to_owned(),
             ..base
         },
         Scenario::Memory70 => Miss {
@@ -254,19 +271,24 @@ async fn never(
 /// A metric that does not exist, or a label that no series has.
 fn mismatch(scenery: &Scenery) -> Option<(String, String)> {
     if !scenery.missing.is_empty() {
-        let names: Vec<String> = scenery.missing.iter().map(|m| format!("« {} »", tell::cut(m, 80))).collect();
+        let names: Vec<String> =
+            scenery.missing.iter().map(|m| format!("« {} »", tell::cut(m, 80))).collect();
         return Some((
             format!("Prometheus n'a aucune série {}", list(&names)),
-            "le nom est-il exactement celui que la cible expose, et cette cible est-elle collectée ?".to_owned(),
+            "le nom est-il exactement celui que la cible expose, et cette cible est-elle collectée ?"
+                .to_owned(),
         ));
     }
     scenery.expressions.iter().flat_map(|e| promql::selectors(e)).find_map(|selector| {
         let metric = selector.metric.as_deref()?;
         let series: Vec<_> = scenery.bases.iter().filter(|b| b.name() == metric).collect();
         let (label, wanted) = selector.equals.iter().find(|(label, wanted)| {
-            label != "__name__" && !series.is_empty() && !series.iter().any(|b| b.labels.get(label) == Some(wanted))
+            label != "__name__"
+                && !series.is_empty()
+                && !series.iter().any(|b| b.labels.get(label) == Some(wanted))
         })?;
-        let mut seen: Vec<String> = series.iter().filter_map(|b| b.labels.get(label)).map(|v| tell::cut(v, 60)).collect();
+        let mut seen: Vec<String> =
+            series.iter().filter_map(|b| b.labels.get(label)).map(|v| tell::cut(v, 60)).collect();
         seen.sort();
         seen.dedup();
         seen.truncate(6);
@@ -283,7 +305,12 @@ fn mismatch(scenery: &Scenery) -> Option<(String, String)> {
 }
 
 /// Whether an alert becomes active at all in another scenario.
-async fn wakes(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery, scenario: Scenario) -> Result<bool, Fault> {
+async fn wakes(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<bool, Fault> {
     let play = live::play(cx, check, scenery, scenario).await?;
     Ok(judge::seen(&play.ticks, &play.times).active.is_some())
 }
@@ -309,7 +336,11 @@ async fn latency(
     let largest = largest(scenery);
     if largest >= limit * 100.0 {
         return Ok(Some((
-            format!("l'expression compare avec {} ; les requêtes lentes durent {}", decimal(largest, 0), seconds(slow)),
+            format!(
+                "l'expression compare avec {} ; les requêtes lentes durent {}",
+                decimal(largest, 0),
+                seconds(slow)
+            ),
             "en quelle unité cette métrique compte-t-elle ? son nom le dit".to_owned(),
         )));
     }
@@ -340,7 +371,10 @@ async fn memory(
     }
     if (10.0..=100.0).contains(&largest) {
         return Ok(Some((
-            format!("l'expression compare avec {}, même 150 % de la limite ne la déclenche pas", decimal(largest, 0)),
+            format!(
+                "l'expression compare avec {}, même 150 % de la limite ne la déclenche pas",
+                decimal(largest, 0)
+            ),
             "un rapport va de 0 à 1, un pourcentage de 0 à 100".to_owned(),
         )));
     }
@@ -364,13 +398,19 @@ pub fn words(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Option<Mis
             return Some(Miss {
                 headline: format!("« {name} » n'a pas le label {key} demandé"),
                 expected: format!("{key} = « {wanted} »"),
-                observed: seen.map_or_else(|| "pas de label de ce nom".to_owned(), |v| format!("{key} = « {} »", tell::cut(v, 60))),
+                observed: seen.map_or_else(
+                    || "pas de label de ce nom".to_owned(),
+                    |v| format!("{key} = « {} »", tell::cut(v, 60)),
+                ),
                 place: place(check, cx, scenery, "labels", "labels de l'alerte"),
                 ..miss
             });
         }
     }
-    let lacking = check.annotations.iter().find(|a| scenery.rule.annotations.get(*a).is_none_or(|v| v.trim().is_empty()));
+    let lacking = check
+        .annotations
+        .iter()
+        .find(|a| scenery.rule.annotations.get(*a).is_none_or(|v| v.trim().is_empty()));
     lacking.map(|annotation| Miss {
         headline: format!("« {name} » n'a pas d'annotation {annotation}"),
         expected: format!("une annotation {annotation} qui dit ce qui se passe"),

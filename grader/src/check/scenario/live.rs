@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::alert::concerns;
+use super::super::alert::{concerns, twin};
 use super::super::prom::{Labels, Prom, Rule, RuleKind, Sample, Target, Trouble, span};
 use super::super::rules::expr;
 use super::super::rules::files::{self, Files};
@@ -73,7 +73,7 @@ pub struct Play {
 pub async fn scenery(cx: &Cx<'_>, check: &RuleScenario) -> Result<Arc<Result<Scenery, Hurdle>>, Fault> {
     let family = check.scenarios.first().map_or(Family::Target, |s| s.family());
     let key = format!("scenery:{}:{}:{}:{family:?}:{}", check.service, check.port, check.alert, check.target);
-    cx.memo.once(&key, look(cx, check, family)).await
+    cx.memo.once(&key, Box::pin(look(cx, check, family))).await
 }
 
 async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Result<Scenery, Hurdle>, Fault> {
@@ -98,7 +98,9 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         let rules = groups.iter().flat_map(|g| &g.rules).filter(|r| r.kind == RuleKind::Alerting);
         return Ok(Err(Hurdle::NoAlert(rules.map(|r| tell::cut(&r.name, 60)).collect())));
     };
-    let targets = match prom.targets().await? {
+    let instances = cx.world.instances(&check.target).await?;
+    let addresses = kit::addresses(&instances);
+    let targets = match twin::listed(&prom, &check.target, &addresses).await? {
         Ok(targets) => targets,
         Err(trouble) => return silent(trouble.told()),
     };
@@ -113,11 +115,16 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         .filter_map(|s| s.metric)
         .filter(|m| !recorded.contains(m) && m != "ALERTS")
         .collect();
-    let instances = cx.world.instances(&check.target).await?;
-    let addresses = kit::addresses(&instances);
     let mine: Vec<&Target> = targets.iter().filter(|t| concerns(t, &check.target, &addresses)).collect();
-    let wait = mine.iter().filter_map(|t| span::parse(&t.scrape_interval)).max().unwrap_or_default();
-    let samples = match series(&prom, &used, check, family, wait).await? {
+    let wait = targets.iter().filter_map(|t| span::parse(&t.scrape_interval)).max().unwrap_or_default();
+    // A copy in divided time has the same series with the same labels, and sooner.
+    let twin = twin::shared(cx, &check.service, check.port).await?;
+    let (source, wait) = if twin.factor > 1 {
+        (twin::client(cx, &check.service, check.port), wait / twin.factor)
+    } else {
+        (prom.clone(), wait)
+    };
+    let samples = match series(&source, &used, check, family, wait).await? {
         Ok(samples) => samples,
         Err(trouble) => return silent(trouble.told()),
     };
@@ -146,8 +153,8 @@ fn image(world: &dyn World, service: &str) -> String {
     own.unwrap_or_else(|| IMAGE.to_owned())
 }
 
-/// The series that an expression uses, those of `up` besides, as they are now. Latencies are waited
-/// for: their series exist only once a request has been counted and scraped.
+/// The series that an expression uses, those of `up` besides, as they are now. What is not there yet
+/// is waited for: some series exist only once a request has been counted and scraped.
 async fn series(
     prom: &Prom<'_>,
     used: &BTreeSet<String>,
@@ -155,17 +162,24 @@ async fn series(
     family: Family,
     wait: Duration,
 ) -> Result<Result<Vec<Sample>, Trouble>, Fault> {
-    let mut names: Vec<String> = used.iter().map(|m| escaped(m)).collect();
-    names.push("up".to_owned());
+    let mut wanted: BTreeSet<String> = used.iter().map(|m| escaped(m)).collect();
+    wanted.insert("up".to_owned());
     if family == Family::Latency {
-        names.push(format!("{}_bucket", escaped(&check.histogram)));
+        wanted.insert(format!("{}_bucket", escaped(&check.histogram)));
     }
+    let names: Vec<String> = wanted.iter().cloned().collect();
     let query = format!("{{__name__=~{}}}", promtool::quoted(&names.join("|")));
     let there = |seen: &Result<Vec<Sample>, Trouble>| {
-        let prefix = |s: &Sample| s.labels.get("__name__").is_some_and(|n| n.starts_with(&check.histogram));
-        seen.as_ref().is_ok_and(|samples| family != Family::Latency || samples.iter().any(prefix))
+        let has = |name: &String, samples: &[Sample]| {
+            samples.iter().any(|s| s.labels.get("__name__") == Some(name))
+        };
+        seen.as_ref().is_ok_and(|samples| wanted.iter().all(|name| has(name, samples)))
     };
-    kit::patiently(wait + Duration::from_secs(5), there, || prom.vector(&query, None)).await
+    if let Err(trouble) = twin::scraped(prom, wait).await? {
+        return Ok(Err(trouble));
+    }
+    // Two more rounds: the first may have come before what had to be counted.
+    kit::patiently(wait * 2 + Duration::from_secs(2), there, || prom.vector(&query, None)).await
 }
 
 /// A metric's name in a regular expression.
@@ -217,7 +231,11 @@ fn attributed(
     };
     let mut bases: Vec<Base> = samples
         .iter()
-        .map(|s| Base { labels: s.labels.clone(), value: if s.value.is_finite() { s.value } else { 0.0 }, whose: whose(s) })
+        .map(|s| Base {
+            labels: s.labels.clone(),
+            value: if s.value.is_finite() { s.value } else { 0.0 },
+            whose: whose(s),
+        })
         .collect();
     bases.sort_by(|a, b| a.labels.cmp(&b.labels));
     bases
@@ -261,10 +279,15 @@ pub async fn play(
 ) -> Result<Arc<Play>, Fault> {
     let hold = check.hold.0.as_secs();
     let key = format!("play:{}:{}:{}:{}:{hold}", check.service, check.alert, check.target, scenario.name());
-    cx.memo.once(&key, run(cx, check, scenery, scenario)).await
+    cx.memo.once(&key, Box::pin(run(cx, check, scenery, scenario))).await
 }
 
-async fn run(cx: &Cx<'_>, check: &RuleScenario, scenery: &Scenery, scenario: Scenario) -> Result<Play, Fault> {
+async fn run(
+    cx: &Cx<'_>,
+    check: &RuleScenario,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<Play, Fault> {
     let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
     let back: Duration = scenery.expressions.iter().map(|e| promql::looks_back(e)).sum();
     let hold = check.hold.0.max(seconds(scenery.rule.duration).min(Duration::from_secs(1800)));
@@ -300,7 +323,8 @@ async fn run(cx: &Cx<'_>, check: &RuleScenario, scenery: &Scenery, scenario: Sce
     if got.len() != instants.len() {
         return Err(confused(&format!("{} answers for {} questions", got.len(), instants.len())));
     }
-    let of = |whose: Whose| scenery.bases.iter().filter(|b| b.whose == whose).map(|b| b.labels.clone()).collect();
+    let of =
+        |whose: Whose| scenery.bases.iter().filter(|b| b.whose == whose).map(|b| b.labels.clone()).collect();
     let parties = Parties { target: of(Whose::Target), others: of(Whose::Other) };
     let own: Vec<String> = scenery.rule.labels.keys().cloned().collect();
     Ok(Play {

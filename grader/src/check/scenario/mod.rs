@@ -64,6 +64,9 @@ pub struct RuleScenario {
     pub annotations: Vec<String>,
 }
 
+/// Longest wait for the application to answer its one request.
+const TRAFFIC: Duration = Duration::from_secs(10);
+
 fn histogram() -> String {
     "app_request_latency_seconds".to_owned()
 }
@@ -150,11 +153,13 @@ impl Check for RuleScenario {
         let send = async {
             let _alone = cx.memo.alone().await;
             let (_, ip) = kit::needed(cx.world, service).await?;
-            let ask = wire::Http::get(ip.to_string(), *port, path);
+            let ask = || wire::Http::get(ip.to_string(), *port, path);
+            let from = kit::inside(service);
+            let answered = |seen: &(Result<wire::HttpAnswer, wire::Failure>, kit::When)| seen.0.is_ok();
             // Whatever the answer, it was counted.
-            kit::http(cx.world, &kit::inside(service), ask).await.map(|_| ())
+            kit::patiently(TRAFFIC, answered, || kit::http(cx.world, &from, ask())).await.map(|_| ())
         };
-        let _ = cx.memo.once(&key, send).await;
+        let _ = cx.memo.once(&key, Box::pin(send)).await;
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {

@@ -27,12 +27,7 @@ pub fn timeline(page: &mut Page, line: &Timeline) {
         page.wide_field("", 11, &text);
     }
     let (left, axis, right) = axis(line, &moments, page.width());
-    page.line(&[
-        (Tone::Plain, "           "),
-        (Tone::Dim, &left),
-        (Tone::Plain, &axis),
-        (Tone::Dim, &right),
-    ]);
+    page.line(&[(Tone::Plain, "           "), (Tone::Dim, &left), (Tone::Plain, &axis), (Tone::Dim, &right)]);
 }
 
 fn heading(line: &Timeline) -> String {

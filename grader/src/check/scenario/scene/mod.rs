@@ -204,7 +204,13 @@ const CALM: f64 = 0.30;
 
 /// Makes the series of a scenario. `histogram` is the name of the latency metric, `threshold` its
 /// limit in seconds.
-pub fn play(scenario: Scenario, times: &Times, bases: &[Base], histogram: &str, threshold: f64) -> Vec<Input> {
+pub fn play(
+    scenario: Scenario,
+    times: &Times,
+    bases: &[Base],
+    histogram: &str,
+    threshold: f64,
+) -> Vec<Input> {
     let latency = Latency::of(bases, histogram, threshold);
     let made = bases.iter().map(|base| {
         let series = Series { scenario, base, histogram, latency: &latency };
@@ -321,8 +327,13 @@ impl Series<'_> {
             let troubled = troubled && target;
             match part {
                 "_bucket" => {
-                    let le = self.base.labels.get("le").and_then(|le| crate::check::metrics::parse::number(le));
-                    return At::Grows(self.latency.below(self.scenario, troubled, le.unwrap_or(f64::INFINITY)));
+                    let le =
+                        self.base.labels.get("le").and_then(|le| crate::check::metrics::parse::number(le));
+                    return At::Grows(self.latency.below(
+                        self.scenario,
+                        troubled,
+                        le.unwrap_or(f64::INFINITY),
+                    ));
                 }
                 "_count" => return At::Grows(REQUESTS),
                 "_sum" => return At::Grows(self.latency.seconds(self.scenario, troubled)),

@@ -31,7 +31,9 @@ fn quantile(q: f64, bases: &[Base], inputs: &[Input], step: usize) -> f64 {
         .zip(inputs)
         .map(|(b, i)| {
             let le = crate::check::metrics::parse::number(&b.labels["le"]).expect("a bound");
-            let (Value::Is(now), Value::Is(before)) = (i.values[step], i.values[step - 1]) else { return (le, 0.0) };
+            let (Value::Is(now), Value::Is(before)) = (i.values[step], i.values[step - 1]) else {
+                return (le, 0.0);
+            };
             (le, now - before)
         })
         .collect();
@@ -59,7 +61,8 @@ fn at_trouble(scenario: Scenario, bounds: &[&str]) -> (f64, f64, f64, f64) {
 #[test]
 fn latencies_tell_quantiles_apart() {
     let default = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10"];
-    for bounds in [&default[..], &["0.1", "0.3", "0.5", "0.7", "1", "3", "5", "7", "10"], &["0.5", "2", "4"]] {
+    for bounds in [&default[..], &["0.1", "0.3", "0.5", "0.7", "1", "3", "5", "7", "10"], &["0.5", "2", "4"]]
+    {
         let (p50, p95, _, calm) = at_trouble(Scenario::LatencyHigh, bounds);
         assert!(p50 < 1.0 && p95 > 1.0 && calm < 1.0, "{bounds:?} {p50} {p95} {calm}");
         let (_, p95, p99, _) = at_trouble(Scenario::LatencyLow, bounds);
@@ -110,12 +113,15 @@ fn memory_of_one_container() {
     let times = Times::plan(s(15), s(15), s(0), s(300), s(0));
     let ratio = |scenario, a, b, at| {
         let made = play(scenario, &times, &bases, H, 1.0);
-        let (Value::Is(used), Value::Is(limit)) = (level(&made, a, &times, at), level(&made, b, &times, at)) else {
+        let (Value::Is(used), Value::Is(limit)) = (level(&made, a, &times, at), level(&made, b, &times, at))
+        else {
             panic!("numbers")
         };
         used / limit
     };
-    for (scenario, share) in [(Scenario::Memory70, 0.70), (Scenario::Memory81, 0.81), (Scenario::Memory95, 0.95)] {
+    for (scenario, share) in
+        [(Scenario::Memory70, 0.70), (Scenario::Memory81, 0.81), (Scenario::Memory95, 0.95)]
+    {
         assert!((ratio(scenario, 0, 1, times.fault) - share).abs() < 1e-6);
         assert!(ratio(scenario, 0, 1, times.recovery) < 0.5);
         assert!(ratio(scenario, 2, 3, times.fault) < 0.5);
