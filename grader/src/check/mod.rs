@@ -26,23 +26,30 @@ mod answer;
 mod apart;
 mod build;
 mod cache;
+mod datasource;
 mod dns;
+mod follows;
+mod grafana;
 mod healthcheck;
 mod http;
 mod interfaces;
+mod intervals;
 mod kit;
 mod metrics;
 mod network;
 mod order;
 mod origin;
 mod outage;
+mod panels;
 mod persists;
 mod ports;
 mod prom;
 mod promql;
 mod reach;
+mod retention;
 mod rules;
 mod scenario;
+mod targets;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -276,4 +283,16 @@ kinds! {
     rules_loaded: rules::RulesLoaded,
     /// What an alert does in a scenario, in virtual time.
     rule_scenario: scenario::RuleScenario,
+    /// Prometheus collects these services.
+    targets: targets::Targets,
+    /// A counter seen through PromQL follows the traffic.
+    follows: follows::Follows,
+    /// Grafana's data source leads to Prometheus.
+    datasource: datasource::Datasource,
+    /// A Grafana dashboard shows what is asked.
+    panels: panels::Panels,
+    /// How long Prometheus keeps its samples.
+    retention: retention::Retention,
+    /// How often Prometheus scrapes and evaluates.
+    intervals: intervals::Intervals,
 }

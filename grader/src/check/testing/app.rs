@@ -187,7 +187,12 @@ impl FakeWorld {
     ) -> Result<Box<wire::HttpAnswer>, wire::FailureKind> {
         let ip = self.connect(from, &ask.host, ask.port)?;
         tokio::time::sleep(Duration::from_millis(3)).await;
-        let (status, body) = self.respond(&ask.path);
+        let owner = match from {
+            Vantage::Service(service) if ip.is_loopback() => Some(service.clone()),
+            _ => self.owner(ip),
+        };
+        let page = owner.and_then(|service| self.pages.get(&(service, ask.port)));
+        let (status, body) = page.map_or_else(|| self.respond(&ask.path), |page| page(self, ask));
         let peer = SocketAddr::new(ip, ask.port);
         Ok(Box::new(wire::HttpAnswer {
             status,

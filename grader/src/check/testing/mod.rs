@@ -4,6 +4,7 @@
 mod app;
 mod net;
 mod redis;
+pub mod supervision;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +44,9 @@ pub struct Memory {
     /// Twins started.
     pub twins: Vec<TwinPlan>,
 }
+
+/// Plays an HTTP server of a fake stack: status and body.
+pub type FakePage = Box<dyn Fn(&FakeWorld, &wire::Http) -> (u16, String) + Send + Sync>;
 
 /// Plays the tools of a fake stack.
 pub type FakeTool = Box<dyn Fn(&ToolRun) -> ToolOutcome + Send + Sync>;
@@ -93,6 +97,8 @@ pub struct FakeWorld {
     pub probe_broken: bool,
     /// What tools do; without it, running one is a fault.
     pub tools: Option<FakeTool>,
+    /// Servers that are not the API, by service and port.
+    pub pages: BTreeMap<(String, u16), FakePage>,
     /// Memory.
     pub memory: Mutex<Memory>,
     born: Instant,
@@ -188,6 +194,7 @@ impl FakeWorld {
             host: HostAnswer { status: Some(200), error: None },
             probe_broken: false,
             tools: None,
+            pages: BTreeMap::new(),
             memory: Mutex::default(),
             born: Instant::now(),
         }

@@ -55,6 +55,12 @@ impl FakeWorld {
         })
     }
 
+    /// The service that has an address.
+    pub(super) fn owner(&self, ip: IpAddr) -> Option<String> {
+        let mut all = self.instances.values().flatten();
+        all.find(|i| i.attachments.iter().any(|a| a.ip == Some(ip))).map(|i| i.service.clone())
+    }
+
     /// The peer of a connection, or why there is none.
     pub(super) fn connect(&self, from: &Vantage, host: &str, port: u16) -> Result<IpAddr, wire::FailureKind> {
         let local = |service: &str| self.open.contains(&(service.to_owned(), port));
@@ -94,7 +100,11 @@ impl FakeWorld {
                     resolve_us: 0,
                     connect_us: 800,
                 }),
-                Err(kind) => failed(kind),
+                Err(kind) => {
+                    let addresses = self.records(from, &ask.host);
+                    let failure = wire::Failure::new(kind, wire::Stage::Connect, "fake");
+                    wire::Outcome::Failed(wire::Failure { addresses, ..failure })
+                }
             },
             wire::Ask::Interfaces(_) => {
                 let name = match from {

@@ -1,9 +1,12 @@
 //! Honest and devious stacks, kind by kind.
 
 mod cache;
+mod grafana;
 mod labs;
 mod metrics;
 mod net;
+mod panels;
+mod prom;
 mod stores;
 
 use super::testing::FakeWorld;

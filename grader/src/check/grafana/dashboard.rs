@@ -1,0 +1,205 @@
+//! A dashboard's model as panels and their queries, whatever rows hide them.
+
+use serde_json::Value;
+
+use super::DataSource;
+use super::vars::Vars;
+
+/// Panels looked at in one dashboard at most.
+const MAX_PANELS: usize = 200;
+
+/// One panel.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// Title.
+    pub title: String,
+    /// Plug-in, for instance `timeseries`.
+    pub kind: String,
+    /// Unit of its values, for instance `ms`; empty when none is given.
+    pub unit: String,
+    /// Its queries, those that are hidden left out.
+    pub targets: Vec<Target>,
+}
+
+/// One query of a panel.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    /// Letter of the query.
+    pub ref_id: String,
+    /// Expression, as written.
+    pub expr: String,
+    /// Data source that it names, or what is wrong with it.
+    pub source: Source,
+    /// Only the last value is asked.
+    pub instant: bool,
+    /// `time_series`, `table` or `heatmap`.
+    pub format: String,
+}
+
+/// The data source of a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Source {
+    /// Its uid.
+    Known(String),
+    /// Grafana has none of that name or uid.
+    Missing(String),
+    /// None is named and Grafana has no default one.
+    #[default]
+    Unset,
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// All panels of a dashboard, those of rows (open, folded, or of the old form) included.
+pub fn panels(dashboard: &Value, sources: &[DataSource], vars: &Vars) -> Vec<Panel> {
+    let mut found = Vec::new();
+    let lists = [dashboard.get("panels"), dashboard.get("rows")];
+    for list in lists.into_iter().flatten() {
+        collect(list, 0, &mut |panel| {
+            if found.len() < MAX_PANELS {
+                found.push(read(panel, sources, vars));
+            }
+        });
+    }
+    found
+}
+
+/// Walks lists of panels; a row is not a panel, its panels are.
+fn collect<'a>(list: &'a Value, depth: usize, take: &mut impl FnMut(&'a Value)) {
+    for item in list.as_array().into_iter().flatten() {
+        match item.get("panels") {
+            Some(inner) if depth < 3 => collect(inner, depth + 1, take),
+            _ => {}
+        }
+        if item.get("targets").is_some() {
+            take(item);
+        }
+    }
+}
+
+fn read(panel: &Value, sources: &[DataSource], vars: &Vars) -> Panel {
+    let unit = panel.pointer("/fieldConfig/defaults/unit").or_else(|| panel.pointer("/yaxes/0/format"));
+    let own = panel.get("datasource");
+    let targets = panel.get("targets").and_then(Value::as_array).into_iter().flatten();
+    let targets = targets
+        .filter(|t| t.get("hide") != Some(&Value::Bool(true)) && !text(t, "expr").trim().is_empty())
+        .map(|t| Target {
+            ref_id: text(t, "refId").to_owned(),
+            expr: text(t, "expr").to_owned(),
+            source: resolve(t.get("datasource").filter(|d| !d.is_null()).or(own), sources, vars),
+            instant: t.get("instant") == Some(&Value::Bool(true))
+                && t.get("range") != Some(&Value::Bool(true)),
+            format: match text(t, "format") {
+                "" => "time_series".to_owned(),
+                other => other.to_owned(),
+            },
+        });
+    Panel {
+        title: text(panel, "title").to_owned(),
+        kind: text(panel, "type").to_owned(),
+        unit: unit.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        targets: targets.collect(),
+    }
+}
+
+/// The data source that a panel or a query names: an object with a uid, an old-style name, a
+/// variable, or nothing, which means the default one.
+fn resolve(written: Option<&Value>, sources: &[DataSource], vars: &Vars) -> Source {
+    let name = match written {
+        None | Some(Value::Null) => "",
+        Some(Value::String(name)) => name,
+        Some(object) => match text(object, "uid") {
+            // A type without a uid: the default one if it is of that type, else the first of them.
+            "" => {
+                let kind = text(object, "type");
+                let of_kind = sources.iter().filter(|s| s.kind == kind);
+                let best = of_kind.clone().find(|s| s.is_default).or_else(|| of_kind.clone().next());
+                return best.map_or(Source::Missing(kind.to_owned()), |s| Source::Known(s.uid.clone()));
+            }
+            uid => uid,
+        },
+    };
+    if name.contains('$') || name.contains("[[") {
+        return match vars.data_source(name, sources) {
+            Some(uid) => Source::Known(uid),
+            None => Source::Missing(name.to_owned()),
+        };
+    }
+    by_name(name, sources)
+}
+
+/// A data source by uid, name, or one of the words that mean the default one.
+pub fn by_name(name: &str, sources: &[DataSource]) -> Source {
+    // In a « mixed » panel each query names its own; one that does not gets the default one.
+    if ["", "default", "-- Mixed --"].contains(&name) {
+        return sources.iter().find(|s| s.is_default).map_or(Source::Unset, |s| Source::Known(s.uid.clone()));
+    }
+    let found = sources.iter().find(|s| s.uid == name).or_else(|| sources.iter().find(|s| s.name == name));
+    found.map_or_else(|| Source::Missing(name.to_owned()), |s| Source::Known(s.uid.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn sources() -> Vec<DataSource> {
+        let source = |uid: &str, name: &str, kind: &str, is_default: bool| DataSource {
+            uid: uid.into(),
+            name: name.into(),
+            kind: kind.into(),
+            is_default,
+            ..DataSource::default()
+        };
+        vec![source("t", "TestData", "testdata", false), source("p1", "Prometheus", "prometheus", true)]
+    }
+
+    #[test]
+    fn rows_of_all_ages_are_opened() {
+        let model = json!({
+            "panels": [
+                {"type": "row", "collapsed": true, "panels": [{"title": "folded", "targets": [{"expr": "a"}]}]},
+                {"type": "row", "panels": []},
+                {"title": "open", "type": "stat", "fieldConfig": {"defaults": {"unit": "ms"}},
+                 "targets": [{"expr": "b", "refId": "A"}, {"expr": "c", "hide": true}, {"refId": "X"}]},
+                {"title": "text", "type": "text"}
+            ],
+            "rows": [{"panels": [{"title": "old", "yaxes": [{"format": "s"}], "targets": [{"expr": "d"}]}]}]
+        });
+        let found = panels(&model, &sources(), &Vars::default());
+        let titles: Vec<_> = found.iter().map(|p| p.title.as_str()).collect();
+        assert_eq!(titles, ["folded", "open", "old"]);
+        assert_eq!(found[1].targets.len(), 1);
+        assert_eq!((found[1].unit.as_str(), found[2].unit.as_str()), ("ms", "s"));
+        assert_eq!(found[0].targets[0].source, Source::Known("p1".into()));
+    }
+
+    #[test]
+    fn data_sources_by_all_their_names() {
+        let model =
+            json!({"templating": {"list": [{"name": "ds", "type": "datasource", "query": "prometheus"}]}});
+        let vars = Vars::read(&model);
+        let all = sources();
+        let cases = [
+            (json!({"type": "prometheus", "uid": "p1"}), Source::Known("p1".into())),
+            (json!({"type": "prometheus"}), Source::Known("p1".into())),
+            (json!("Prometheus"), Source::Known("p1".into())),
+            (json!("default"), Source::Known("p1".into())),
+            (Value::Null, Source::Known("p1".into())),
+            (json!({"uid": "${ds}"}), Source::Known("p1".into())),
+            (json!("$ds"), Source::Known("p1".into())),
+            (json!("${DS_PROMETHEUS}"), Source::Missing("${DS_PROMETHEUS}".into())),
+            (
+                json!({"type": "prometheus", "uid": "PBFA97CFB590B2093"}),
+                Source::Missing("PBFA97CFB590B2093".into()),
+            ),
+            (json!({"type": "loki"}), Source::Missing("loki".into())),
+        ];
+        for (written, wanted) in cases {
+            assert_eq!(resolve(Some(&written), &all, &vars), wanted, "{written}");
+        }
+        assert_eq!(resolve(None, &[], &vars), Source::Unset);
+    }
+}

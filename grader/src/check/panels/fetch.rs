@@ -1,0 +1,89 @@
+//! Reading the dashboards of Grafana and what the live Prometheus knows of their metrics.
+
+use std::time::Duration;
+
+use super::Panels;
+use super::scenario::Live;
+use crate::check::grafana::dashboard::{Panel, panels};
+use crate::check::grafana::vars::Vars;
+use crate::check::grafana::{DataSource, Found, Grafana, Trouble};
+use crate::check::kit;
+use crate::check::prom::{Labels, Prom};
+use crate::error::Fault;
+
+/// Dashboards are provisioned at the start, in the background.
+const PROVISIONED: Duration = Duration::from_secs(15);
+/// Series appear with the first scrape.
+const SCRAPED: Duration = Duration::from_secs(45);
+/// Dashboards that are read at most.
+const MAX_BOARDS: usize = 20;
+
+/// A dashboard.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// Title.
+    pub title: String,
+    /// File that it was made from, as Grafana tells it.
+    pub file: String,
+    /// Its panels.
+    pub panels: Vec<Panel>,
+    /// Its variables.
+    pub vars: Vars,
+    /// Grafana's data sources.
+    pub sources: Vec<DataSource>,
+}
+
+/// All dashboards, waited for while there are none.
+pub async fn boards(grafana: &Grafana<'_>, prom: &Prom<'_>) -> Result<Result<Vec<Board>, Trouble>, Fault> {
+    let some = |seen: &Result<Vec<Found>, Trouble>| seen.as_ref().is_ok_and(|f| !f.is_empty());
+    let found = match kit::patiently(PROVISIONED, some, || grafana.dashboards()).await? {
+        Ok(found) => found,
+        Err(trouble) => return Ok(Err(trouble)),
+    };
+    let sources = match grafana.data_sources().await? {
+        Ok(sources) => sources,
+        Err(trouble) => return Ok(Err(trouble)),
+    };
+    let mut boards = Vec::new();
+    for one in found.into_iter().take(MAX_BOARDS) {
+        let answer = match grafana.dashboard(&one.uid).await? {
+            Ok(answer) => answer,
+            Err(trouble) => return Ok(Err(trouble)),
+        };
+        let mut vars = Vars::read(&answer.dashboard);
+        for (name, selector, label) in vars.label_queries() {
+            let selector = vars.fill(&selector);
+            let values = prom.label_values(&label, &selector).await?.unwrap_or_default();
+            vars.refresh(&name, &values);
+        }
+        boards.push(Board {
+            title: one.title,
+            file: answer.meta.provisioned_external_id,
+            panels: panels(&answer.dashboard, &sources, &vars),
+            vars,
+            sources: sources.clone(),
+        });
+    }
+    Ok(Ok(boards))
+}
+
+impl Panels {
+    /// Label sets of the metrics of the scenarios, waited for; else the name of the one that lacks.
+    pub(super) async fn live_sets(&self, prom: &Prom<'_>) -> Result<Result<Live, String>, Fault> {
+        let mut live = Live::default();
+        let mut names = self.counters.clone();
+        names.extend(self.histograms.iter().map(|h| format!("{h}_bucket")));
+        for name in names {
+            let some = |seen: &Vec<Labels>| !seen.is_empty();
+            let sets =
+                kit::patiently(SCRAPED, some, || async { Ok(prom.series(&name).await?.unwrap_or_default()) });
+            let sets = sets.await?;
+            if sets.is_empty() {
+                return Ok(Err(name));
+            }
+            live.add(&name, sets);
+        }
+        live.add("up", prom.series("up").await?.unwrap_or_default());
+        Ok(Ok(live))
+    }
+}

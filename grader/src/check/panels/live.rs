@@ -1,0 +1,191 @@
+//! Running the panels' queries through Grafana on the live stack.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use super::{Candidate, Panels, Want, fact};
+use crate::check::grafana::answer::Line;
+use crate::check::grafana::dashboard::Source;
+use crate::check::grafana::vars::{RANGE, STEP};
+use crate::check::grafana::{Frames, Grafana};
+use crate::check::prom::told;
+use crate::check::world::Instance;
+use crate::check::{Cx, kit};
+use crate::error::Fault;
+use crate::event::Fact;
+
+/// Two scrapes, the evaluation and some margin.
+const PATIENCE: Duration = Duration::from_secs(50);
+/// Between two rounds.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Between two waves of traffic.
+const WAVE: Duration = Duration::from_secs(4);
+
+/// A want whose panels show nothing, or not enough.
+pub(super) struct Dead<'a> {
+    pub want: &'a Want,
+    pub one: Candidate<'a>,
+    pub why: Why,
+}
+
+/// What is wrong with a live query.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Why {
+    /// Its data source does not exist.
+    Source(Source),
+    /// Grafana or Prometheus refused it.
+    Refused(String),
+    /// It gives no number.
+    Empty,
+    /// It gives nothing for these services.
+    Uncovered(Vec<String>),
+}
+
+/// Whether a label of a series designates a container of a service: its id, its name as Compose
+/// makes it, or the name of the service.
+pub(super) fn designates(line: &Line, service: &str, instances: &[Instance]) -> bool {
+    let named = |value: &str| {
+        let end = value.rfind(service).map(|at| (&value[..at], &value[at + service.len()..]));
+        end.is_some_and(|(before, after)| {
+            let before = before.is_empty() || before.ends_with(['-', '_', '/']);
+            let after = after.trim_start_matches(['-', '_']);
+            before && after.chars().all(|c| c.is_ascii_digit())
+        })
+    };
+    line.labels.values().any(|value| {
+        named(value) || instances.iter().any(|i| i.id.len() >= 12 && value.contains(&i.id[..12]))
+    })
+}
+
+/// One query, as the panel would send it now.
+async fn ask(grafana: &Grafana<'_>, one: &Candidate<'_>) -> Result<Result<Vec<Line>, Why>, Fault> {
+    let Source::Known(uid) = &one.target.source else {
+        return Ok(Err(Why::Source(one.target.source.clone())));
+    };
+    let kind = one.board.sources.iter().find(|s| s.uid == *uid).map_or("", |s| s.kind.as_str());
+    let body = json!({
+        "from": format!("now-{}m", RANGE.as_secs() / 60),
+        "to": "now",
+        "queries": [{
+            "refId": "A",
+            "datasource": {"uid": uid, "type": kind},
+            "expr": one.expr(),
+            "instant": one.target.instant,
+            "range": !one.target.instant,
+            "format": one.target.format,
+            "intervalMs": u64::try_from(STEP.as_millis()).unwrap_or(15_000),
+            "maxDataPoints": 100,
+        }],
+    });
+    let frames: Frames = match grafana.query(&body).await? {
+        Ok(frames) => frames,
+        Err(trouble) => return Ok(Err(Why::Refused(trouble.told()))),
+    };
+    let Some(result) = frames.results.get("A") else { return Ok(Err(Why::Empty)) };
+    if let Some(error) = &result.error {
+        return Ok(Err(Why::Refused(crate::check::tell::cut(error, 160))));
+    }
+    let lines = result.lines();
+    Ok(if lines.is_empty() { Err(Why::Empty) } else { Ok(lines) })
+}
+
+/// Asks the queries that fit a want until one of them shows what it must.
+async fn round<'a>(
+    cx: &Cx<'_>,
+    grafana: &Grafana<'_>,
+    want: &'a Want,
+    fitting: &[Candidate<'a>],
+) -> Result<Result<Fact, Dead<'a>>, Fault> {
+    let mut homes = Vec::new();
+    for service in &want.covers {
+        homes.push((service, kit::running(cx.world, service).await?));
+    }
+    let mut dead = None;
+    for one in fitting.iter().take(12) {
+        let why = match ask(grafana, one).await? {
+            Ok(lines) => {
+                let lacking: Vec<String> = homes
+                    .iter()
+                    .filter(|(service, at)| !lines.iter().any(|line| designates(line, service, at)))
+                    .map(|(service, _)| (*service).clone())
+                    .collect();
+                if lacking.is_empty() {
+                    return Ok(Ok(fact(want, one, lines.len())));
+                }
+                Why::Uncovered(lacking)
+            }
+            Err(why) => why,
+        };
+        dead.get_or_insert(Dead { want, one: *one, why });
+    }
+    match dead {
+        Some(dead) => Ok(Err(dead)),
+        None => Err(kit::noise("aucune requête à lancer")),
+    }
+}
+
+/// Runs all wants until each shows something, sending a little traffic meanwhile.
+pub(super) async fn run<'a>(
+    spec: &'a Panels,
+    cx: &Cx<'_>,
+    grafana: &Grafana<'_>,
+    fitting: &[Vec<Candidate<'a>>],
+) -> Result<Result<Vec<Fact>, Dead<'a>>, Fault> {
+    let began = Instant::now();
+    let mut waved = began;
+    let mut facts: Vec<Option<Fact>> = vec![None; spec.wants.len()];
+    loop {
+        let mut dead = None;
+        for (i, want) in spec.wants.iter().enumerate() {
+            if facts[i].is_some() {
+                continue;
+            }
+            match round(cx, grafana, want, &fitting[i]).await? {
+                Ok(fact) => facts[i] = Some(fact),
+                Err(one) => {
+                    dead.get_or_insert(one);
+                }
+            }
+        }
+        let Some(dead) = dead else { return Ok(Ok(facts.into_iter().flatten().collect())) };
+        // A data source that does not exist will not appear.
+        let hopeless = matches!(dead.why, Why::Source(_));
+        if hopeless || began.elapsed() >= PATIENCE {
+            return Ok(Err(dead));
+        }
+        if let Some(traffic) = &spec.traffic
+            && waved.elapsed() >= WAVE
+            // Whoever measures the traffic is not to be disturbed; its own traffic serves as well.
+            && let Ok(_alone) = timeout(Duration::from_millis(50), cx.memo.alone()).await
+        {
+            told::send(cx.world, traffic, 2).await?;
+            waved = Instant::now();
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::instance;
+
+    #[test]
+    fn containers_by_any_of_their_names() {
+        let mut api = instance("api", "10.0.0.2");
+        api.id = "0123456789abcdef0123".into();
+        let instances = [api];
+        let line = |value: &str| Line {
+            labels: [("x".to_owned(), value.to_owned())].into_iter().collect(),
+            last: 1.0,
+        };
+        for value in ["api", "tp1a2b-api-1", "tp_api_1", "/docker/0123456789abcdef0123", "/api"] {
+            assert!(designates(&line(value), "api", &instances), "{value}");
+        }
+        for value in ["", "apis", "rapi", "tp-api-gateway-1", "/docker/ffff", "traefik-1"] {
+            assert!(!designates(&line(value), "api", &instances), "{value}");
+        }
+    }
+}

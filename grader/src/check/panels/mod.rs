@@ -1,0 +1,271 @@
+//! `panels`: a Grafana dashboard shows what is asked. Each query is run through Grafana on the live
+//! stack, and its meaning is judged in virtual time: over series whose values are known, it must
+//! give what a reference gives, however it is written.
+
+mod explain;
+mod fetch;
+mod live;
+mod promtool;
+mod scenario;
+mod values;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::experiment::Request;
+use super::grafana::dashboard::{Panel, Target};
+use super::grafana::{self, Account, Grafana};
+use super::prom::told::{self, Endpoint};
+use super::{Check, Cx, Experiments, Stage, kit, tell};
+use crate::error::Fault;
+use crate::event::{Fact, Verdict};
+use fetch::Board;
+use promtool::Values;
+use values::{Match, compare};
+
+/// A dashboard shows these panels.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Panels {
+    /// Grafana and its account.
+    pub grafana: Account,
+    /// The Prometheus behind.
+    pub prometheus: Endpoint,
+    /// Requests sent now and then, so that there is something to see.
+    #[serde(default)]
+    pub traffic: Option<Request>,
+    /// Counters that the virtual scenarios play, with the labels seen on the live Prometheus.
+    #[serde(default)]
+    pub counters: Vec<String>,
+    /// Histograms that they play (`_bucket`, `_sum` and `_count` are added).
+    #[serde(default)]
+    pub histograms: Vec<String>,
+    /// Label whose new values must show without touching the dashboard.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Values of that label which a panel may show or leave out.
+    #[serde(default)]
+    pub may_ignore: Vec<String>,
+    /// Official image whose `promtool` is used.
+    #[serde(default = "image")]
+    pub image: String,
+    /// What one and the same dashboard must show.
+    pub wants: Vec<Want>,
+}
+
+fn image() -> String {
+    "prom/prometheus:v2.53.0".to_owned()
+}
+
+/// One panel that is asked for: by its meaning (`means`), or loosely (`uses` and `covers`).
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Want {
+    /// French, for instance « requêtes par seconde ».
+    pub name: String,
+    /// PromQL: the panel must give the same values as one of these.
+    #[serde(default)]
+    pub means: Vec<String>,
+    /// Only the proportions between its series matter (parts, percentages, a pie).
+    #[serde(default)]
+    pub share: bool,
+    /// Well-known wrong ways, to explain them.
+    #[serde(default)]
+    pub near: Vec<Near>,
+    /// The query names one of these metrics.
+    #[serde(default)]
+    pub uses: Vec<String>,
+    /// It gives a series for a container of each of these services.
+    #[serde(default)]
+    pub covers: Vec<String>,
+}
+
+/// A wrong way and what to say of it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Near {
+    /// PromQL.
+    pub means: String,
+    /// French: what the panel shows instead.
+    pub says: String,
+}
+
+/// A query that may be what is wanted.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    board: &'a Board,
+    panel: &'a Panel,
+    target: &'a Target,
+}
+
+impl Candidate<'_> {
+    /// The expression, its variables replaced.
+    fn expr(&self) -> String {
+        self.board.vars.fill(&self.target.expr)
+    }
+
+    /// Whether a query, alone or with the others of its panel, means what is wanted.
+    fn fits(&self, want: &Want, values: &Values) -> bool {
+        let alone = self.expr();
+        let together: Vec<String> =
+            self.panel.targets.iter().map(|t| self.board.vars.fill(&t.expr)).collect();
+        let together: Vec<&str> = together.iter().map(String::as_str).collect();
+        let right = |seen: &[&str], reference: &str| match compare(values, seen, reference, want.share) {
+            Match::Same => true,
+            Match::Scaled(by) => {
+                let unit = unit_factor(&self.panel.unit);
+                (unit - 1.0).abs() > 1e-9 && (by / unit - 1.0).abs() < 0.006
+            }
+            Match::Other => false,
+        };
+        want.means.iter().any(|reference| right(&[alone.as_str()], reference) || right(&together, reference))
+    }
+}
+
+/// All queries of a dashboard.
+fn candidates(board: &Board) -> Vec<Candidate<'_>> {
+    let of = |panel| move |target| Candidate { board, panel, target };
+    board.panels.iter().flat_map(|panel| panel.targets.iter().map(of(panel))).collect()
+}
+
+/// Units in which a value in seconds is rightly multiplied.
+fn unit_factor(unit: &str) -> f64 {
+    match unit {
+        "ms" => 1e3,
+        "µs" | "us" => 1e6,
+        "ns" => 1e9,
+        "percent" => 100.0,
+        _ => 1.0,
+    }
+}
+
+impl Panels {
+    /// Metrics of the scenarios that a text names.
+    fn named<'a>(&'a self, text: &str) -> Vec<&'a String> {
+        self.counters.iter().chain(&self.histograms).filter(|m| text.contains(m.as_str())).collect()
+    }
+
+    /// The queries of a dashboard that fit each want.
+    fn fitting<'a>(&self, board: &'a Board, values: &Values) -> Vec<Vec<Candidate<'a>>> {
+        let all = candidates(board);
+        let loose =
+            |want: &Want, c: &Candidate<'_>| want.uses.iter().any(|m| c.target.expr.contains(m.as_str()));
+        self.wants
+            .iter()
+            .map(|want| {
+                let fit = |c: &&Candidate<'a>| {
+                    if want.means.is_empty() { loose(want, c) } else { c.fits(want, values) }
+                };
+                all.iter().filter(fit).copied().collect()
+            })
+            .collect()
+    }
+
+    /// Every expression to evaluate in virtual time: references, wrong ways, then the student's.
+    fn exprs(&self, boards: &[Board]) -> Vec<String> {
+        let ours =
+            self.wants.iter().flat_map(|w| w.means.iter().chain(w.near.iter().map(|n| &n.means))).cloned();
+        let theirs = boards.iter().flat_map(candidates).map(|c| c.expr());
+        let theirs = theirs
+            .filter(|e| e.len() <= 4_000 && scenario::is_plain(e))
+            .filter(|e| !self.named(e).is_empty())
+            .take(80);
+        let mut all: Vec<String> = Vec::new();
+        for expr in ours.chain(theirs) {
+            if !all.contains(&expr) {
+                all.push(expr);
+            }
+        }
+        all
+    }
+
+    fn is_virtual(&self) -> bool {
+        self.wants.iter().any(|w| !w.means.is_empty())
+    }
+}
+
+#[async_trait]
+impl Check for Panels {
+    fn stage(&self, _: &Experiments) -> Stage {
+        Stage::Observe
+    }
+
+    fn validate(&self, _: &Experiments) -> Result<(), String> {
+        if self.wants.is_empty() {
+            return Err("panels.wants est vide".into());
+        }
+        for want in &self.wants {
+            if want.means.is_empty() == want.uses.is_empty() {
+                return Err(format!("panels : « {} » veut soit means, soit uses", want.name));
+            }
+            if let Some(lost) = want.means.iter().find(|m| self.named(m).is_empty()) {
+                return Err(format!("panels : « {lost} » ne cite ni un de counters, ni un de histograms"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        for service in [&self.grafana.service, &self.prometheus.service] {
+            if let Some(miss) = tell::absent(cx.world.declared(), service) {
+                return tell::fail(miss);
+            }
+        }
+        let prom = match told::reach(cx, &self.prometheus.service, self.prometheus.port).await? {
+            Ok(prom) => prom,
+            Err(miss) => return tell::fail(miss),
+        };
+        if let Some(miss) = grafana::no_access(cx, &self.grafana).await? {
+            return tell::fail(miss);
+        }
+        let Some(grafana) = Grafana::of(cx.world, &self.grafana).await? else {
+            return tell::fail(tell::stopped(cx.world, &self.grafana.service).await?);
+        };
+        let grafana = grafana.with_user(&self.grafana.user, &self.grafana.password);
+        if let Some(traffic) = &self.traffic {
+            told::prime(cx, traffic).await?;
+        }
+        let boards = match fetch::boards(&grafana, &prom).await? {
+            Ok(boards) if !boards.is_empty() => boards,
+            seen => return tell::fail(self.no_board(cx, seen.err())),
+        };
+        let values = if self.is_virtual() {
+            let live = match self.live_sets(&prom).await? {
+                Ok(live) => live,
+                Err(lacking) => return tell::fail(self.no_metric(cx, &lacking)),
+            };
+            let rules = prom.rules().await?.unwrap_or_default();
+            let rules: Vec<_> = rules.into_iter().flat_map(|g| g.rules).collect();
+            promtool::evaluate(cx.world, self, &live, &rules, &self.exprs(&boards)).await?
+        } else {
+            Values::default()
+        };
+        // The dashboard that comes nearest is the one that is judged.
+        let best =
+            boards.iter().max_by_key(|b| self.fitting(b, &values).iter().filter(|f| !f.is_empty()).count());
+        let Some(best) = best else { return Err(kit::noise("aucun tableau de bord")) };
+        let fitting = self.fitting(best, &values);
+        if fitting.iter().any(Vec::is_empty) {
+            return tell::fail(self.missing(cx, &boards, best, &fitting, &values));
+        }
+        match live::run(self, cx, &grafana, &fitting).await? {
+            Ok(facts) => tell::pass(facts),
+            Err(trouble) => tell::fail(self.dead(cx, &trouble, &values)),
+        }
+    }
+}
+
+/// One matched panel, as a fact.
+fn fact(want: &Want, one: &Candidate<'_>, lines: usize) -> Fact {
+    let (panel, board) = (tell::cut(&one.panel.title, 60), tell::cut(&one.board.title, 60));
+    let value = serde_json::json!({
+        "dashboard": board, "panel": panel, "expr": tell::cut(&one.target.expr, 300), "series": lines,
+    });
+    let plural = if lines > 1 { "s" } else { "" };
+    Fact::new(
+        "panel",
+        value,
+        format!("« {} » : panneau « {panel} » de « {board} », {lines} série{plural}", want.name),
+    )
+}
