@@ -61,7 +61,7 @@ fn timeline(alert: &Alert, run: &Run) -> Timeline {
 fn when(mark: &Mark, factor: u32) -> String {
     let seen = window::scaled(mark.seen(), factor);
     match seen.until {
-        None => format!("jamais, en {}", told(seen.after)),
+        None => format!("pas encore à {}", told(seen.after)),
         Some(until) if until.saturating_sub(seen.after) < Duration::from_millis(300) => told(until),
         Some(until) => format!("entre {} et {}", told(seen.after), told(until)),
     }
@@ -116,8 +116,11 @@ fn base(alert: &Alert, run: &Run) -> Miss {
         ),
         facts: facts(alert, run),
         try_it: format!(
-            "docker compose stop {} && sleep 100 && docker compose exec {} promtool query instant http://localhost:{} ALERTS",
-            alert.after.stop, alert.service, alert.port
+            "docker compose stop {stop}; sleep {}; docker compose exec {} promtool query instant http://localhost:{} ALERTS; docker compose start {stop}",
+            asked.by.as_secs() + 5,
+            alert.service,
+            alert.port,
+            stop = alert.after.stop,
         ),
         ..Miss::default()
     }

@@ -3,19 +3,22 @@
 
 use std::time::Duration;
 
-use crate::french::decimal;
 use crate::time::{Judgement, Seen, Window};
 
 /// A duration of an alert as one says it: « 90 s », « 74,9 s », « 10 min ».
 pub fn told(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let whole = duration.subsec_millis() < 50 || duration.subsec_millis() >= 950;
-    let rounded = (duration.as_secs_f64() * 10.0).round() / 10.0;
-    if seconds > 180 && whole && (seconds % 60 == 0) {
-        return format!("{} min", seconds / 60);
+    let ms = duration.as_millis();
+    // Rounds to a tenth of a second before choosing how to say it.
+    let tenths = u64::try_from((ms + 50) / 100).unwrap_or(u64::MAX);
+    let (seconds, rest) = (tenths / 10, tenths % 10);
+    if seconds > 180 {
+        let whole = seconds + u64::from(rest >= 5);
+        return match whole % 60 {
+            0 => format!("{} min", whole / 60),
+            more => format!("{} min {more} s", whole / 60),
+        };
     }
-    let text = decimal(rounded, 1);
-    format!("{} s", text.strip_suffix(",0").unwrap_or(&text))
+    if rest == 0 { format!("{seconds} s") } else { format!("{seconds},{rest} s") }
 }
 
 /// The durations that decide when an alert fires after its cause.
@@ -53,7 +56,9 @@ impl Pace {
     /// The sum, as one would write it on the board.
     pub fn sum(&self) -> String {
         let waits = self.waits();
-        let mut parts = vec![if waits == self.hold {
+        let mut parts = vec![if self.hold.is_zero() {
+            "sans for".to_owned()
+        } else if waits == self.hold {
             format!("for {}", told(self.hold))
         } else {
             format!("for {}, soit {} en évaluations entières", told(self.hold), told(waits))
@@ -119,6 +124,23 @@ mod tests {
 
     fn pace(scrape: u64, evaluation: u64, hold: u64) -> Pace {
         Pace { scrape: s(scrape), timeout: s(10), evaluation: s(evaluation), hold: s(hold), expression: s(0) }
+    }
+
+    #[test]
+    fn durations_are_told() {
+        let told_ms = |ms: u64| told(Duration::from_millis(ms));
+        for (ms, text) in [
+            (0, "0 s"),
+            (74_949, "74,9 s"),
+            (89_960, "90 s"),
+            (150, "0,2 s"),
+            (180_000, "180 s"),
+            (600_000, "10 min"),
+            (630_000, "10 min 30 s"),
+            (239_970, "4 min"),
+        ] {
+            assert_eq!(told_ms(ms), text);
+        }
     }
 
     #[test]

@@ -93,10 +93,13 @@ pub async fn not_running(check: &RulesLoaded, cx: &Cx<'_>) -> Result<Miss, Fault
     if said.is_empty() {
         return tell::stopped(cx.world, &check.service).await;
     }
+    // The one that names a line says most.
+    let exact = said.iter().find(|line| named_line(line).is_some_and(|(_, number)| number.is_some()));
+    let telling = exact.or(said.last());
     Ok(Miss {
         headline: "Prometheus refuse un de ses fichiers et s'arrête".to_owned(),
-        observed: said.last().cloned().unwrap_or_default(),
-        noted: said.iter().rev().skip(1).cloned().collect(),
+        observed: telling.cloned().unwrap_or_default(),
+        noted: said.iter().filter(|line| Some(*line) != telling).cloned().collect(),
         place: named_place(cx, &said, "refusé par Prometheus")
             .or_else(|| cx.world.place(&["services", &check.service], "ne reste pas en marche")),
         hint: "le message donne le fichier, souvent la ligne ; promtool dit la même chose sans rien démarrer"

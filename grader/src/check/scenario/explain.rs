@@ -131,10 +131,12 @@ pub async fn wrong(
         Wrong::Fired(after) => fired(check, scenario, *after, base, at("expr", "expression vraie à tort")),
         Wrong::Hasty { pending, held } if written.is_zero() => Miss {
             headline: format!("« {name} » n'attend pas avant de se déclencher"),
-            observed: format!(
-                "« firing » {} après la première mesure anormale, sans « pending »",
-                told(*pending + *held)
-            ),
+            observed: match told(*pending + *held) {
+                _ if (*pending + *held).is_zero() => {
+                    "« firing » dès la première mesure anormale, sans « pending »".to_owned()
+                }
+                after => format!("« firing » {after} après la première mesure anormale, sans « pending »"),
+            },
             place: at("alert", "règle sans for:"),
             hint: "qu'est-ce qui distingue une panne d'une seule mesure malchanceuse ?".to_owned(),
             ..base
@@ -168,6 +170,10 @@ pub async fn wrong(
             hint: "l'expression compare-t-elle une valeur, ou seulement un changement de valeur ?".to_owned(),
             ..base
         },
+        Wrong::Other { labels: who, .. } if scenario == Scenario::MemoryNoLimit => {
+            let miss = fired(check, scenario, Duration::ZERO, base, at("expr", "expression vraie à tort"));
+            Miss { observed: format!("alerte active pour {}, qui n'a pas de limite : rapport +Inf", labels(who)), ..miss }
+        }
         Wrong::Other { at: when, labels: who } => Miss {
             headline: format!("« {name} » se déclenche aussi pour ce qui va bien"),
             observed: format!("alerte active à {} pour {}", told(*when), labels(who)),
@@ -204,7 +210,7 @@ fn fired(
     place: Option<Place>,
 ) -> Miss {
     let name = &check.alert;
-    let observed = format!("« firing » à {} du début", told(after));
+    let observed = format!("« pending », puis « firing » {} plus tard", told(after));
     match scenario {
         Scenario::MemoryNoLimit => Miss {
             headline: format!("« {name} » se déclenche pour un conteneur sans limite"),

@@ -33,6 +33,8 @@ pub struct Tick {
 pub struct Wanted {
     /// It must fire during the trouble; otherwise it must be silent all along.
     pub fires: bool,
+    /// Whether all is well before the trouble: then it must not even be pending.
+    pub calm_before: bool,
     /// How long the expression must hold before it fires.
     pub hold: Duration,
     /// All that the expression looks back: that much later, at most, it must have understood.
@@ -46,7 +48,7 @@ pub struct Wanted {
 pub enum Wrong {
     /// Active while all is well.
     Before(State),
-    /// It fires although nothing asks for it, after this long.
+    /// It fires although nothing asks for it, after having been pending that long.
     Fired(Duration),
     /// Never active, although watched that long.
     Never(Duration),
@@ -110,7 +112,12 @@ pub fn seen(ticks: &[Tick], times: &Times) -> Seen {
 /// Judges everything up to the end of the trouble.
 pub fn judge(ticks: &[Tick], times: &Times, wanted: &Wanted) -> Result<(), Wrong> {
     let during = |t: &&Tick| t.at >= times.fault && t.at < times.recovery;
-    if let Some(tick) = ticks.iter().find(|t| t.at < times.fault && t.state != State::Inactive) {
+    if !wanted.fires && !wanted.calm_before {
+        silent(ticks)?;
+    }
+    if let Some(tick) = ticks.iter().find(|t| t.at < times.fault && t.state != State::Inactive)
+        && wanted.calm_before
+    {
         return Err(Wrong::Before(tick.state));
     }
     if let Some(tick) = ticks.iter().find(|t| t.other.is_some()) {
@@ -119,12 +126,7 @@ pub fn judge(ticks: &[Tick], times: &Times, wanted: &Wanted) -> Result<(), Wrong
     }
     let Seen { active, firing, .. } = seen(ticks, times);
     if !wanted.fires {
-        // Pending for a while may be honest hesitation; firing is not.
-        let fired = ticks.iter().find(|t| t.state == State::Firing);
-        return match fired {
-            Some(tick) => Err(Wrong::Fired(tick.at.saturating_sub(times.fault))),
-            None => Ok(()),
-        };
+        return silent(ticks);
     }
     let lasted = times.recovery.saturating_sub(times.fault);
     let Some(active) = active else { return Err(Wrong::Never(lasted)) };
@@ -149,6 +151,14 @@ pub fn judge(ticks: &[Tick], times: &Times, wanted: &Wanted) -> Result<(), Wrong
         Some(tick) => Err(Wrong::Interrupted(tick.at.saturating_sub(times.fault))),
         None => Ok(()),
     }
+}
+
+/// It must not fire; pending for a while may be honest hesitation.
+fn silent(ticks: &[Tick]) -> Result<(), Wrong> {
+    let Some(fired) = ticks.iter().position(|t| t.state == State::Firing) else { return Ok(()) };
+    let idle = ticks[..fired].iter().rposition(|t| t.state == State::Inactive);
+    let since = ticks[idle.map_or(0, |i| i + 1)].at;
+    Err(Wrong::Fired(ticks[fired].at.saturating_sub(since)))
 }
 
 /// Judges the end: it must be over once the expression has had time to forget.
@@ -226,7 +236,7 @@ mod tests {
     }
 
     fn wanted() -> Wanted {
-        Wanted { fires: true, hold: s(60), back: s(0), keeps: s(0) }
+        Wanted { fires: true, calm_before: true, hold: s(60), back: s(0), keeps: s(0) }
     }
 
     /// An alert that waits `hold` after `delay` and ends `tail` after the recovery.
@@ -262,6 +272,14 @@ mod tests {
         let silent = Wanted { fires: false, ..wanted() };
         assert_eq!(judge(&play(&times, 0, 60, 0), &times, &silent), Err(Wrong::Fired(s(60))));
         assert_eq!(judge(&play(&times, 100_000, 60, 0), &times, &silent), Ok(()));
+        // What never is well: only firing counts, from wherever it began.
+        let always: Vec<Tick> = play(&times, 0, 60, 0)
+            .into_iter()
+            .map(|t| Tick { state: if t.at < s(300) { State::Pending } else { State::Firing }, ..t })
+            .collect();
+        let unlimited = Wanted { calm_before: false, ..silent };
+        assert_eq!(judge(&always, &times, &unlimited), Err(Wrong::Fired(s(300))));
+        assert_eq!(judge(&always, &times, &silent), Err(Wrong::Before(State::Pending)));
         let mut early = play(&times, 0, 60, 0);
         early[2].state = State::Pending;
         assert_eq!(judge(&early, &times, &wanted()), Err(Wrong::Before(State::Pending)));
@@ -310,7 +328,7 @@ mod tests {
         ) {
             prop_assume!(delay <= back);
             let times = Times::plan(s(interval), s(evaluation), s(back), s(hold), s(0));
-            let wanted = Wanted { fires: true, hold: s(hold), back: s(back), keeps: s(0) };
+            let wanted = Wanted { fires: true, calm_before: true, hold: s(hold), back: s(back), keeps: s(0) };
             // Evaluations are discrete: play the rule on them.
             let mut active_since: Option<Duration> = None;
             let ticks: Vec<Tick> = times.evaluations().into_iter().map(|at| {

@@ -96,7 +96,13 @@ impl RuleScenario {
 
     /// What is asked of a scenario.
     fn wanted(&self, scenario: Scenario, play: &live::Play) -> judge::Wanted {
-        judge::Wanted { fires: scenario.fires(), hold: self.hold.0, back: play.back, keeps: play.keeps }
+        judge::Wanted {
+            fires: scenario.fires(),
+            calm_before: scenario != Scenario::MemoryNoLimit,
+            hold: self.hold.0,
+            back: play.back,
+            keeps: play.keeps,
+        }
     }
 
     /// What was seen, in words.
