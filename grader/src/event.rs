@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
 
+mod timeline;
+
+pub use timeline::{Moment, Stretch, Timeline};
+
 /// Version of the event format; raised when a reader of an older one would misread.
 pub const FORMAT: u32 = 1;
 
@@ -267,12 +271,21 @@ pub struct Fact {
     pub value: serde_json::Value,
     /// French wording, for instance « durée de vie juste après l'écriture : 59,9 s ».
     pub text: String,
+    /// Instants to draw, when the fact is a sequence of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Box<Timeline>>,
 }
 
 impl Fact {
     /// A fact.
     pub fn new(key: &str, value: impl Into<serde_json::Value>, text: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), value: value.into(), text: text.into() }
+        Self { key: key.to_owned(), value: value.into(), text: text.into(), timeline: None }
+    }
+
+    /// The same with instants to draw.
+    pub fn with_timeline(mut self, timeline: Timeline) -> Self {
+        self.timeline = Some(Box::new(timeline));
+        self
     }
 }
 

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use experiment::Experiments;
 pub use world::World;
 
 mod advice;
+mod alert;
 mod answer;
 mod apart;
 mod build;
@@ -42,8 +44,11 @@ mod panels;
 mod persists;
 mod ports;
 mod prom;
+mod promql;
 mod reach;
 mod retention;
+mod rules;
+mod scenario;
 mod targets;
 mod tell;
 #[cfg(test)]
@@ -51,6 +56,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod up;
+mod yaml;
 
 /// When and on which copy of the stack a check runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,6 +132,15 @@ pub trait Check: Send + Sync {
         Vec::new()
     }
 
+    /// Gets ready, as soon as the stack is up and beside everything else, what `judge` would
+    /// otherwise have to wait for. Faults show when it judges.
+    async fn prepare(&self, _cx: &Cx<'_>) {}
+
+    /// Longest judgement.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
     /// Observes and judges. `Err` becomes `inconclusive`.
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault>;
 }
@@ -169,7 +184,12 @@ impl Memo {
 
 /// The name of a kind as `lab.toml` writes it, from its field.
 fn written(field: &'static str) -> &'static str {
-    if field == "no_dev" { "no-dev" } else { field }
+    match field {
+        "no_dev" => "no-dev",
+        "rules_loaded" => "rules-loaded",
+        "rule_scenario" => "rule-scenario",
+        other => other,
+    }
 }
 
 /// Declares the kinds: one optional field per kind, exactly one of which is set.
@@ -257,6 +277,12 @@ kinds! {
     lockfile: build::Lockfile,
     /// No development dependency in the image.
     no_dev: build::NoDev,
+    /// An alert fires in its window after a service is stopped, measured live.
+    alert: alert::Alert,
+    /// Alerts of the running Prometheus.
+    rules_loaded: rules::RulesLoaded,
+    /// What an alert does in a scenario, in virtual time.
+    rule_scenario: scenario::RuleScenario,
     /// Prometheus collects these services.
     targets: targets::Targets,
     /// A counter seen through PromQL follows the traffic.

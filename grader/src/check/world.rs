@@ -83,6 +83,8 @@ pub enum Vantage {
     Network(String),
     /// A container of ours on the engine's default bridge.
     DefaultBridge,
+    /// Inside the network namespace of a twin (see [`World::twin`]), by the name of its plan.
+    Twin(String),
 }
 
 /// State of a container.
@@ -215,6 +217,25 @@ pub struct BuildOutcome {
     pub log: String,
 }
 
+/// A second container like one of the student's, for an experiment that must not touch the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TwinPlan {
+    /// Name of the twin, unique on this copy; asked as [`Vantage::Twin`].
+    pub name: String,
+    /// Service whose running container is copied.
+    pub service: String,
+    /// Files laid over those of the container (read-only): absolute path inside to content.
+    pub files: BTreeMap<String, String>,
+    /// Arguments added to the command; `--name=value` takes the place of an argument of that name.
+    pub extra_args: Vec<String>,
+    /// Service whose entries are multiplied in what the twin sees of the engine's socket, so that
+    /// a choice left to chance for each entry shows.
+    pub amplify: Option<String>,
+}
+
+/// A directory of every twin that its processes may write to, whoever they run as; empty at first.
+pub const TWIN_SCRATCH: &str = "/tp-twin";
+
 /// What the checks may see and do on one copy of the running stack.
 ///
 /// Every method returns a [`Fault`] only for a fault of the machine or of the grader:
@@ -269,6 +290,24 @@ pub trait World: Send + Sync {
 
     /// Whether a path exists in the service's container file system.
     async fn exists(&self, service: &str, path: &str) -> Result<bool, Fault>;
+
+    /// A text file as the running container of a service sees it, mounts included. `None` when it
+    /// is missing, is not a file or is longer than 1 MiB.
+    async fn read_inside(&self, service: &str, path: &str) -> Result<Option<String>, Fault>;
+
+    /// Names of what a directory holds, as the running container of a service sees it, sorted.
+    /// `None` when it is missing or is not a directory.
+    async fn list_inside(&self, service: &str, dir: &str) -> Result<Option<Vec<String>>, Fault>;
+
+    /// Starts a twin of a service: same image, command, environment and networks, without its
+    /// names, aliases and published ports. What the service may write to is not shared: named
+    /// volumes are fresh ones, folders of the student are read-only. Removed with the run.
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault>;
+
+    /// Whether times are to be measured as they are, never divided (`--real-time`).
+    fn real_time(&self) -> bool {
+        false
+    }
 
     /// Builds the image of a service again with a changed context, and removes it.
     async fn rebuild(&self, service: &str, change: Alteration) -> Result<BuildOutcome, Fault>;

@@ -285,6 +285,9 @@ pub struct CheckArgs {
     /// Ne juge que ce contrôle et ceux dont il dépend
     #[arg(long, value_name = "ID")]
     pub only: Option<String>,
+    /// Mesure les durées telles quelles, sans les diviser (plus long)
+    #[arg(long)]
+    pub real_time: bool,
     /// Montre ce que le bac à sable change dans la copie
     #[arg(long)]
     pub explain: bool,
@@ -361,6 +364,9 @@ pub struct LabTest {
     /// Montre le rapport de chaque variante
     #[arg(long)]
     pub show: bool,
+    /// Mesure les durées telles quelles, sans les diviser (plus long)
+    #[arg(long)]
+    pub real_time: bool,
     #[command(flatten)]
     pub images: ImageArgs,
 }

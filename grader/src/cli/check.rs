@@ -69,6 +69,7 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         images: args.images.into(),
         recipes: labs.join("images"),
         only: args.only.clone(),
+        real_time: args.real_time,
         timeout: global.timeout,
     };
     run(&engine, &lab, &options, shell::interrupted(), &|event| output.event(event)).await;

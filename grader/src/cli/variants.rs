@@ -259,6 +259,7 @@ async fn one(
         images: args.images.into(),
         recipes: labs.join("images"),
         only: None,
+        real_time: args.real_time,
         timeout: global.timeout,
     };
     let events: Mutex<Vec<Event>> = Mutex::default();

@@ -4,6 +4,7 @@ mod build;
 mod connect;
 mod events;
 mod fault;
+mod files;
 mod images;
 mod probe;
 mod recipe;
@@ -12,6 +13,7 @@ mod stack;
 mod sweep;
 mod tool;
 mod tools;
+mod twin;
 mod world;
 
 pub use build::{BuildRequest, build};

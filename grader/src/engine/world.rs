@@ -19,7 +19,7 @@ use super::stack::Stack;
 use super::tool::{self, Toolbox};
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
-    ToolOutcome, ToolRun, Vantage, World,
+    ToolOutcome, ToolRun, TwinPlan, Vantage, World,
 };
 use crate::compose::{SourceMap, Staged};
 use crate::error::{Fault, FaultKind};
@@ -39,6 +39,8 @@ pub struct StackWorld {
     pub bring_up: BringUp,
     /// Secret of the run.
     pub seed: u64,
+    /// Times are measured as they are.
+    pub real_time: bool,
     /// Where the images of tools come from.
     pub toolbox: Arc<Toolbox>,
 }
@@ -66,6 +68,7 @@ impl StackWorld {
                 let name = format!("tp-{}-b", self.stack.project());
                 self.stack.probe("bridge:b", Seat::DefaultBridge(name)).await
             }
+            Vantage::Twin(name) => self.stack.probe_twin(name).await,
         }
     }
 
@@ -172,7 +175,12 @@ impl World for StackWorld {
     }
 
     async fn ask(&self, from: &Vantage, ask: wire::Ask) -> Result<wire::Answer, Fault> {
-        self.seat(from).await?.ask(ask).await
+        let answer = self.seat(from).await?.ask(ask).await?;
+        if let (Vantage::Twin(name), wire::Outcome::Failed(_)) = (from, &answer.outcome) {
+            // A twin that has ended is our fault, whatever the answer says.
+            self.stack.twin_alive(name).await?;
+        }
+        Ok(answer)
     }
 
     async fn ask_host(&self, address: SocketAddr, path: &str) -> Result<HostAnswer, Fault> {
@@ -279,6 +287,24 @@ impl World for StackWorld {
             Err(e) if is_gone(&e) => Ok(false),
             Err(e) => Err(engine_fault("la recherche d'un fichier dans l'image", &e)),
         }
+    }
+
+    async fn read_inside(&self, service: &str, path: &str) -> Result<Option<String>, Fault> {
+        let instance = self.running(service).await?;
+        super::files::read(&self.stack.engine, &instance.id, path).await
+    }
+
+    async fn list_inside(&self, service: &str, dir: &str) -> Result<Option<Vec<String>>, Fault> {
+        let instance = self.running(service).await?;
+        super::files::list(&self.stack.engine, &instance.id, dir).await
+    }
+
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        self.stack.twin(&plan).await
+    }
+
+    fn real_time(&self) -> bool {
+        self.real_time
     }
 
     async fn rebuild(&self, service: &str, change: Alteration) -> Result<BuildOutcome, Fault> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -11,9 +11,6 @@ use crate::check::{Cx, Stage};
 use crate::error::{Fault, FaultKind};
 use crate::event::{Checked, Event, Verdict};
 use crate::lab::CheckSpec;
-
-/// Longest judgement of one check.
-const CHECK_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Verdicts so far.
 pub(super) struct Board {
@@ -79,13 +76,14 @@ pub(super) async fn judge(run: &Ctx<'_>, board: &Board, spec: &CheckSpec, cx: &C
 
 /// Judges within the time limit; a fault is an inconclusive verdict.
 async fn observe(spec: &CheckSpec, cx: &Cx<'_>) -> Verdict {
-    match tokio::time::timeout(CHECK_DEADLINE, spec.check.judge(cx)).await {
+    let deadline = spec.check.deadline();
+    match tokio::time::timeout(deadline, spec.check.judge(cx)).await {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(fault)) => Verdict::Inconclusive { fault, facts: Vec::new() },
         Err(_) => Verdict::Inconclusive {
             fault: Fault::new(
                 FaultKind::Deadline,
-                format!("ce contrôle n'a pas abouti en {} s", CHECK_DEADLINE.as_secs()),
+                format!("ce contrôle n'a pas abouti en {} s", deadline.as_secs()),
                 "relancez quand la machine est moins chargée",
             ),
             facts: Vec::new(),

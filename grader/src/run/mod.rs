@@ -28,6 +28,8 @@ pub struct RunOptions {
     pub recipes: PathBuf,
     /// Judge only this check and what it needs.
     pub only: Option<String>,
+    /// Measure times as they are, never divided.
+    pub real_time: bool,
     /// Longest run.
     pub timeout: Duration,
 }

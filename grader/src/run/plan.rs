@@ -117,7 +117,7 @@ pub(super) async fn grade(
     };
     // What only builds again needs no running stack.
     let blank =
-        Arc::new(world(&shared, &main, BringUp { build_failed: built.clone(), ..BringUp::default() }));
+        Arc::new(world(cx, &shared, &main, BringUp { build_failed: built.clone(), ..BringUp::default() }));
     let check = Cx { world: blank.as_ref(), experiments, memo: &shared.memo_main, second: None };
     let building = join_all(
         at_stage(cx, &shared.checks, Stage::Image)
@@ -306,7 +306,7 @@ async fn bring_up(
     Ok(up)
 }
 
-fn world(shared: &Shared<'_>, stack: &Arc<Stack>, bring_up: BringUp) -> StackWorld {
+fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring_up: BringUp) -> StackWorld {
     StackWorld {
         stack: Arc::clone(stack),
         declared: Arc::clone(&shared.declared),
@@ -314,6 +314,7 @@ fn world(shared: &Shared<'_>, stack: &Arc<Stack>, bring_up: BringUp) -> StackWor
         staged: Arc::clone(&shared.staged),
         bring_up,
         seed: shared.seed,
+        real_time: cx.options.real_time,
         toolbox: Arc::clone(&shared.toolbox),
     }
 }
@@ -332,7 +333,7 @@ async fn first_copy(
     let up = bring_up(cx, shared, stack, built, early_up, (&seats, false)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     cx.step("up", "démarrage de la pile", if well { StepState::Done } else { StepState::Failed });
-    let world = Arc::new(world(shared, stack, up));
+    let world = Arc::new(world(cx, shared, stack, up));
     if well {
         listen(cx, &world).await?;
     }
@@ -347,6 +348,11 @@ async fn first_copy(
     let driving = async {
         for spec in at_stage(cx, &shared.checks, Stage::Drive) {
             judge(cx, &shared.board, spec, &check).await;
+        }
+    };
+    let preparing = async {
+        if well {
+            join_all(shared.checks.iter().map(|spec| spec.check.prepare(&check))).await;
         }
     };
     let drawn = tokio::sync::Notify::new();
@@ -364,7 +370,7 @@ async fn first_copy(
             join_all(specs.into_iter().map(|spec| judge(cx, &shared.board, spec, &check))).await;
         }
     };
-    tokio::join!(looking, driving, drawing, breaking);
+    tokio::join!(looking, driving, drawing, preparing, breaking);
     cx.step("checks", "contrôles", StepState::Done);
     Ok(())
 }
@@ -394,7 +400,7 @@ async fn second_copy(
     }
     let up = bring_up(cx, shared, stack, built, None, (&seats, true)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
-    let world = world(shared, stack, up);
+    let world = world(cx, shared, stack, up);
     if well {
         listen(cx, &world).await?;
     }

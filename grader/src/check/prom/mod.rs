@@ -157,6 +157,11 @@ impl<'a> Prom<'a> {
         &self.from
     }
 
+    /// The address that is asked.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// One GET of the API; `path` begins with `/api/v1/`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, params: &[(&str, &str)]) -> Reply<T> {
         let mut ask = wire::Http::get(self.host.clone(), self.port, with_params(path, params));

@@ -189,6 +189,7 @@ impl FakeWorld {
         tokio::time::sleep(Duration::from_millis(3)).await;
         let owner = match from {
             Vantage::Service(service) if ip.is_loopback() => Some(service.clone()),
+            Vantage::Twin(name) if ip.is_loopback() => Some(format!("twin:{name}")),
             _ => self.owner(ip),
         };
         let page = owner.and_then(|service| self.pages.get(&(service, ask.port)));

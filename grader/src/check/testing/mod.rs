@@ -1,6 +1,7 @@
 //! A fake stack for unit tests: an API with a cache, Redis and PostgreSQL, in virtual time, that can
 //! be made honest or devious.
 
+pub mod alerts;
 mod app;
 mod net;
 mod redis;
@@ -41,6 +42,10 @@ pub struct Memory {
     pub leaks: u32,
     /// Generation of each service (raised by `recreate`).
     pub generation: BTreeMap<String, u32>,
+    /// Twins started.
+    pub twins: Vec<TwinPlan>,
+    /// Service, since when and until when it was ended, since the world was made.
+    pub ended: Vec<(String, Duration, Option<Duration>)>,
 }
 
 /// Plays an HTTP server of a fake stack: status and body.
@@ -83,6 +88,8 @@ pub struct FakeWorld {
     pub rebuilt: BuildOutcome,
     /// Paths that exist in the container.
     pub paths: BTreeSet<String>,
+    /// Text files inside containers: service, path.
+    pub inside: BTreeMap<(String, String), String>,
     /// How the stack came up.
     pub came_up: BringUp,
     /// What the default bridge does.
@@ -91,6 +98,10 @@ pub struct FakeWorld {
     pub host: HostAnswer,
     /// Whether the probe itself is broken.
     pub probe_broken: bool,
+    /// What every service logs.
+    pub log: String,
+    /// Whether times are measured as they are.
+    pub real_time: bool,
     /// What tools do; without it, running one is a fault.
     pub tools: Option<FakeTool>,
     /// Servers that are not the API, by service and port.
@@ -184,10 +195,13 @@ impl FakeWorld {
             relay: None,
             rebuilt: BuildOutcome { ok: false, log: "npm error code EUSAGE".into() },
             paths: BTreeSet::new(),
+            inside: BTreeMap::new(),
             came_up: BringUp::default(),
             bridge_resolves: false,
             host: HostAnswer { status: Some(200), error: None },
             probe_broken: false,
+            log: "journal".into(),
+            real_time: false,
             tools: None,
             pages: BTreeMap::new(),
             memory: Mutex::default(),
@@ -224,7 +238,8 @@ impl FakeWorld {
         1_795_225_755_000_000 + i64::try_from(self.micros()).unwrap_or(0)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+    /// What it remembers.
+    pub fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.memory.lock().expect("no test panics while holding it")
     }
 
@@ -281,7 +296,7 @@ impl World for FakeWorld {
         if self.probe_broken {
             return Err(super::kit::noise("sonde en panne"));
         }
-        let (at_us, boot_us) = (0, self.micros());
+        let (at_us, boot_us) = (u64::try_from(self.unix_us()).unwrap_or(0), self.micros());
         let outcome = self.outcome(from, ask).await;
         tokio::time::sleep(Duration::from_millis(2)).await;
         Ok(wire::Answer { at_us, boot_us, elapsed_us: self.micros() - boot_us, outcome })
@@ -303,11 +318,19 @@ impl World for FakeWorld {
         Ok(())
     }
     async fn stop(&self, service: &str) -> Result<(), Fault> {
-        self.lock().frozen.entry(service.into()).or_insert_with(Instant::now);
+        let now = self.since_birth();
+        let mut memory = self.lock();
+        memory.frozen.entry(service.into()).or_insert_with(Instant::now);
+        memory.ended.push((service.into(), now, None));
         Ok(())
     }
     async fn start(&self, service: &str) -> Result<(), Fault> {
-        self.lock().frozen.remove(service);
+        let now = self.since_birth();
+        let mut memory = self.lock();
+        memory.frozen.remove(service);
+        for (_, _, until) in memory.ended.iter_mut().filter(|(s, ..)| s == service) {
+            until.get_or_insert(now);
+        }
         Ok(())
     }
     async fn recreate(&self, service: &str) -> Result<bool, Fault> {
@@ -321,11 +344,29 @@ impl World for FakeWorld {
     async fn exists(&self, _: &str, path: &str) -> Result<bool, Fault> {
         Ok(self.paths.contains(path))
     }
+    async fn read_inside(&self, service: &str, path: &str) -> Result<Option<String>, Fault> {
+        Ok(self.inside.get(&(service.to_owned(), path.to_owned())).cloned())
+    }
+    async fn list_inside(&self, service: &str, dir: &str) -> Result<Option<Vec<String>>, Fault> {
+        let prefix = format!("{}/", dir.trim_end_matches('/'));
+        let below =
+            self.inside.keys().filter(|(s, _)| s == service).filter_map(|(_, p)| p.strip_prefix(&prefix));
+        let mut names: Vec<String> = below.filter_map(|p| p.split('/').next()).map(str::to_owned).collect();
+        names.dedup();
+        Ok((!names.is_empty()).then_some(names))
+    }
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        self.lock().twins.push(plan);
+        Ok(())
+    }
+    fn real_time(&self) -> bool {
+        self.real_time
+    }
     async fn rebuild(&self, _: &str, _: Alteration) -> Result<BuildOutcome, Fault> {
         Ok(self.rebuilt.clone())
     }
     async fn logs(&self, _: &str, _: usize) -> Result<String, Fault> {
-        Ok("journal".into())
+        Ok(self.log.clone())
     }
     async fn quiet(&self, calm: Duration, _: Duration) -> Result<bool, Fault> {
         tokio::time::sleep(calm).await;

@@ -20,7 +20,7 @@ impl FakeWorld {
                 .flatten()
                 .flat_map(|i| i.attachments.iter().map(|a| a.network.clone()))
                 .collect(),
-            Vantage::DefaultBridge => vec![],
+            Vantage::DefaultBridge | Vantage::Twin(_) => vec![],
         }
     }
 
@@ -69,8 +69,12 @@ impl FakeWorld {
             Err(_) => *self.records(from, host).first().ok_or(wire::FailureKind::DnsServfail)?,
         };
         if ip.is_loopback() {
-            let Vantage::Service(service) = from else { return Err(wire::FailureKind::Refused) };
-            return if local(service) { Ok(ip) } else { Err(wire::FailureKind::Refused) };
+            let heard = match from {
+                Vantage::Service(service) => local(service),
+                Vantage::Twin(name) => self.lock().twins.iter().any(|t| &t.name == name),
+                _ => false,
+            };
+            return if heard { Ok(ip) } else { Err(wire::FailureKind::Refused) };
         }
         let mine = self.networks_of(from);
         let owner =

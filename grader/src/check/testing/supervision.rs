@@ -82,11 +82,11 @@ pub fn params(path: &str) -> BTreeMap<String, String> {
     query.split('&').filter_map(|p| p.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect()
 }
 
-fn good(data: &Value) -> (u16, String) {
+pub fn good(data: &Value) -> (u16, String) {
     (200, json!({"status": "success", "data": data}).to_string())
 }
 
-fn vector(samples: Vec<(Value, f64, f64)>) -> (u16, String) {
+pub fn vector(samples: Vec<(Value, f64, f64)>) -> (u16, String) {
     let result: Vec<Value> = samples
         .into_iter()
         .map(|(metric, at, value)| json!({"metric": metric, "value": [at, value.to_string()]}))

@@ -2,6 +2,7 @@
 
 use super::page::{Page, Tone};
 use super::snippet;
+use super::timeline;
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Problem, Refusal, Verdict};
 use crate::french::{self, number};
@@ -28,8 +29,11 @@ pub fn check(page: &mut Page, result: &CheckResult, lab: &str, verbose: bool) {
 fn passed(page: &mut Page, result: &CheckResult, verbose: bool) {
     let text = format!("{} · {}{}", result.card.id, result.card.title, mention(result));
     page.item(Tone::Good, "✓", Tone::Plain, &text, &share(result));
-    if let (true, Some(Verdict::Pass { facts: seen })) = (verbose, &result.verdict) {
-        facts(page, seen);
+    if let Some(Verdict::Pass { facts: seen }) = &result.verdict {
+        if verbose {
+            facts(page, seen);
+        }
+        timelines(page, seen);
     }
 }
 
@@ -39,6 +43,7 @@ fn missed(page: &mut Page, result: &CheckResult, lab: &str, verbose: bool) {
     let text = format!("{} · {headline}{}", result.card.id, mention(result));
     page.title(Tone::Bad, "✗", &text, &share(result));
     evidence(page, miss);
+    timelines(page, &miss.facts);
     if verbose {
         facts(page, &miss.facts);
     }
@@ -75,6 +80,7 @@ fn ungraded(page: &mut Page, result: &CheckResult, verbose: bool) {
             if verbose {
                 facts(page, seen);
             }
+            timelines(page, seen);
         }
         Some(Verdict::Blocked { .. }) => {
             let text = format!("{id} · non noté (dépend de {}, sans verdict)", blockers(result));
@@ -105,6 +111,13 @@ fn share(result: &CheckResult) -> String {
 fn facts(page: &mut Page, facts: &[Fact]) {
     let texts: Vec<String> = facts.iter().map(|fact| clean::inline(&fact.text)).collect();
     some(page, "mesuré", &texts.join("\n"));
+}
+
+/// Measured instants are drawn whatever the verbosity: they are the observation.
+fn timelines(page: &mut Page, facts: &[Fact]) {
+    for line in facts.iter().filter_map(|fact| fact.timeline.as_ref()) {
+        timeline::timeline(page, line);
+    }
 }
 
 /// The policy's refusal.

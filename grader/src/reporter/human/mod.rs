@@ -5,6 +5,7 @@ mod ending;
 mod page;
 mod reach;
 mod snippet;
+mod timeline;
 
 use std::io::{self, Write};
 

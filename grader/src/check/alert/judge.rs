@@ -1,0 +1,397 @@
+//! Judgement of the live experiment, in French.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::prom::AlertState;
+use super::super::promql;
+use super::super::rules::files::{self, Files};
+use super::super::{Cx, kit, tell};
+use super::live::{Hurdle, Mark, Outcome, Run};
+use super::window::{self, Broken, told};
+use super::{Alert, twin};
+use crate::error::Fault;
+use crate::event::{Fact, Miss, Moment, Place, Stretch, Timeline, Verdict};
+use crate::time::{Judgement, Window};
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn stretch(window: Window) -> Stretch {
+    Stretch { from_ms: ms(window.not_before), to_ms: ms(window.by) }
+}
+
+fn moment(key: &str, text: &str, mark: &Mark, factor: u32) -> Moment {
+    let seen = window::scaled(mark.seen(), factor);
+    Moment {
+        key: key.to_owned(),
+        text: text.to_owned(),
+        after_ms: ms(seen.after),
+        until_ms: seen.until.map(ms),
+        said_ms: mark.said_us.map(|us| us * i64::from(factor) / 1000),
+    }
+}
+
+fn timeline(alert: &Alert, run: &Run) -> Timeline {
+    let stop = &alert.after.stop;
+    let at = |after: Duration| Mark { after, until: Some(after), said_us: None };
+    let mark = |key: &str, text: &str, mark: &Mark| moment(key, text, mark, run.factor);
+    let mut moments = vec![
+        mark("stopped", &format!("« {stop} » arrêté"), &at(Duration::ZERO)),
+        mark("scrape-failed", "première collecte en échec", &run.failed),
+        mark("pending", "alerte « pending »", &run.pending),
+        mark("firing", "alerte « firing »", &run.firing),
+        mark("started", &format!("« {stop} » démarré de nouveau"), &at(run.started)),
+    ];
+    if run.pending.until.is_some() {
+        moments.push(mark("resolved", "alerte terminée", &run.resolved));
+    }
+    Timeline {
+        zero: format!("arrêt de « {stop} »"),
+        factor: run.factor,
+        asked: Some(stretch(alert.asked())),
+        promised: Some(stretch(run.pace.promise(false))),
+        moments,
+    }
+}
+
+/// « à 74,9 s », « entre 74,5 s et 75,5 s », or that it was never seen.
+fn when(mark: &Mark, factor: u32) -> String {
+    let seen = window::scaled(mark.seen(), factor);
+    match seen.until {
+        None => format!("pas encore à {}", told(seen.after)),
+        Some(until) if until.saturating_sub(seen.after) < Duration::from_millis(300) => told(until),
+        Some(until) => format!("entre {} et {}", told(seen.after), told(until)),
+    }
+}
+
+fn facts(alert: &Alert, run: &Run) -> Vec<Fact> {
+    let promise = run.pace.promise(false);
+    let labels = json!(run.labels);
+    let mut all = vec![
+        Fact::new(
+            "alert",
+            json!({
+                "name": alert.name,
+                "factor": run.factor,
+                "scrape-ms": ms(run.pace.scrape),
+                "evaluation-ms": ms(run.pace.evaluation),
+                "for-ms": ms(run.pace.hold),
+                "expression-ms": ms(run.pace.expression),
+                "slack-ms": ms(window::SLACK * run.factor),
+                "scrape-took-ms": ms(run.took * run.factor),
+                "target": labels,
+            }),
+            format!(
+                "{} : « firing » promis entre {} et {} ; mesuré {} (tolérance {})",
+                run.pace.sum(),
+                told(promise.not_before),
+                told(promise.by),
+                when(&run.firing, run.factor),
+                told(window::SLACK * run.factor),
+            ),
+        )
+        .with_timeline(timeline(alert, run)),
+    ];
+    if let Some(why) = &run.why_real {
+        all.push(Fact::new("real-time", json!(why), format!("mesuré en temps réel : {why}")));
+    }
+    if !run.error.is_empty() {
+        let took = told(run.took);
+        all.push(Fact::new("scrape-error", json!(run.error), format!("collecte en échec après {took}")));
+    }
+    all
+}
+
+fn base(alert: &Alert, run: &Run) -> Miss {
+    let asked = alert.asked();
+    Miss {
+        expected: format!(
+            "« firing » entre {} et {} après l'arrêt de « {} »",
+            told(asked.not_before),
+            told(asked.by),
+            alert.after.stop
+        ),
+        facts: facts(alert, run),
+        try_it: format!(
+            "docker compose stop {stop}; sleep {}; docker compose exec {} promtool query instant http://localhost:{} ALERTS; docker compose start {stop}",
+            asked.by.as_secs() + 5,
+            alert.service,
+            alert.port,
+            stop = alert.after.stop,
+        ),
+        ..Miss::default()
+    }
+}
+
+/// The verdict on an experiment.
+pub async fn verdict(alert: &Alert, cx: &Cx<'_>, outcome: &Outcome) -> Result<Verdict, Fault> {
+    let twin = twin::shared(cx, &alert.service, alert.port).await?;
+    let run = match outcome {
+        Outcome::Ran(run) => run,
+        Outcome::Stopped(hurdle) => return tell::fail(hindered(alert, cx, &twin.files, hurdle)),
+    };
+    if run.pending.until.is_none() {
+        if run.failed.until.is_none() && run.pace.scrape <= alert.asked().by {
+            let what = format!("Prometheus n'a pas vu l'arrêt de « {} »", alert.after.stop);
+            return Ok(Verdict::Inconclusive { fault: kit::noise(what), facts: facts(alert, run) });
+        }
+        return tell::fail(never(alert, cx, &twin.files, run));
+    }
+    let kept = window::keeps(run.pace.promise(false), alert.asked());
+    match (kept, run.judged(alert)) {
+        (Err(broken), _) => tell::fail(promised(alert, cx, &twin.files, run, broken)),
+        (Ok(()), Judgement::Inside) if run.resolved.until.is_none() => {
+            tell::fail(endless(alert, cx, &twin.files, run))
+        }
+        (Ok(()), Judgement::Inside) => tell::pass(facts(alert, run)),
+        (Ok(()), Judgement::Straddles) => Ok(Verdict::Inconclusive {
+            fault: kit::noise("la mesure est trop grossière pour dire si l'alerte est à l'heure"),
+            facts: facts(alert, run),
+        }),
+        (Ok(()), _) if run.strained => Ok(Verdict::Inconclusive {
+            fault: kit::noise("Prometheus n'a pas pu tenir son propre rythme pendant la mesure"),
+            facts: facts(alert, run),
+        }),
+        (Ok(()), judgement) => tell::fail(measured(alert, cx, &twin.files, run, judgement)),
+    }
+}
+
+/// What kept the experiment from being made.
+fn hindered(alert: &Alert, cx: &Cx<'_>, files: &Files, hurdle: &Hurdle) -> Miss {
+    let name = &alert.name;
+    let stop = &alert.after.stop;
+    let asked = alert.asked();
+    let miss = Miss {
+        expected: format!(
+            "« {name} » en « firing » entre {} et {} après l'arrêt de « {stop} »",
+            told(asked.not_before),
+            told(asked.by)
+        ),
+        try_it: format!(
+            "docker compose exec {} wget -qO- http://localhost:{}/api/v1/rules",
+            alert.service, alert.port
+        ),
+        ..Miss::default()
+    };
+    match hurdle {
+        Hurdle::Silent(why) => Miss {
+            headline: "Prometheus ne répond pas".to_owned(),
+            observed: why.clone(),
+            place: cx.world.place(&["services", &alert.service], "Prometheus"),
+            hint: "sans Prometheus, aucune alerte : commencez par son journal".to_owned(),
+            try_it: format!("docker compose logs {}", alert.service),
+            ..miss
+        },
+        Hurdle::NoAlert(names) => Miss {
+            headline: format!("l'alerte « {name} » n'est pas chargée"),
+            observed: if names.is_empty() {
+                "aucune alerte dans Prometheus".to_owned()
+            } else {
+                format!("alertes chargées : {}", tell::names(names))
+            },
+            hint: "un fichier de règles doit être monté, puis nommé dans la configuration".to_owned(),
+            ..miss
+        },
+        Hurdle::NoTarget(seen) => Miss {
+            headline: format!("Prometheus ne collecte rien de « {stop} »"),
+            observed: format!("cibles : {}", tell::names(seen)),
+            hint: "une panne ne se voit que sur une cible que Prometheus interroge".to_owned(),
+            try_it: format!(
+                "docker compose exec {} wget -qO- http://localhost:{}/api/v1/targets",
+                alert.service, alert.port
+            ),
+            ..miss
+        },
+        Hurdle::Down(error) => Miss {
+            headline: format!("la cible « {stop} » est déjà en échec avant tout arrêt"),
+            observed: format!("dernière collecte : {error}"),
+            hint: "une alerte qui compte le temps d'une panne veut d'abord une cible en marche".to_owned(),
+            ..miss
+        },
+        Hurdle::Active(state) => Miss {
+            headline: format!("« {name} » est active alors que tout va bien"),
+            observed: match state {
+                AlertState::Firing => "« firing » avant que rien ne soit arrêté".to_owned(),
+                _ => "« pending » avant que rien ne soit arrêté".to_owned(),
+            },
+            control: format!("la cible « {stop} » répond à Prometheus"),
+            place: files::place(cx.world, files, name, "expr", "expression vraie sans panne"),
+            hint: "que vaut cette expression, demandée à Prometheus, quand tout marche ?".to_owned(),
+            ..miss
+        },
+        Hurdle::Sick(error) => Miss {
+            headline: format!("Prometheus n'arrive pas à évaluer « {name} »"),
+            observed: error.clone(),
+            place: files::place(cx.world, files, name, "expr", "évaluation en erreur"),
+            hint: "essayez l'expression seule, dans la page de requêtes de Prometheus".to_owned(),
+            ..miss
+        },
+    }
+}
+
+/// It never became active although the target is down.
+fn never(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Miss {
+    let seen = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(k, v)| format!("{k}=\"{}\"", tell::cut(v, 60))).collect::<Vec<_>>().join(", ")
+    };
+    let labels: Vec<(&str, &str)> = run.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    // A label that the expression wants and that the target does not have.
+    let wrong = promql::selectors(&run.rule.query).into_iter().find_map(|selector| {
+        let (label, wanted) = selector
+            .equals
+            .into_iter()
+            .find(|(label, value)| label != "__name__" && run.labels.get(label) != Some(value))?;
+        Some((selector.text, label, wanted))
+    });
+    let mut noted = vec![format!("expression : {}", tell::cut(&run.rule.query, 120))];
+    if let Some((selector, label, _)) = &wrong {
+        let real = run
+            .labels
+            .get(label)
+            .map_or_else(|| "absent".to_owned(), |v| format!("\"{}\"", tell::cut(v, 60)));
+        noted.push(format!(
+            "{} ne désigne pas cette cible : son label {label} vaut {real}",
+            tell::cut(selector, 80)
+        ));
+    }
+    Miss {
+        headline: format!("« {} » ne voit pas l'arrêt de « {} »", alert.name, alert.after.stop),
+        observed: format!("ni « pending » ni « firing », en {}", told(run.pending.after * run.factor)),
+        control: format!("up = 0 dans Prometheus {} pour {}", when(&run.failed, run.factor), seen(&labels)),
+        noted,
+        place: files::place(cx.world, files, &alert.name, "expr", "expression qui ne devient pas vraie"),
+        hint: match wrong {
+            Some((_, label, _)) => format!("quel {label} les séries de cette cible portent-elles vraiment ?"),
+            None => "demandez à Prometheus la valeur de cette expression pendant la panne".to_owned(),
+        },
+        ..base(alert, run)
+    }
+}
+
+/// Its configuration promises another window than the one asked for.
+fn promised(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -> Miss {
+    let promise = run.pace.promise(false);
+    let asked = alert.asked();
+    let name = &alert.name;
+    let judgement = asked.judge(window::scaled(run.firing.seen(), run.factor));
+    let lucky = judgement == Judgement::Inside;
+    let headline = match broken {
+        Broken::Early if lucky => format!("« {name} » peut se déclencher trop tôt"),
+        Broken::Early => format!("« {name} » se déclenche trop tôt"),
+        Broken::Late if lucky => format!("« {name} » peut se déclencher trop tard"),
+        Broken::Late => format!("« {name} » se déclenche trop tard"),
+        Broken::Both => format!("rien n'assure que « {name} » se déclenche à temps"),
+    };
+    let mut observed =
+        format!("{} : « firing » entre {} et {}", run.pace.sum(), told(promise.not_before), told(promise.by));
+    observed.push_str(&format!("\nmesuré cette fois-ci : {}", when(&run.firing, run.factor)));
+    if lucky {
+        observed.push_str(", par chance");
+    }
+    let (hint, place) = cause(alert, cx, files, run, broken);
+    Miss {
+        headline,
+        observed,
+        control: format!("« pending » vu {}", when(&run.pending, run.factor)),
+        place,
+        hint,
+        earned: alert.partial,
+        earned_for: "l'alerte voit bien l'arrêt".to_owned(),
+        ..base(alert, run)
+    }
+}
+
+/// The duration at fault: hint and place.
+fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -> (String, Option<Place>) {
+    let asked = alert.asked();
+    let at = |key: &str, label: &str| files::place(cx.world, files, &alert.name, key, label);
+    let in_config = |needle: &str, label: &str| {
+        let file = files::submitted(cx.world, &files.path, files.text.as_deref())?;
+        cx.world.place_in(&file, needle, label)
+    };
+    if run.pace.hold.is_zero() {
+        let hint = "rien ne fait attendre cette règle : une seule collecte ratée la déclenche";
+        return (hint.to_owned(), at("alert", "règle sans for:"));
+    }
+    if broken == Broken::Early {
+        return (
+            "combien de temps l'expression doit-elle rester vraie avant « firing » ?".to_owned(),
+            at("for", "cette attente est plus courte que celle demandée"),
+        );
+    }
+    if run.pace.hold > asked.by {
+        return (
+            "combien de temps l'expression doit-elle rester vraie avant « firing » ?".to_owned(),
+            at("for", "cette attente dépasse déjà la limite"),
+        );
+    }
+    let written = files.text.as_deref().is_some_and(|t| t.contains("evaluation_interval"));
+    let minute = run.pace.evaluation == Duration::from_secs(60);
+    if minute && !written {
+        return (
+            "sans evaluation_interval, Prometheus n'évalue les règles qu'une fois par minute".to_owned(),
+            in_config("global:", "evaluation_interval n'est pas écrit ici : 1 minute par défaut"),
+        );
+    }
+    if run.pace.evaluation >= run.pace.scrape
+        && run.pace.evaluation > asked.by - asked.not_before.min(asked.by)
+    {
+        let found = in_config("evaluation_interval", "évaluations trop espacées");
+        return ("à quel rythme les règles sont-elles évaluées ?".to_owned(), found);
+    }
+    if run.pace.scrape > run.pace.evaluation {
+        let found = in_config("scrape_interval", "collectes trop espacées");
+        return ("à quel rythme la cible est-elle interrogée ?".to_owned(), found);
+    }
+    (
+        "additionnez : collecte, évaluation, puis for".to_owned(),
+        at("for", "cette attente, plus une collecte et une évaluation"),
+    )
+}
+
+/// It was measured outside of what its own configuration promises.
+fn measured(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, judgement: Judgement) -> Miss {
+    let promise = run.pace.promise(false);
+    let late = judgement == Judgement::Late;
+    Miss {
+        headline: format!("« {} » se déclenche trop {}", alert.name, if late { "tard" } else { "tôt" }),
+        observed: format!("« firing » {}", when(&run.firing, run.factor)),
+        control: format!(
+            "« pending » vu {} ; d'après ses durées ({}), elle devait se déclencher entre {} et {}",
+            when(&run.pending, run.factor),
+            run.pace.sum(),
+            told(promise.not_before),
+            told(promise.by)
+        ),
+        noted: vec![format!("expression : {}", tell::cut(&run.rule.query, 120))],
+        place: files::place(
+            cx.world,
+            files,
+            &alert.name,
+            "expr",
+            "expression qui devient vraie à un autre moment que la panne",
+        ),
+        hint: "une moyenne ou un maximum sur une durée met cette durée à changer d'avis".to_owned(),
+        earned: alert.partial,
+        earned_for: "l'alerte voit bien l'arrêt".to_owned(),
+        ..base(alert, run)
+    }
+}
+
+/// It goes on although the service is back.
+fn endless(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Miss {
+    let watched = (run.resolved.after.saturating_sub(run.started)) * run.factor;
+    Miss {
+        headline: format!("« {} » ne se termine pas quand « {} » revient", alert.name, alert.after.stop),
+        expected: format!("l'alerte terminée une fois « {} » de nouveau collecté", alert.after.stop),
+        observed: format!("toujours active {} après le démarrage", told(watched)),
+        place: files::place(cx.world, files, &alert.name, "expr", "expression qui reste vraie"),
+        hint: "que vaut l'expression quand le service répond de nouveau ?".to_owned(),
+        earned: alert.partial,
+        earned_for: "l'alerte se déclenche à temps".to_owned(),
+        ..base(alert, run)
+    }
+}

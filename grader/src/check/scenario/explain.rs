@@ -1,0 +1,427 @@
+//! What a scenario showed, said in French, with the cause when it can be found.
+
+use std::time::Duration;
+
+use super::super::promql;
+use super::super::rules::files;
+use super::super::{Cx, tell};
+use super::judge::{State, Wrong};
+use super::live::{self, Hurdle, Play, Scenery};
+use super::scene::{Family, Latency, Scenario};
+use super::{RuleScenario, judge, told};
+use crate::error::Fault;
+use crate::event::{Miss, Place};
+use crate::french::{decimal, list};
+
+/// What happens in a scenario.
+pub fn story(scenario: Scenario, play: &Play) -> String {
+    let lasts = told(play.times.recovery.saturating_sub(play.times.fault));
+    let what = match scenario {
+        Scenario::TargetDown => "la cible ne répond plus",
+        Scenario::LatencyLow => "37 % des requêtes restent juste sous la limite, 3 % la dépassent",
+        Scenario::LatencyHigh => "10 % des requêtes dépassent la limite",
+        Scenario::LatencyMedian => "70 % des requêtes dépassent la limite",
+        Scenario::Memory70 => "mémoire à 70 % de la limite",
+        Scenario::Memory81 => "mémoire à 81 % de la limite",
+        Scenario::Memory95 => "mémoire à 95 % de la limite",
+        Scenario::Memory150 => "mémoire au-delà de la limite",
+        Scenario::MemoryNoLimit => "un conteneur sans limite de mémoire",
+    };
+    format!("{what} (pendant {lasts})")
+}
+
+fn seconds(value: f64) -> String {
+    let text = decimal(value, 3);
+    let text = text.trim_end_matches('0').trim_end_matches(',');
+    format!("{text} s")
+}
+
+fn place(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery, key: &str, label: &str) -> Option<Place> {
+    files::place(cx.world, &scenery.files, &check.alert, key, label)
+}
+
+fn base(check: &RuleScenario, scenario: Scenario, play: &Play) -> Miss {
+    let happens = story(scenario, play);
+    let expected = if check.recovery {
+        format!("{happens}, puis retour à la normale : alerte terminée")
+    } else if scenario.fires() {
+        format!("{happens} : « pending », puis « firing » au bout de {}", told(check.hold.0))
+    } else {
+        format!("{happens} : pas d'alerte")
+    };
+    Miss {
+        expected,
+        noted: vec![
+            "joué en temps virtuel par « promtool test rules », sur vos règles et les labels réels".into(),
+        ],
+        try_it: format!(
+            "docker compose exec {} promtool query instant http://localhost:{} 'ALERTS{{alertname=\"{}\"}}'",
+            check.service, check.port, check.alert
+        ),
+        ..Miss::default()
+    }
+}
+
+/// Nothing could be played.
+pub fn hindered(check: &RuleScenario, cx: &Cx<'_>, hurdle: &Hurdle) -> Miss {
+    let name = &check.alert;
+    let miss = Miss {
+        expected: format!("l'alerte « {name} » chargée dans Prometheus"),
+        hint: "un fichier de règles doit être monté, puis nommé dans la configuration".to_owned(),
+        try_it: format!(
+            "docker compose exec {} wget -qO- http://localhost:{}/api/v1/rules",
+            check.service, check.port
+        ),
+        ..Miss::default()
+    };
+    match hurdle {
+        Hurdle::Silent(why) => Miss {
+            headline: "Prometheus ne répond pas".to_owned(),
+            observed: why.clone(),
+            place: cx.world.place(&["services", &check.service], "Prometheus"),
+            hint: "sans Prometheus, aucune alerte : commencez par son journal".to_owned(),
+            try_it: format!("docker compose logs {}", check.service),
+            ..miss
+        },
+        Hurdle::NoAlert(names) => Miss {
+            headline: format!("l'alerte « {name} » n'est pas chargée"),
+            observed: if names.is_empty() {
+                "aucune alerte dans Prometheus".to_owned()
+            } else {
+                format!("alertes chargées : {}", tell::names(names))
+            },
+            ..miss
+        },
+    }
+}
+
+/// Labels of an alert, cut.
+fn labels(labels: &super::promtool::Labels) -> String {
+    let told: Vec<String> = labels
+        .iter()
+        .filter(|(key, _)| !matches!(key.as_str(), "__name__" | "alertname" | "alertstate"))
+        .take(4)
+        .map(|(key, value)| format!("{key}=\"{}\"", tell::cut(value, 40)))
+        .collect();
+    told.join(", ")
+}
+
+/// Says what is wrong.
+pub async fn wrong(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+    play: &Play,
+    wrong: &Wrong,
+) -> Result<Miss, Fault> {
+    let name = &check.alert;
+    let base = base(check, scenario, play);
+    let at = |key: &str, label: &str| place(check, cx, scenery, key, label);
+    let written = Duration::try_from_secs_f64(scenery.rule.duration).unwrap_or_default();
+    let miss = match wrong {
+        Wrong::Never(_) | Wrong::Slow(_) => return never(check, cx, scenery, scenario, play, wrong).await,
+        Wrong::Before(state) => Miss {
+            headline: format!("« {name} » est active alors que tout va bien"),
+            observed: format!("« {} » avant que rien n'arrive", word(*state)),
+            place: at("expr", "expression déjà vraie"),
+            hint: "dans quel sens la comparaison est-elle écrite ?".to_owned(),
+            ..base
+        },
+        Wrong::Fired(after) => fired(check, scenario, *after, base, at("expr", "expression vraie à tort")),
+        Wrong::Hasty { pending, held } if written.is_zero() => Miss {
+            headline: format!("« {name} » n'attend pas avant de se déclencher"),
+            observed: match told(*pending + *held) {
+                _ if (*pending + *held).is_zero() => {
+                    "« firing » dès la première mesure anormale, sans « pending »".to_owned()
+                }
+                after => format!("« firing » {after} après la première mesure anormale, sans « pending »"),
+            },
+            place: at("alert", "règle sans for:"),
+            hint: "qu'est-ce qui distingue une panne d'une seule mesure malchanceuse ?".to_owned(),
+            ..base
+        },
+        Wrong::Hasty { held, .. } => Miss {
+            headline: format!("« {name} » se déclenche trop tôt"),
+            observed: format!("« firing » après {} de « pending »", told(*held)),
+            place: at("for", "cette attente est trop courte"),
+            hint: "combien de temps l'énoncé demande-t-il d'attendre ?".to_owned(),
+            ..base
+        },
+        Wrong::Patient { pending, held, fired } => Miss {
+            headline: format!("« {name} » se déclenche trop tard"),
+            observed: if *fired {
+                format!("« pending » à {}, « firing » seulement {} plus tard", told(*pending), told(*held))
+            } else {
+                format!(
+                    "« pending » à {}, et toujours pas « firing » {} plus tard",
+                    told(*pending),
+                    told(*held)
+                )
+            },
+            place: at("for", "cette attente est trop longue"),
+            hint: "combien de temps l'énoncé demande-t-il d'attendre ?".to_owned(),
+            ..base
+        },
+        Wrong::Interrupted(after) => Miss {
+            headline: format!("« {name} » s'arrête alors que le problème dure"),
+            observed: format!("plus « firing » à {} du début", told(*after)),
+            place: at("expr", "expression qui cesse d'être vraie"),
+            hint: "l'expression compare-t-elle une valeur, ou seulement un changement de valeur ?".to_owned(),
+            ..base
+        },
+        Wrong::Other { labels: who, .. } if scenario == Scenario::MemoryNoLimit => {
+            let miss = fired(check, scenario, Duration::ZERO, base, at("expr", "expression vraie à tort"));
+            Miss { observed: format!("alerte active pour {}, qui n'a pas de limite : rapport +Inf", labels(who)), ..miss }
+        }
+        Wrong::Other { at: when, labels: who } => Miss {
+            headline: format!("« {name} » se déclenche aussi pour ce qui va bien"),
+            observed: format!("alerte active à {} pour {}", told(*when), labels(who)),
+            place: at("expr", "expression vraie aussi pour d'autres séries"),
+            hint: "quelles séries cette expression regarde-t-elle, et lesquelles devrait-elle regarder ?"
+                .to_owned(),
+            ..base
+        },
+        Wrong::Endless(after) => Miss {
+            headline: format!("« {name} » ne se termine pas une fois le problème passé"),
+            observed: format!("toujours active {} après le retour à la normale", told(*after)),
+            place: at("expr", "expression qui reste vraie"),
+            hint: "de combien de temps l'expression se souvient-elle ?".to_owned(),
+            ..base
+        },
+    };
+    Ok(miss)
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Firing => "firing",
+        State::Pending => "pending",
+        State::Inactive => "inactive",
+    }
+}
+
+/// It fires although it must not.
+fn fired(
+    check: &RuleScenario,
+    scenario: Scenario,
+    after: Duration,
+    base: Miss,
+    place: Option<Place>,
+) -> Miss {
+    let name = &check.alert;
+    let observed = format!("« pending », puis « firing » {} plus tard", told(after));
+    match scenario {
+        Scenario::MemoryNoLimit => Miss {
+            headline: format!("« {name} » se déclenche pour un conteneur sans limite"),
+            observed: format!("{observed} ; sa limite vaut 0, le rapport vaut +Inf"),
+            place,
+            hint: "que donne une division par une limite de 0, et comment écarter ces conteneurs ?"
+                .to_owned(),
+            ..base
+        },
+        Scenario::Memory70 => Miss {
+            headline: format!("« {name} » se déclenche dès 70 % de la limite"),
+            observed,
+            place,
+            hint: "à partir de quelle part de la limite l'énoncé demande-t-il une alerte ?".to_owned(),
+            ..base
+        },
+        _ => Miss {
+            headline: format!(
+                "« {name} » se déclenche alors que 95 % des requêtes restent sous {}",
+                seconds(check.threshold)
+            ),
+            observed,
+            place,
+            hint: "quel centile, et quelle limite, l'expression compare-t-elle ?".to_owned(),
+            ..base
+        },
+    }
+}
+
+/// It never becomes active, or much too late: looks for the cause.
+async fn never(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+    play: &Play,
+    wrong: &Wrong,
+) -> Result<Miss, Fault> {
+    let name = &check.alert;
+    let mut miss = base(check, scenario, play);
+    miss.headline = format!("« {name} » ne se déclenche pas");
+    miss.observed = match wrong {
+        Wrong::Slow(after) => format!("encore inactive {} après le début", told(*after)),
+        _ => "ni « pending » ni « firing »".to_owned(),
+    };
+    miss.place = place(check, cx, scenery, "expr", "expression qui ne devient pas vraie");
+    let (noted, hint) = match mismatch(scenery) {
+        Some(found) => found,
+        None => match scenario.family() {
+            Family::Latency => latency(check, cx, scenery).await?,
+            Family::Memory => memory(check, cx, scenery).await?,
+            Family::Target => None,
+        }
+        .unwrap_or_else(|| {
+            let expr = tell::cut(&scenery.rule.query, 120);
+            (format!("expression : {expr}"), "demandez à Prometheus la valeur de cette expression".to_owned())
+        }),
+    };
+    miss.noted.insert(0, noted);
+    miss.hint = hint;
+    Ok(miss)
+}
+
+/// A metric that does not exist, or a label that no series has.
+fn mismatch(scenery: &Scenery) -> Option<(String, String)> {
+    if !scenery.missing.is_empty() {
+        let names: Vec<String> =
+            scenery.missing.iter().map(|m| format!("« {} »", tell::cut(m, 80))).collect();
+        return Some((
+            format!("Prometheus n'a aucune série {}", list(&names)),
+            "le nom est-il exactement celui que la cible expose, et cette cible est-elle collectée ?"
+                .to_owned(),
+        ));
+    }
+    scenery.expressions.iter().flat_map(|e| promql::selectors(e)).find_map(|selector| {
+        let metric = selector.metric.as_deref()?;
+        let series: Vec<_> = scenery.bases.iter().filter(|b| b.name() == metric).collect();
+        let (label, wanted) = selector.equals.iter().find(|(label, wanted)| {
+            label != "__name__"
+                && !series.is_empty()
+                && !series.iter().any(|b| b.labels.get(label) == Some(wanted))
+        })?;
+        let mut seen: Vec<String> =
+            series.iter().filter_map(|b| b.labels.get(label)).map(|v| tell::cut(v, 60)).collect();
+        seen.sort();
+        seen.dedup();
+        seen.truncate(6);
+        let seen = if seen.is_empty() { "absent".to_owned() } else { tell::names(&seen) };
+        Some((
+            format!(
+                "{} ne désigne aucune série : {label}=\"{}\" n'existe pas (vus : {seen})",
+                tell::cut(&selector.text, 80),
+                tell::cut(wanted, 60)
+            ),
+            format!("quel {label} les séries de cette cible portent-elles vraiment ?"),
+        ))
+    })
+}
+
+/// Whether an alert becomes active at all in another scenario.
+async fn wakes(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<bool, Fault> {
+    let play = live::play(cx, check, scenery, scenario).await?;
+    Ok(judge::seen(&play.ticks, &play.times).active.is_some())
+}
+
+/// Largest number written in the expressions.
+fn largest(scenery: &Scenery) -> f64 {
+    scenery.expressions.iter().flat_map(|e| promql::numbers(e)).filter(|n| n.is_finite()).fold(0.0, f64::max)
+}
+
+async fn latency(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+) -> Result<Option<(String, String)>, Fault> {
+    let limit = check.threshold;
+    let Latency { last, slow, .. } = scenery.latency;
+    if last <= limit {
+        return Ok(Some((
+            format!("le plus grand « bucket » fini de l'histogramme vaut {}", seconds(last)),
+            "un histogramme ne distingue rien au-delà de son dernier bucket".to_owned(),
+        )));
+    }
+    let largest = largest(scenery);
+    if largest >= limit * 100.0 {
+        return Ok(Some((
+            format!(
+                "l'expression compare avec {} ; les requêtes lentes durent {}",
+                decimal(largest, 0),
+                seconds(slow)
+            ),
+            "en quelle unité cette métrique compte-t-elle ? son nom le dit".to_owned(),
+        )));
+    }
+    if wakes(check, cx, scenery, Scenario::LatencyMedian).await? {
+        return Ok(Some((
+            "elle se déclenche quand 70 % des requêtes sont lentes, pas quand 10 % le sont".to_owned(),
+            "quelle part des requêtes un 95ᵉ centile laisse-t-il au-dessus de lui ?".to_owned(),
+        )));
+    }
+    Ok(Some((
+        format!("les requêtes lentes durent {}, pour une limite de {}", seconds(slow), seconds(limit)),
+        "demandez à Prometheus la valeur de chaque partie de cette expression".to_owned(),
+    )))
+}
+
+async fn memory(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+) -> Result<Option<(String, String)>, Fault> {
+    let more = wakes(check, cx, scenery, Scenario::Memory150).await?;
+    let largest = largest(scenery);
+    if more {
+        return Ok(Some((
+            "elle se déclenche au-delà de la limite, pas avant".to_owned(),
+            "à partir de quelle part de la limite l'énoncé demande-t-il une alerte ?".to_owned(),
+        )));
+    }
+    if (10.0..=100.0).contains(&largest) {
+        return Ok(Some((
+            format!(
+                "l'expression compare avec {}, même 150 % de la limite ne la déclenche pas",
+                decimal(largest, 0)
+            ),
+            "un rapport va de 0 à 1, un pourcentage de 0 à 100".to_owned(),
+        )));
+    }
+    Ok(None)
+}
+
+/// Labels and annotations that the rule must have.
+pub fn words(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Option<Miss> {
+    let name = &check.alert;
+    let miss = Miss {
+        hint: "ces mots sont ce que lira la personne d'astreinte".to_owned(),
+        try_it: format!(
+            "docker compose exec {} wget -qO- http://localhost:{}/api/v1/rules",
+            check.service, check.port
+        ),
+        ..Miss::default()
+    };
+    for (key, wanted) in &check.labels {
+        let seen = scenery.rule.labels.get(key);
+        if seen != Some(wanted) {
+            return Some(Miss {
+                headline: format!("« {name} » n'a pas le label {key} demandé"),
+                expected: format!("{key} = « {wanted} »"),
+                observed: seen.map_or_else(
+                    || "pas de label de ce nom".to_owned(),
+                    |v| format!("{key} = « {} »", tell::cut(v, 60)),
+                ),
+                place: place(check, cx, scenery, "labels", "labels de l'alerte"),
+                ..miss
+            });
+        }
+    }
+    let lacking = check
+        .annotations
+        .iter()
+        .find(|a| scenery.rule.annotations.get(*a).is_none_or(|v| v.trim().is_empty()));
+    lacking.map(|annotation| Miss {
+        headline: format!("« {name} » n'a pas d'annotation {annotation}"),
+        expected: format!("une annotation {annotation} qui dit ce qui se passe"),
+        observed: "absente ou vide".to_owned(),
+        place: place(check, cx, scenery, "annotations", "annotations de l'alerte"),
+        ..miss
+    })
+}

@@ -1,0 +1,355 @@
+//! What the running Prometheus really has, and a scenario played on it by promtool.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::alert::{concerns, twin};
+use super::super::prom::{Labels, Prom, Rule, RuleKind, Sample, Target, Trouble, span};
+use super::super::rules::expr;
+use super::super::rules::files::{self, Files};
+use super::super::world::{ToolRun, World};
+use super::super::{Cx, kit, promql, tell};
+use super::RuleScenario;
+use super::judge::{self, Parties, Tick};
+use super::promtool::{self, Test};
+use super::scene::{self, Base, Family, Latency, Scenario, Times, Whose};
+use crate::error::{Fault, FaultKind};
+
+/// Image of promtool when the student's own cannot serve.
+const IMAGE: &str = "prom/prometheus:v2.53.0";
+/// Longest run of promtool.
+const DEADLINE: Duration = Duration::from_secs(40);
+/// Evaluations looked at, at most: what promtool says must stay readable.
+const MOST_TICKS: usize = 600;
+
+/// Why nothing can be played.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hurdle {
+    /// Prometheus does not answer (French).
+    Silent(String),
+    /// It has no alert of that name; those that it has.
+    NoAlert(Vec<String>),
+}
+
+/// What a scenario is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenery {
+    /// Configuration and rule files.
+    pub files: Files,
+    /// The rule, as Prometheus tells it.
+    pub rule: Rule,
+    /// Between two evaluations of its group.
+    pub evaluation: Duration,
+    /// Between two scrapes of what the scenario is about.
+    pub interval: Duration,
+    /// The expression and those of the recorded series that it uses.
+    pub expressions: Vec<String>,
+    /// Series that it uses, as they are now.
+    pub bases: Vec<Base>,
+    /// Metrics that it uses and that do not exist.
+    pub missing: Vec<String>,
+    /// Bounds of the latency histogram.
+    pub latency: Latency,
+    image: String,
+}
+
+/// A scenario played.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Play {
+    /// When things happen; `evaluation` is the time between two ticks.
+    pub times: Times,
+    /// States.
+    pub ticks: Vec<Tick>,
+    /// All that the expression looks back.
+    pub back: Duration,
+    /// `keep_firing_for`.
+    pub keeps: Duration,
+    /// Series played.
+    pub series: usize,
+}
+
+/// What a check's scenarios are made from, read once for all the checks of one alert.
+pub async fn scenery(cx: &Cx<'_>, check: &RuleScenario) -> Result<Arc<Result<Scenery, Hurdle>>, Fault> {
+    let family = check.scenarios.first().map_or(Family::Target, |s| s.family());
+    let key = format!("scenery:{}:{}:{}:{family:?}:{}", check.service, check.port, check.alert, check.target);
+    cx.memo.once(&key, Box::pin(look(cx, check, family))).await
+}
+
+async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Result<Scenery, Hurdle>, Fault> {
+    let silent = |why: String| Ok(Err(Hurdle::Silent(why)));
+    let known = files::known(cx, &check.service, check.port).await?;
+    let (files, _) = match known.as_ref() {
+        Ok(known) => known,
+        Err(why) => return silent(why.clone()),
+    };
+    let Some(prom) = Prom::of(cx.world, &check.service, check.port, Duration::from_secs(5)).await? else {
+        return silent(format!("« {} » n'est pas en marche", check.service));
+    };
+    let groups = match prom.rules().await? {
+        Ok(groups) => groups,
+        Err(trouble) => return silent(trouble.told()),
+    };
+    let found = groups.iter().find_map(|g| {
+        let rule = g.rules.iter().find(|r| r.kind == RuleKind::Alerting && r.name == check.alert)?;
+        Some((g.interval, rule.clone()))
+    });
+    let Some((evaluation, rule)) = found else {
+        let rules = groups.iter().flat_map(|g| &g.rules).filter(|r| r.kind == RuleKind::Alerting);
+        return Ok(Err(Hurdle::NoAlert(rules.map(|r| tell::cut(&r.name, 60)).collect())));
+    };
+    let instances = cx.world.instances(&check.target).await?;
+    let addresses = kit::addresses(&instances);
+    let targets = match twin::listed(&prom, &check.target, &addresses).await? {
+        Ok(targets) => targets,
+        Err(trouble) => return silent(trouble.told()),
+    };
+    let mut expressions = expr::expressions(files, &check.alert);
+    if expressions.is_empty() {
+        expressions.push(rule.query.clone());
+    }
+    let recorded = expr::recorded(files);
+    let used: BTreeSet<String> = expressions
+        .iter()
+        .flat_map(|e| promql::selectors(e))
+        .filter_map(|s| s.metric)
+        .filter(|m| !recorded.contains(m) && m != "ALERTS")
+        .collect();
+    let mine: Vec<&Target> = targets.iter().filter(|t| concerns(t, &check.target, &addresses)).collect();
+    let wait = targets.iter().filter_map(|t| span::parse(&t.scrape_interval)).max().unwrap_or_default();
+    // A copy in divided time has the same series with the same labels, and sooner.
+    let twin = twin::shared(cx, &check.service, check.port).await?;
+    let (source, wait) = if twin.factor > 1 {
+        (twin::client(cx, &check.service, check.port), wait / twin.factor)
+    } else {
+        (prom.clone(), wait)
+    };
+    let samples = match series(&source, &used, check, family, wait).await? {
+        Ok(samples) => samples,
+        Err(trouble) => return silent(trouble.told()),
+    };
+    let ids: Vec<String> = instances.iter().map(|i| i.id.chars().take(12).collect()).collect();
+    let bases = attributed(samples, family, &mine, &check.target, &ids);
+    let missing: Vec<String> =
+        used.iter().filter(|m| *m != "up" && !bases.iter().any(|b| b.name() == *m)).cloned().collect();
+    let interval = interval(&bases, &targets).unwrap_or(wait);
+    Ok(Ok(Scenery {
+        files: files.clone(),
+        evaluation: Duration::try_from_secs_f64(evaluation).unwrap_or_default(),
+        interval,
+        latency: Latency::of(&bases, &check.histogram, check.threshold),
+        rule,
+        expressions,
+        bases,
+        missing,
+        image: image(cx.world, &check.service),
+    }))
+}
+
+/// The student's own image when it is an official one.
+fn image(world: &dyn World, service: &str) -> String {
+    let declared = world.declared().services.get(service).filter(|s| s.build_context.is_none());
+    let own = declared.and_then(|s| s.image.clone()).filter(|i| i.contains("prometheus"));
+    own.unwrap_or_else(|| IMAGE.to_owned())
+}
+
+/// The series that an expression uses, those of `up` besides, as they are now. What is not there yet
+/// is waited for: some series exist only once a request has been counted and scraped.
+async fn series(
+    prom: &Prom<'_>,
+    used: &BTreeSet<String>,
+    check: &RuleScenario,
+    family: Family,
+    wait: Duration,
+) -> Result<Result<Vec<Sample>, Trouble>, Fault> {
+    let mut wanted: BTreeSet<String> = used.iter().map(|m| escaped(m)).collect();
+    wanted.insert("up".to_owned());
+    if family == Family::Latency {
+        wanted.insert(format!("{}_bucket", escaped(&check.histogram)));
+    }
+    let names: Vec<String> = wanted.iter().cloned().collect();
+    let query = format!("{{__name__=~{}}}", promtool::quoted(&names.join("|")));
+    let there = |seen: &Result<Vec<Sample>, Trouble>| {
+        let has = |name: &String, samples: &[Sample]| {
+            samples.iter().any(|s| s.labels.get("__name__") == Some(name))
+        };
+        seen.as_ref().is_ok_and(|samples| wanted.iter().all(|name| has(name, samples)))
+    };
+    if let Err(trouble) = twin::scraped(prom, wait).await? {
+        return Ok(Err(trouble));
+    }
+    // Two more rounds: the first may have come before what had to be counted.
+    kit::patiently(wait * 2 + Duration::from_secs(2), there, || prom.vector(&query, None)).await
+}
+
+/// A metric's name in a regular expression.
+fn escaped(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':')).collect()
+}
+
+fn includes(labels: &Labels, part: &Labels) -> bool {
+    !part.is_empty() && part.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// Says of each series whether it is about the service of the scenario.
+fn attributed(
+    samples: Vec<Sample>,
+    family: Family,
+    mine: &[&Target],
+    service: &str,
+    ids: &[String],
+) -> Vec<Base> {
+    let is_container = |s: &Sample| s.labels.get("__name__").is_some_and(|n| n.starts_with("container_"));
+    let named = |labels: &Labels, key: &str| labels.get(key).map_or("", String::as_str).to_owned();
+    let by_name = |labels: &Labels| {
+        let name = named(labels, "name");
+        named(labels, "container_label_com_docker_compose_service") == service
+            || name == service
+            || name.ends_with(&format!("-{service}-1"))
+            || labels.values().any(|v| ids.iter().any(|id| id.len() == 12 && v.contains(id.as_str())))
+    };
+    // Any container will do in virtual time; the service's own is the one that a student expects.
+    let chosen = samples
+        .iter()
+        .filter(|s| is_container(s))
+        .map(|s| &s.labels)
+        .find(|l| by_name(l))
+        .or_else(|| {
+            let containers = samples.iter().filter(|s| is_container(s)).map(|s| &s.labels);
+            containers.into_iter().find(|l| !named(l, "name").is_empty())
+        })
+        .map(|labels| (named(labels, "id"), named(labels, "name")));
+    let whose = |s: &Sample| {
+        let ours = match (family, &chosen) {
+            (Family::Memory, Some((id, name))) => {
+                is_container(s) && named(&s.labels, "id") == *id && named(&s.labels, "name") == *name
+            }
+            (Family::Memory, None) => false,
+            _ => mine.iter().any(|t| includes(&s.labels, &t.labels)),
+        };
+        if ours { Whose::Target } else { Whose::Other }
+    };
+    let mut bases: Vec<Base> = samples
+        .iter()
+        .map(|s| Base {
+            labels: s.labels.clone(),
+            value: if s.value.is_finite() { s.value } else { 0.0 },
+            whose: whose(s),
+        })
+        .collect();
+    bases.sort_by(|a, b| a.labels.cmp(&b.labels));
+    bases
+}
+
+/// Scrape interval of the target whose series the scenario changes.
+fn interval(bases: &[Base], targets: &[Target]) -> Option<Duration> {
+    let ours = bases.iter().find(|b| b.whose == Whose::Target)?;
+    let target = targets.iter().find(|t| includes(&ours.labels, &t.labels))?;
+    span::parse(&target.scrape_interval)
+}
+
+/// Labels that tell series apart, short enough to be shown at every instant.
+fn telling(bases: &[Base]) -> Vec<String> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for base in bases {
+        for (key, value) in base.labels.iter().filter(|(k, _)| *k != "__name__" && *k != "le") {
+            values.entry(key).or_default().insert(value);
+        }
+    }
+    let legal = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let short = |all: &BTreeSet<&str>| all.iter().all(|v| v.len() <= 160);
+    let mut keys: Vec<(&str, usize)> = values
+        .iter()
+        .filter(|(key, all)| legal(key) && short(all) && !key.starts_with("container_label_"))
+        .map(|(key, all)| (*key, all.len()))
+        .collect();
+    keys.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
+    let service = "container_label_com_docker_compose_service";
+    let mut kept: Vec<String> = keys.into_iter().take(12).map(|(key, _)| key.to_owned()).collect();
+    kept.extend(values.contains_key(service).then(|| service.to_owned()));
+    kept
+}
+
+/// Plays a scenario, once for all the checks that look at it.
+pub async fn play(
+    cx: &Cx<'_>,
+    check: &RuleScenario,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<Arc<Play>, Fault> {
+    let hold = check.hold.0.as_secs();
+    let key = format!("play:{}:{}:{}:{}:{hold}", check.service, check.alert, check.target, scenario.name());
+    cx.memo.once(&key, Box::pin(run(cx, check, scenery, scenario))).await
+}
+
+async fn run(
+    cx: &Cx<'_>,
+    check: &RuleScenario,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<Play, Fault> {
+    let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
+    let back: Duration = scenery.expressions.iter().map(|e| promql::looks_back(e)).sum();
+    let hold = check.hold.0.max(seconds(scenery.rule.duration).min(Duration::from_secs(1800)));
+    let keeps = seconds(scenery.rule.keep_firing_for);
+    let times = Times::plan(scenery.interval, scenery.evaluation, back, hold, keeps);
+    let input = scene::play(scenario, &times, &scenery.bases, &check.histogram, check.threshold);
+    let instants = times.evaluations();
+    let every = instants.len().div_ceil(MOST_TICKS).max(1);
+    let instants: Vec<Duration> = instants.into_iter().step_by(every).collect();
+    let by: Vec<String> = std::iter::once("alertstate".to_owned()).chain(telling(&scenery.bases)).collect();
+    let alert = promtool::quoted(&check.alert);
+    let mut files = BTreeMap::new();
+    let mut rule_files = Vec::new();
+    for (index, text) in scenery.files.rule_paths().filter_map(|p| scenery.files.texts.get(p)).enumerate() {
+        let name = format!("rules-{index}.yml");
+        files.insert(name.clone(), text.clone());
+        rule_files.push(name);
+    }
+    let series = input.len();
+    let test = Test {
+        rule_files,
+        interval: times.interval,
+        evaluation: times.evaluation,
+        input,
+        query: format!("count by ({}) (ALERTS{{alertname={alert}}})", by.join(", ")),
+        instants: instants.clone(),
+    };
+    files.insert("test.yml".to_owned(), test.write());
+    let command = ["promtool", "test", "rules", "test.yml"].map(str::to_owned).to_vec();
+    let ask = ToolRun { image: scenery.image.clone(), command, files, deadline: DEADLINE };
+    let said = cx.world.tool(ask).await?;
+    let got = promtool::read(&said.output).map_err(|why| confused(&tell::cut(&why, 400)))?;
+    if got.len() != instants.len() {
+        return Err(confused(&format!("{} answers for {} questions", got.len(), instants.len())));
+    }
+    let of =
+        |whose: Whose| scenery.bases.iter().filter(|b| b.whose == whose).map(|b| b.labels.clone()).collect();
+    let parties = Parties { target: of(Whose::Target), others: of(Whose::Other) };
+    let own: Vec<String> = scenery.rule.labels.keys().cloned().collect();
+    Ok(Play {
+        times: Times { evaluation: times.evaluation * u32::try_from(every).unwrap_or(1), ..times },
+        ticks: judge::ticks(&got, &parties, &own),
+        back: back.min(scene::LONGEST),
+        keeps,
+        series,
+    })
+}
+
+fn confused(detail: &str) -> Fault {
+    Fault::new(
+        FaultKind::Bug,
+        "promtool n'a pas joué le scénario",
+        "relancez ; si cela se répète, signalez ce défaut du correcteur",
+    )
+    .detail(detail)
+}
+
+/// How long an alert's own expression waits after its target goes down before it holds (virtual
+/// time); `None` when it never does or cannot be played.
+pub async fn expression_delay(cx: &Cx<'_>, check: &RuleScenario) -> Option<Duration> {
+    let scenery = scenery(cx, check).await.ok()?;
+    let scenery = scenery.as_ref().as_ref().ok()?;
+    let play = play(cx, check, scenery, Scenario::TargetDown).await.ok()?;
+    judge::seen(&play.ticks, &play.times).active
+}

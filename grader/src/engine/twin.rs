@@ -1,0 +1,327 @@
+//! Twins: a second container like a service's, for experiments that must not touch the first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use bollard::models::{
+    ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthConfig, HostConfig, Mount,
+    MountPoint, MountType, MountVolumeOptions, NetworkingConfig,
+};
+use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions, LogsOptionsBuilder};
+use futures_util::StreamExt;
+
+use super::fault::{engine_fault, from_text};
+use super::stack::Stack;
+use crate::check::world::{TWIN_SCRATCH, TwinPlan};
+use crate::error::{Fault, FaultKind};
+
+/// Starts a twin and gives its container's id.
+pub(super) async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Fault> {
+    if plan.amplify.is_some() {
+        return Err(Fault::new(
+            FaultKind::Bug,
+            "l'amplification d'un jumeau n'est pas disponible",
+            "signalez ce défaut du correcteur",
+        ));
+    }
+    let Some(instance) = stack.running(&plan.service).await? else {
+        return Err(Fault::new(
+            FaultKind::Engine,
+            format!("« {} » n'est pas en marche : il ne peut pas être doublé", plan.service),
+            "voyez pourquoi il ne démarre pas",
+        ));
+    };
+    let docker = &stack.engine.docker;
+    let seen = docker
+        .inspect_container(&instance.id, None::<InspectContainerOptions>)
+        .await
+        .map_err(|e| engine_fault("l'inspection d'un conteneur", &e))?;
+    let dir = stack.session.dir().join(format!("{}-twin-{}", stack.project(), slug(&plan.name)));
+    let files = write_files(&dir, &plan.files)
+        .map_err(|e| from_text("l'écriture des fichiers d'un jumeau", &e.to_string()))?;
+    let mut labels: HashMap<String, String> = stack.session.labels().clone().into_iter().collect();
+    labels.insert("tp-docker.role".into(), "twin".into());
+    let name = format!("{}-twin-{}", stack.project(), slug(&plan.name));
+    let body = body(seen, plan, files, labels);
+    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    let created = docker
+        .create_container(Some(options), body)
+        .await
+        .map_err(|e| engine_fault("la création d'un jumeau", &e))?;
+    docker
+        .start_container(&created.id, None)
+        .await
+        .map_err(|e| engine_fault("le démarrage d'un jumeau", &e))?;
+    Ok(created.id)
+}
+
+/// A fault that says why a twin is not running, with the end of its log.
+pub(super) async fn check_alive(stack: &Stack, name: &str, id: &str) -> Result<(), Fault> {
+    let docker = &stack.engine.docker;
+    let seen = docker
+        .inspect_container(id, None::<InspectContainerOptions>)
+        .await
+        .map_err(|e| engine_fault("l'inspection d'un jumeau", &e))?;
+    if seen.state.and_then(|s| s.running) == Some(true) {
+        return Ok(());
+    }
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("15").build();
+    let mut stream = docker.logs(id, Some(options));
+    let mut log = String::new();
+    while let Some(Ok(chunk)) = stream.next().await {
+        log.push_str(&String::from_utf8_lossy(&chunk.into_bytes()));
+        if log.len() > 16 * 1024 {
+            break;
+        }
+    }
+    Err(Fault::new(
+        FaultKind::Probe,
+        format!("le jumeau « {name} » s'est arrêté"),
+        "relancez ; si cela recommence, signalez ce défaut du correcteur",
+    )
+    .detail(log))
+}
+
+fn slug(name: &str) -> String {
+    name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// Writes the files where the engine can bind them; gives path inside to path outside.
+fn write_files(dir: &Path, files: &BTreeMap<String, String>) -> std::io::Result<Vec<(String, String)>> {
+    std::fs::create_dir_all(dir)?;
+    let mut written = Vec::new();
+    for (index, (inside, content)) in files.iter().enumerate() {
+        let outside = dir.join(index.to_string());
+        std::fs::write(&outside, content)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Read by the container's own user.
+            std::fs::set_permissions(&outside, std::fs::Permissions::from_mode(0o444))?;
+        }
+        written.push((inside.clone(), outside.display().to_string()));
+    }
+    Ok(written)
+}
+
+/// What to create: the service's container without what makes it known to others.
+fn body(
+    seen: ContainerInspectResponse,
+    plan: &TwinPlan,
+    files: Vec<(String, String)>,
+    labels: HashMap<String, String>,
+) -> ContainerCreateBody {
+    let config = seen.config.unwrap_or_default();
+    let host = seen.host_config.unwrap_or_default();
+    let networks: Vec<String> =
+        seen.network_settings.and_then(|n| n.networks).unwrap_or_default().into_keys().collect();
+    let own = host.mounts.clone().unwrap_or_default();
+    let mut mounts: Vec<Mount> = seen
+        .mounts
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|m| !files.iter().any(|(inside, _)| Some(inside) == m.destination.as_ref()))
+        .filter_map(|m| mount(m, &own, &labels))
+        .collect();
+    mounts.extend(files.into_iter().map(|(inside, outside)| Mount {
+        target: Some(inside),
+        source: Some(outside),
+        typ: Some(MountType::BIND),
+        read_only: Some(true),
+        ..Mount::default()
+    }));
+    let mut tmpfs = host.tmpfs.unwrap_or_default();
+    tmpfs.insert(TWIN_SCRATCH.to_owned(), "mode=1777,size=256m".to_owned());
+    let command = config.cmd.unwrap_or_default();
+    ContainerCreateBody {
+        image: seen.image.or(config.image),
+        cmd: Some(with_args(command, &plan.extra_args)),
+        entrypoint: config.entrypoint,
+        env: config.env,
+        user: config.user,
+        working_dir: config.working_dir,
+        stop_signal: config.stop_signal,
+        labels: Some(labels),
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".into()]), ..HealthConfig::default() }),
+        host_config: Some(HostConfig {
+            memory: host.memory,
+            memory_swap: host.memory_swap,
+            nano_cpus: host.nano_cpus,
+            cpu_quota: host.cpu_quota,
+            cpu_period: host.cpu_period,
+            pids_limit: host.pids_limit,
+            ulimits: host.ulimits,
+            init: host.init,
+            log_config: host.log_config,
+            network_mode: networks.first().cloned().or(host.network_mode),
+            cap_add: host.cap_add,
+            cap_drop: host.cap_drop,
+            dns: host.dns,
+            dns_options: host.dns_options,
+            dns_search: host.dns_search,
+            extra_hosts: host.extra_hosts,
+            group_add: host.group_add,
+            readonly_rootfs: host.readonly_rootfs,
+            security_opt: host.security_opt,
+            sysctls: host.sysctls,
+            shm_size: host.shm_size,
+            mounts: Some(mounts),
+            tmpfs: Some(tmpfs),
+            ..HostConfig::default()
+        }),
+        networking_config: (!networks.is_empty()).then(|| NetworkingConfig {
+            endpoints_config: Some(
+                networks.into_iter().map(|name| (name, EndpointSettings::default())).collect(),
+            ),
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// A mount of the service as the twin has it: nothing that the service writes to is shared.
+fn mount(seen: MountPoint, own: &[Mount], labels: &HashMap<String, String>) -> Option<Mount> {
+    let target = seen.destination?;
+    let subpath = own
+        .iter()
+        .find(|m| m.target.as_ref() == Some(&target))
+        .and_then(|m| m.volume_options.as_ref()?.subpath.clone());
+    let written = seen.rw.unwrap_or(true);
+    match seen.typ.as_deref() {
+        Some("bind") => Some(Mount {
+            target: Some(target),
+            source: seen.source,
+            typ: Some(MountType::BIND),
+            read_only: Some(true),
+            ..Mount::default()
+        }),
+        Some("volume") => {
+            // A subpath is one file or folder put there for sharing (the engine's proxied socket).
+            let shared = !written || subpath.is_some();
+            Some(Mount {
+                target: Some(target),
+                source: seen.name.filter(|_| shared),
+                typ: Some(MountType::VOLUME),
+                read_only: Some(!written),
+                volume_options: Some(MountVolumeOptions {
+                    labels: (!shared).then(|| labels.clone()),
+                    subpath,
+                    ..MountVolumeOptions::default()
+                }),
+                ..Mount::default()
+            })
+        }
+        // A tmpfs is in `HostConfig.Tmpfs` or can be done without.
+        _ => None,
+    }
+}
+
+/// Adds arguments; one of the form `--name=value` replaces the argument of that name.
+fn with_args(command: Vec<String>, extra: &[String]) -> Vec<String> {
+    let names: Vec<&str> = extra
+        .iter()
+        .filter_map(|a| a.split_once('=').map(|(name, _)| name))
+        .filter(|n| n.starts_with("--"))
+        .collect();
+    let mut kept: Vec<String> = Vec::new();
+    let mut skip_value = false;
+    for argument in command {
+        if std::mem::take(&mut skip_value) {
+            continue;
+        }
+        let (name, has_value) =
+            argument.split_once('=').map_or((argument.as_str(), false), |(n, _)| (n, true));
+        if names.contains(&name) {
+            skip_value = !has_value;
+        } else {
+            kept.push(argument);
+        }
+    }
+    kept.extend(extra.iter().cloned());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(items: &[&str]) -> Vec<String> {
+        items.iter().map(|s| (*s).to_owned()).collect()
+    }
+
+    #[test]
+    fn arguments_take_the_place_of_their_namesakes() {
+        let command =
+            args(&["--config.file=/etc/p.yml", "--storage.tsdb.path=/data", "--web.enable-lifecycle"]);
+        let all = with_args(command, &args(&["--storage.tsdb.path=/tp", "--query.lookback-delta=30s"]));
+        assert_eq!(
+            all,
+            [
+                "--config.file=/etc/p.yml",
+                "--web.enable-lifecycle",
+                "--storage.tsdb.path=/tp",
+                "--query.lookback-delta=30s"
+            ]
+        );
+        let apart =
+            with_args(args(&["--storage.tsdb.path", "/data", "-v"]), &args(&["--storage.tsdb.path=/tp"]));
+        assert_eq!(apart, ["-v", "--storage.tsdb.path=/tp"]);
+    }
+
+    fn point(typ: &str, destination: &str, rw: bool) -> MountPoint {
+        MountPoint {
+            typ: Some(typ.into()),
+            name: (typ == "volume").then(|| "donnees".into()),
+            source: Some("/host/x".into()),
+            destination: Some(destination.into()),
+            rw: Some(rw),
+            ..MountPoint::default()
+        }
+    }
+
+    #[test]
+    fn nothing_written_is_shared() {
+        let labels = HashMap::from([("l".to_owned(), "v".to_owned())]);
+        let of = |m: MountPoint, own: &[Mount]| mount(m, own, &labels).expect("a mount");
+        let fresh = of(point("volume", "/prometheus", true), &[]);
+        assert_eq!(fresh.source, None);
+        assert_eq!(fresh.volume_options.and_then(|v| v.labels), Some(labels.clone()));
+        assert_eq!(of(point("volume", "/certs", false), &[]).source.as_deref(), Some("donnees"));
+        assert_eq!(of(point("bind", "/etc/p", true), &[]).read_only, Some(true));
+        let socket = Mount {
+            target: Some("/var/run/docker.sock".into()),
+            volume_options: Some(MountVolumeOptions {
+                subpath: Some("s".into()),
+                ..MountVolumeOptions::default()
+            }),
+            ..Mount::default()
+        };
+        let shared = of(point("volume", "/var/run/docker.sock", true), &[socket]);
+        assert_eq!(shared.source.as_deref(), Some("donnees"));
+        assert_eq!(shared.volume_options.and_then(|v| v.subpath).as_deref(), Some("s"));
+        assert!(mount(point("tmpfs", "/t", true), &[], &labels).is_none());
+    }
+
+    #[test]
+    fn a_twin_has_no_name_of_the_service() {
+        let seen: ContainerInspectResponse = serde_json::from_value(serde_json::json!({
+            "Image": "sha256:abc",
+            "Config": {"Image": "prom/prometheus:v2.53.0", "Cmd": ["--config.file=/etc/p.yml"], "Hostname": "prom",
+                "Labels": {"com.docker.compose.service": "prometheus", "traefik.enable": "true"}, "User": "nobody"},
+            "HostConfig": {"PortBindings": {"9090/tcp": [{"HostPort": "9090"}]}, "NetworkMode": "x_backend"},
+            "NetworkSettings": {"Networks": {"x_backend": {"Aliases": ["prometheus"], "IPAMConfig": {"IPv4Address": "10.0.0.9"}}}},
+            "Mounts": [{"Type": "bind", "Source": "/s/prometheus.yml", "Destination": "/etc/p.yml", "RW": false}],
+        }))
+        .expect("an inspection");
+        let files = vec![("/etc/p.yml".to_owned(), "/session/0".to_owned())];
+        let made = body(seen, &TwinPlan::default(), files, HashMap::new());
+        let text = serde_json::to_string(&made).expect("json");
+        for word in ["compose", "traefik", "9090", "10.0.0.9", "Aliases\":[", "\"prom\""] {
+            assert!(!text.contains(word), "{word}: {text}");
+        }
+        let host = made.host_config.expect("host");
+        let mounts = host.mounts.expect("mounts");
+        assert_eq!(mounts.len(), 1);
+        assert_eq!(mounts[0].source.as_deref(), Some("/session/0"));
+        assert_eq!(made.image.as_deref(), Some("sha256:abc"));
+    }
+}
