@@ -14,11 +14,11 @@ fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec((text(), text()), 0..3)
 }
 
-fn http() -> impl Strategy<Value = Http> {
+fn http() -> BoxedStrategy<Http> {
     let tls = prop::option::of(prop::option::of(text()).prop_map(|sni| TlsPart { sni }));
     let to = (prop::option::of(text()), tls);
-    (text(), text(), any::<u16>(), text(), pairs(), prop::option::of(text()), to, any::<u64>()).prop_map(
-        |(method, host, port, path, headers, body, (connect_to, tls), max_body)| Http {
+    (text(), text(), any::<u16>(), text(), pairs(), prop::option::of(text()), to, any::<u64>())
+        .prop_map(|(method, host, port, path, headers, body, (connect_to, tls), max_body)| Http {
             method,
             host,
             port,
@@ -29,8 +29,8 @@ fn http() -> impl Strategy<Value = Http> {
             tls,
             max_body,
             timeout_ms: max_body / 2,
-        },
-    )
+        })
+        .boxed()
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
@@ -78,21 +78,18 @@ fn ask() -> impl Strategy<Value = Ask> {
             targets: targets.into_iter().map(|(label, host, port)| Target { label, host, port }).collect(),
             timeout_ms: 10,
         })),
-        (text(), any::<u16>(), prop::option::of(text()), prop::collection::vec(text(), 0..3)).prop_map(
-            |(host, port, sni, alpn)| Ask::Tls(Tls { host, port, sni, alpn, timeout_ms: 11 })
-        ),
+        (text(), any::<u16>(), prop::option::of(text()), prop::collection::vec(text(), 0..3))
+            .prop_map(|(host, port, sni, alpn)| Ask::Tls(Tls { host, port, sni, alpn, timeout_ms: 11 })),
     ]
 }
 
-fn tls_seen() -> impl Strategy<Value = TlsSeen> {
-    (text(), prop::option::of(text()), prop::collection::vec(text(), 0..3)).prop_map(|(version, alpn, chain)| TlsSeen {
-        version,
-        alpn,
-        chain,
-    })
+fn tls_seen() -> BoxedStrategy<TlsSeen> {
+    (text(), prop::option::of(text()), prop::collection::vec(text(), 0..3))
+        .prop_map(|(version, alpn, chain)| TlsSeen { version, alpn, chain })
+        .boxed()
 }
 
-fn failure() -> impl Strategy<Value = Failure> {
+fn failure() -> BoxedStrategy<Failure> {
     use FailureKind as K;
     let kind =
         prop::sample::select(vec![K::Refused, K::Timeout, K::NetUnreachable, K::DnsNxdomain, K::NoAddress, K::Server]);
@@ -114,12 +111,13 @@ fn failure() -> impl Strategy<Value = Failure> {
             errno: Some(-1),
             ..Failure::new(kind, stage, message)
         })
+        .boxed()
 }
 
-fn http_answer() -> impl Strategy<Value = HttpAnswer> {
+fn http_answer() -> BoxedStrategy<HttpAnswer> {
     let tls = (prop::option::of(failure()), prop::option::of(tls_seen()));
-    (any::<u16>(), text(), pairs(), text(), prop::option::of(text()), tls, peer(), any::<u64>()).prop_map(
-        |(status, reason, headers, body, body_base64, (body_fault, tls), peer, total_us)| HttpAnswer {
+    (any::<u16>(), text(), pairs(), text(), prop::option::of(text()), tls, peer(), any::<u64>())
+        .prop_map(|(status, reason, headers, body, body_base64, (body_fault, tls), peer, total_us)| HttpAnswer {
             status,
             reason,
             minor: 1,
@@ -133,8 +131,8 @@ fn http_answer() -> impl Strategy<Value = HttpAnswer> {
             local: peer,
             tls,
             timings: HttpTimings { total_us, ..HttpTimings::default() },
-        },
-    )
+        })
+        .boxed()
 }
 
 fn redis_value() -> impl Strategy<Value = RedisValue> {

@@ -43,13 +43,7 @@ impl Tls {
     /// A handshake with `host:port` for that server name, with the defaults.
     #[must_use]
     pub fn to(host: impl Into<String>, port: u16, sni: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            sni: Some(sni.into()),
-            alpn: Vec::new(),
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { host: host.into(), port, sni: Some(sni.into()), alpn: Vec::new(), timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 
