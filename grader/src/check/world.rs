@@ -9,7 +9,7 @@ use async_trait::async_trait;
 pub use grader_probe::wire;
 use ipnet::IpNet;
 
-use crate::error::Fault;
+use crate::error::{Fault, FaultKind};
 use crate::event::Place;
 
 /// What the student declared (canonical Compose model, before any rewrite).
@@ -83,6 +83,25 @@ pub enum Vantage {
     Network(String),
     /// A container of ours on the engine's default bridge.
     DefaultBridge,
+    /// Inside the network namespace of a twin, by the name in its [`TwinPlan`].
+    Twin(String),
+}
+
+/// A second container like a service's, to see what the service would do with something changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TwinPlan {
+    /// Name, for [`Vantage::Twin`].
+    pub name: String,
+    /// Service that it is like: same image, command, environment, mounts and networks, without its
+    /// names, aliases and published ports.
+    pub service: String,
+    /// Files replaced: path in the container to content.
+    pub files: BTreeMap<String, String>,
+    /// Arguments added to the command.
+    pub extra_args: Vec<String>,
+    /// Service whose entries are multiplied in what the twin sees of the engine's socket, so that
+    /// a choice left to chance for each entry shows.
+    pub amplify: Option<String>,
 }
 
 /// State of a container.
@@ -288,6 +307,24 @@ pub trait World: Send + Sync {
     /// with a limit of 5 s. A refused or cut connection is an answer, not a fault.
     async fn ask_host(&self, addr: SocketAddr, path: &str) -> Result<HostAnswer, Fault>;
 
+    /// The same through TLS: `host` is the server name and the `Host` header, whatever certificate
+    /// is presented is accepted.
+    async fn ask_host_tls(&self, addr: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault>;
+
+    /// Starts a twin of a service; it is removed with the run.
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        Err(Fault::new(
+            FaultKind::Bug,
+            format!("le double de « {} » n'a pas pu être lancé", plan.service),
+            "signalez ce défaut du correcteur",
+        ))
+    }
+
+    /// Name of the Compose project in the run, by which some programs name what they find.
+    fn project(&self) -> String {
+        String::new()
+    }
+
     /// Years that the PostgreSQL relay of this copy adds to every timestamp that goes through it;
     /// `None` when this copy has no relay (first copy, or the relay could not be set up).
     fn shift_years(&self) -> Option<i32>;
@@ -319,6 +356,8 @@ pub struct HostAnswer {
     pub status: Option<u16>,
     /// Why there is none (English, from the system), cut.
     pub error: Option<String>,
+    /// The body, as far as it was read (64 KiB at most, transfer encoding left in).
+    pub body: String,
 }
 
 /// How the stack came up.

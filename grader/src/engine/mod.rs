@@ -4,6 +4,7 @@ mod build;
 mod connect;
 mod events;
 mod fault;
+mod host;
 mod images;
 mod probe;
 mod recipe;

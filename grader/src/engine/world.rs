@@ -10,7 +10,6 @@ use bollard::query_parameters::{
     StopContainerOptionsBuilder,
 };
 use grader_probe::wire;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::build::{BuildRequest, build};
 use super::fault::{engine_fault, is_gone};
@@ -63,6 +62,11 @@ impl StackWorld {
                 let name = format!("tp-{}-b", self.stack.project());
                 self.stack.probe("bridge:b", Seat::DefaultBridge(name)).await
             }
+            Vantage::Twin(name) => Err(Fault::new(
+                FaultKind::Bug,
+                format!("le double « {name} » n'a pas été lancé"),
+                "signalez ce défaut du correcteur",
+            )),
         }
     }
 
@@ -173,27 +177,15 @@ impl World for StackWorld {
     }
 
     async fn ask_host(&self, address: SocketAddr, path: &str) -> Result<HostAnswer, Fault> {
-        let exchange = async {
-            let mut stream = tokio::net::TcpStream::connect(address).await?;
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await?;
-            let mut head = Vec::new();
-            stream.take(4096).read_to_end(&mut head).await?;
-            Ok::<Vec<u8>, std::io::Error>(head)
-        };
-        Ok(match tokio::time::timeout(Duration::from_secs(5), exchange).await {
-            Ok(Ok(head)) => {
-                let text = String::from_utf8_lossy(&head);
-                let status = text
-                    .strip_prefix("HTTP/1.")
-                    .and_then(|rest| rest.split_whitespace().nth(1))
-                    .and_then(|code| code.parse().ok());
-                let error = status.is_none().then(|| "réponse vide ou qui n'est pas de l'HTTP".to_owned());
-                HostAnswer { status, error }
-            }
-            Ok(Err(e)) => HostAnswer { status: None, error: Some(e.to_string()) },
-            Err(_) => HostAnswer { status: None, error: Some("aucune réponse en 5 s".to_owned()) },
-        })
+        Ok(super::host::plain(address, path).await)
+    }
+
+    async fn ask_host_tls(&self, address: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
+        super::host::secure(address, host, path).await
+    }
+
+    fn project(&self) -> String {
+        self.stack.project().to_owned()
     }
 
     async fn timeline(&self) -> Result<Vec<StackEvent>, Fault> {

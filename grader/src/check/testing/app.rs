@@ -201,6 +201,7 @@ impl FakeWorld {
             body_fault: None,
             peer,
             local: peer,
+            tls: None,
             timings: wire::HttpTimings::default(),
         }))
     }

@@ -175,7 +175,7 @@ impl FakeWorld {
             paths: BTreeSet::new(),
             came_up: BringUp::default(),
             bridge_resolves: false,
-            host: HostAnswer { status: Some(200), error: None },
+            host: HostAnswer { status: Some(200), ..HostAnswer::default() },
             probe_broken: false,
             memory: Mutex::default(),
             born: Instant::now(),
@@ -322,6 +322,9 @@ impl World for FakeWorld {
         Ok(self.bridge_resolves)
     }
     async fn ask_host(&self, _: SocketAddr, _: &str) -> Result<HostAnswer, Fault> {
+        Ok(self.host.clone())
+    }
+    async fn ask_host_tls(&self, _: SocketAddr, _: &str, _: &str) -> Result<HostAnswer, Fault> {
         Ok(self.host.clone())
     }
     fn shift_years(&self) -> Option<i32> {

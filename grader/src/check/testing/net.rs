@@ -20,7 +20,7 @@ impl FakeWorld {
                 .flatten()
                 .flat_map(|i| i.attachments.iter().map(|a| a.network.clone()))
                 .collect(),
-            Vantage::DefaultBridge => vec![],
+            Vantage::DefaultBridge | Vantage::Twin(_) => vec![],
         }
     }
 
