@@ -111,9 +111,8 @@ fn only_a_sandboxed_model_can_be_brought_up() {
     let (src, texts) = all();
     // `SandboxedModel` has private fields and one maker; the stack takes nothing else. A
     // return type (`-> SandboxedModel {`) makes none.
-    let makes = |text: &str| {
-        text.match_indices("SandboxedModel {\n").any(|(at, _)| !text[..at].ends_with("-> "))
-    };
+    let makes =
+        |text: &str| text.match_indices("SandboxedModel {\n").any(|(at, _)| !text[..at].ends_with("-> "));
     let makers: Vec<_> = texts.iter().filter(|(_, t)| makes(t)).map(|(f, _)| f).collect();
     for file in makers {
         assert_eq!(module(file, &src), "compose", "{} makes a SandboxedModel", file.display());

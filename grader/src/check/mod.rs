@@ -42,6 +42,7 @@ mod tell;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod traefik;
 mod up;
 
 /// When and on which copy of the stack a check runs.
@@ -161,7 +162,13 @@ impl Memo {
 
 /// The name of a kind as `lab.toml` writes it, from its field.
 fn written(field: &'static str) -> &'static str {
-    if field == "no_dev" { "no-dev" } else { field }
+    match field {
+        "no_dev" => "no-dev",
+        "allow_list" => "allow-list",
+        "exposed_only" => "exposed-only",
+        "chosen_network" => "chosen-network",
+        other => other,
+    }
 }
 
 /// Declares the kinds: one optional field per kind, exactly one of which is set.
@@ -249,4 +256,18 @@ kinds! {
     lockfile: build::Lockfile,
     /// No development dependency in the image.
     no_dev: build::NoDev,
+    /// A host served by a service through the reverse proxy.
+    route: traefik::Route,
+    /// Requests in clear that are redirected to HTTPS.
+    redirect: traefik::Redirect,
+    /// The certificate that the reverse proxy presents.
+    certificate: traefik::Certificate,
+    /// A path that only one network may read.
+    allow_list: traefik::AllowList,
+    /// Traefik's dashboard and API.
+    dashboard: traefik::Dashboard,
+    /// Services that the reverse proxy does not lead to.
+    exposed_only: traefik::ExposedOnly,
+    /// The network by which the reverse proxy reaches a service.
+    chosen_network: traefik::ChosenNetwork,
 }

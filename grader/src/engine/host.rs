@@ -26,8 +26,9 @@ pub(super) async fn plain(address: SocketAddr, path: &str) -> HostAnswer {
 
 /// One GET through TLS, to that server name and host.
 pub(super) async fn secure(address: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
-    let ours =
-        |e: String| Fault::new(FaultKind::Bug, "question impossible", "signalez ce défaut du correcteur").detail(e);
+    let ours = |e: String| {
+        Fault::new(FaultKind::Bug, "question impossible", "signalez ce défaut du correcteur").detail(e)
+    };
     let name = tls::server_name(Some(host), address.ip()).map_err(|e| ours(e.to_string()))?;
     let connector = tls::connector(&["http/1.1".to_owned()]).map_err(|e| ours(e.to_string()))?;
     Ok(bounded(async {
