@@ -28,14 +28,21 @@ const FILES: &[&str] = &[
 /// Words by which entry points are written.
 pub const ENTRY_POINTS: &[&str] = &["entrypoints", "entryPoints"];
 
-/// Position of the first of these texts in what configures Traefik; else of the labels of `service`.
+/// Position of the first of these texts in what configures Traefik; else of the labels of `service`,
+/// or of what should have them.
 pub fn place(world: &dyn World, service: &str, needles: &[&str], label: &str) -> Option<Place> {
     let main = world.declared().file.clone();
     let files = || std::iter::once(main.as_str()).chain(FILES.iter().copied());
-    needles
-        .iter()
-        .find_map(|needle| files().find_map(|file| world.place_in(file, needle, label)))
-        .or_else(|| tell::at(world, service, "labels", label))
+    let written = needles.iter().find_map(|n| files().find_map(|file| world.place_in(file, n, label)));
+    written.or_else(|| {
+        let found = tell::at(world, service, "labels", "")?;
+        let told = if found.mark.text.contains("labels") {
+            format!("étiquettes de « {service} »")
+        } else {
+            format!("« {service} » n'a pas d'étiquettes (labels)")
+        };
+        tell::at(world, service, "labels", &told)
+    })
 }
 
 /// Errors of Traefik's log, the latest ones, without repetition.

@@ -1,6 +1,6 @@
 //! What is wrong with a certificate, in the order in which a client would stumble on it.
 
-use super::{Certificate, Gate, Leaf, Miss, Shown, said, tell, wire};
+use super::{Certificate, Gate, Leaf, Miss, Shown, said, wire};
 use crate::error::Fault;
 
 /// What is wrong.

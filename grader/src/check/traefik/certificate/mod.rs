@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::gate::Gate;
 use super::world::wire;
-use super::{Check, Cx, Experiments, Stage, check_host, kit, port_https, said, tell, world};
+use super::{Check, Cx, Experiments, Stage, check_host, kit, port_https, said, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 use crate::time::Span;
