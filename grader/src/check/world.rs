@@ -253,6 +253,12 @@ pub trait World: Send + Sync {
     /// A text file of the submission (staged copy), `None` when it is missing; at most 1 MiB.
     fn read(&self, file: &str) -> Option<String>;
 
+    /// The files of the submission (staged copy), relative to it, folders of packages left out; at
+    /// most some hundreds.
+    fn files(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A secret number of this run, from which random values are drawn.
     fn seed(&self) -> u64;
 

@@ -141,6 +141,12 @@ impl World for StackWorld {
         std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        list_tree(&self.staged.root, "", 6, &mut found);
+        found
+    }
+
     fn seed(&self) -> u64 {
         self.seed
     }
@@ -325,6 +331,28 @@ fn alter(
         Alteration::Replace { file, content } => std::fs::write(context.join(file), content)?,
     }
     Ok((context, dockerfile))
+}
+
+/// Most files that [`World::files`] names.
+const FILES: usize = 500;
+
+/// The regular files beneath a folder, by name, no deeper than `depth`.
+fn list_tree(dir: &std::path::Path, inside: &str, depth: usize, found: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let mut entries: Vec<_> = entries.flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+        if found.len() >= FILES {
+            return;
+        }
+        let path = if inside.is_empty() { name.clone() } else { format!("{inside}/{name}") };
+        if kind.is_file() {
+            found.push(path);
+        } else if kind.is_dir() && depth > 0 && !matches!(name.as_str(), "node_modules" | ".git") {
+            list_tree(&entry.path(), &path, depth - 1, found);
+        }
+    }
 }
 
 fn copy_tree(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {

@@ -249,6 +249,9 @@ impl World for FakeWorld {
     fn read(&self, file: &str) -> Option<String> {
         self.files.get(file).cloned()
     }
+    fn files(&self) -> Vec<String> {
+        self.files.keys().cloned().collect()
+    }
     fn seed(&self) -> u64 {
         42
     }

@@ -49,9 +49,9 @@ impl ChosenNetwork {
                 "Traefik s'adresse toujours à « {} » par le réseau « {} »",
                 self.service, self.network
             ),
-            place: said::place(
+            place: said::place_of(
                 gate.world,
-                &self.service,
+                (&self.via, &self.service),
                 &["traefik.docker.network", "providers.docker.network", "network:"],
                 "réseau que Traefik doit prendre",
             ),

@@ -157,7 +157,11 @@ impl Dashboard {
 
     /// The answer is right, but no router leads to Traefik's own service.
     fn borrowed(&self, gate: &Gate<'_>, view: &View) -> Miss {
-        let through: Vec<&str> = view.routers_of(&self.host).map(|(_, r)| r.service.as_str()).collect();
+        let through: Vec<&str> = view
+            .routers_of(&self.host)
+            .filter(|(name, _)| !name.ends_with("@internal"))
+            .map(|(_, r)| r.service.as_str())
+            .collect();
         Miss {
             headline: format!("{} n'est pas servi par Traefik lui-même", self.host),
             observed: format!("services de ses routeurs : {}", tell::cut(&tell::names(&through), 120)),

@@ -147,16 +147,13 @@ impl<'a> Gate<'a> {
 /// The proxy is not on the network of the statement.
 fn away(world: &dyn World, service: &str, network: &str) -> Miss {
     let on = world.declared().services.get(service).map(|s| s.networks.clone()).unwrap_or_default();
-    let known: Vec<&String> = world.declared().networks.keys().collect();
-    let declared = world.declared().networks.contains_key(network);
+    // Compose leaves out of its model the networks that no service uses.
+    let used = world.declared().networks.contains_key(network);
     Miss {
         headline: format!("« {service} » n'est pas sur le réseau « {network} »"),
         expected: format!("« {service} » joignable par le réseau « {network} »"),
-        observed: if declared {
-            format!("« {service} » est sur {}", tell::names(&on))
-        } else {
-            format!("réseaux déclarés : {}", tell::names(&known))
-        },
+        observed: format!("« {service} » est sur {}", tell::names(&on)),
+        noted: if used { vec![] } else { vec![format!("aucun service n'est sur « {network} »")] },
         place: tell::at_networks(world, service, on.first().map_or("default", String::as_str)),
         hint: "un service n'est que sur les réseaux qu'il cite".to_owned(),
         try_it: "docker compose config".to_owned(),

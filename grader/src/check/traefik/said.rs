@@ -5,44 +5,44 @@ use super::world::World;
 use crate::error::Fault;
 use crate::event::Place;
 
-/// Files in which a Traefik configuration is usually written, besides the Compose file.
-const FILES: &[&str] = &[
-    "traefik/traefik.yml",
-    "traefik/traefik.yaml",
-    "traefik/traefik.toml",
-    "traefik/dynamic.yml",
-    "traefik/dynamic.yaml",
-    "traefik/dynamic.toml",
-    "traefik/dynamic/dynamic.yml",
-    "traefik/dynamic/tls.yml",
-    "traefik/dynamic/tls.yaml",
-    "traefik/dynamic/certs.yml",
-    "traefik/config/dynamic.yml",
-    "traefik/tls.yml",
-    "traefik/tls.yaml",
-    "traefik/certs.yml",
-    "traefik.yml",
-    "dynamic.yml",
-];
-
 /// Words by which entry points are written.
 pub const ENTRY_POINTS: &[&str] = &["entrypoints", "entryPoints"];
 
-/// Position of the first of these texts in what configures Traefik; else of the labels of `service`,
-/// or of what should have them.
-pub fn place(world: &dyn World, service: &str, needles: &[&str], label: &str) -> Option<Place> {
+/// Position of the first of these texts in what may configure Traefik: the Compose file, then the
+/// other YAML and TOML files.
+fn written(world: &dyn World, needles: &[&str], label: &str) -> Option<Place> {
     let main = world.declared().file.clone();
-    let files = || std::iter::once(main.as_str()).chain(FILES.iter().copied());
-    let written = needles.iter().find_map(|n| files().find_map(|file| world.place_in(file, n, label)));
-    written.or_else(|| {
-        let found = tell::at(world, service, "labels", "")?;
-        let told = if found.mark.text.contains("labels") {
-            format!("étiquettes de « {service} »")
-        } else {
-            format!("« {service} » n'a pas d'étiquettes (labels)")
-        };
-        tell::at(world, service, "labels", &told)
-    })
+    let ends = [".yml", ".yaml", ".toml"];
+    let others = world.files().into_iter().filter(|f| *f != main && ends.iter().any(|e| f.ends_with(e)));
+    let files: Vec<String> = std::iter::once(main.clone()).chain(others).collect();
+    needles.iter().find_map(|needle| files.iter().find_map(|file| world.place_in(file, needle, label)))
+}
+
+/// Position of the first of these texts; else of the service of the proxy.
+pub fn place(world: &dyn World, via: &str, needles: &[&str], label: &str) -> Option<Place> {
+    written(world, needles, label)
+        .or_else(|| world.place(&["services", via], &format!("configuration de « {via} »")))
+}
+
+/// The same for what a service says of itself: else its labels, or their absence where Traefik reads
+/// labels.
+pub fn place_of(
+    world: &dyn World,
+    (via, service): (&str, &str),
+    needles: &[&str],
+    label: &str,
+) -> Option<Place> {
+    if let Some(found) = written(world, needles, label) {
+        return Some(found);
+    }
+    let found = tell::at(world, service, "labels", &format!("étiquettes de « {service} »"))?;
+    if found.mark.text.contains("labels") {
+        return Some(found);
+    }
+    if written(world, &["providers.docker", "docker:", "providers.docker]"], "").is_some() {
+        return tell::at(world, service, "labels", &format!("« {service} » n'a pas d'étiquettes (labels)"));
+    }
+    place(world, via, &[], label)
 }
 
 /// Errors of Traefik's log, the latest ones, without repetition.
@@ -58,6 +58,10 @@ pub async fn errors(world: &dyn World, service: &str) -> Result<Vec<String>, Fau
         }
     }
     found.reverse();
+    let plain = |word: &str| if word.chars().count() > 60 { "…".to_owned() } else { word.to_owned() };
+    for error in &mut found {
+        *error = error.split(' ').map(plain).collect::<Vec<_>>().join(" ");
+    }
     Ok(found.into_iter().map(|e| format!("journal de « {service} » : {e}")).collect())
 }
 

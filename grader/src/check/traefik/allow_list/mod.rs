@@ -67,7 +67,9 @@ impl AllowList {
 
     /// Whether these are the metrics, whatever path gave them.
     fn has_metrics(&self, body: &str) -> bool {
-        metrics::parse::parse(body).of(&self.counter).next().is_some()
+        let page = metrics::parse::parse(body);
+        // A counter that has counted nothing yet is only announced.
+        page.types.contains_key(&self.counter) || page.of(&self.counter).next().is_some()
     }
 
     fn gives_metrics(&self, seen: &Seen) -> bool {

@@ -1,6 +1,6 @@
 //! What is wrong with a certificate, in the order in which a client would stumble on it.
 
-use super::{Certificate, Gate, Leaf, Miss, Shown, said, wire};
+use super::{Certificate, Gate, Leaf, Miss, Shown, check_host, said, wire};
 use crate::error::Fault;
 
 /// What is wrong.
@@ -105,6 +105,17 @@ impl Certificate {
         }
     }
 
+    /// The student's certificate when it is loaded but carries none of the names: Traefik still knows
+    /// it by its subject.
+    async fn own(&self, gate: &Gate<'_>) -> Result<Option<Leaf>, Fault> {
+        if check_host("subject", &self.subject).is_err() {
+            return Ok(None);
+        }
+        let seen = gate.shake(self.port, Some(&self.subject)).await?;
+        let coded = seen.ok().and_then(|a| a.seen.chain.into_iter().next());
+        Ok(coded.and_then(|c| Leaf::read(&c).ok()).filter(|l| !l.is_default()))
+    }
+
     /// The last one shown is wrong.
     pub(super) async fn wrong(&self, gate: &Gate<'_>, shown: &[Shown], now: i64) -> Result<Miss, Fault> {
         let Some((last, earlier)) = shown.split_last() else { return Ok(Miss::default()) };
@@ -159,7 +170,19 @@ impl Certificate {
             .find(|s| self.flaw(&s.leaf, now).is_none())
             .map(|s| format!("pour {}, le bon certificat est présenté", s.name))
             .unwrap_or_default();
-        let noted = said::errors(gate.world, &self.via).await?;
+        let mut noted = said::errors(gate.world, &self.via).await?;
+        let mut hint = hint;
+        if leaf.is_default()
+            && let Some(own) = self.own(gate).await?
+        {
+            let names = if own.names.is_empty() { "aucun".to_owned() } else { own.names.join(", ") };
+            noted.push(format!(
+                "votre certificat est chargé : Traefik le présente à qui demande « {} » ; noms alternatifs (SAN) : {names}",
+                self.subject
+            ));
+            "Traefik choisit le certificat par les noms qu'il porte ; lesquels porte le vôtre ?"
+                .clone_into(&mut hint);
+        }
         Ok(Miss { headline, observed, control, noted, hint, ..self.base(gate, name) })
     }
 }

@@ -40,7 +40,7 @@ impl Route {
         let mut miss = Miss {
             headline: format!("aucun routeur de Traefik ne veut de {}", self.url()),
             observed: "404 page not found, réponse de Traefik lui-même".to_owned(),
-            place: said::place(gate.world, &self.to, &[".rule=", ".rule:", "rule:"], "règle écrite ici"),
+            place: said::place_of(gate.world, (&self.via, &self.to), &[".rule=", ".rule:", "rule:"], "règle écrite ici"),
             hint: "Traefik ne voit que les services qui le demandent, et un routeur n'accepte HTTPS que si TLS y est activé"
                 .to_owned(),
             ..self.base()
@@ -60,19 +60,30 @@ impl Route {
             ));
         }
         let mine: Vec<_> = routers.iter().filter(|(_, r)| rule::speaks_of(&r.rule, &self.host)).collect();
-        if mine.is_empty() {
-            miss.observed = format!("404 de Traefik, qui ne connaît aucun routeur pour {}", self.host);
-            "Traefik n'a rien reçu de ce service : s'est-il déclaré, et est-il en bonne santé ?"
-                .clone_into(&mut miss.hint);
-        } else if mine.iter().all(|(_, r)| !r.is_on()) {
-            miss.observed = format!("404 de Traefik : le routeur de {} est désactivé", self.host);
-            "l'erreur dit ce qui manque au routeur".clone_into(&mut miss.hint);
-        } else if mine.iter().all(|(_, r)| r.tls.is_none()) {
-            miss.observed =
-                format!("404 de Traefik : le routeur de {} n'accepte que des requêtes en clair", self.host);
-            "sans TLS, un routeur ne prend pas les requêtes HTTPS, même sur le bon point d'entrée"
-                .clone_into(&mut miss.hint);
-        }
+        let host = &self.host;
+        let (observed, hint) = if mine.is_empty() {
+            (
+                format!("404 de Traefik, qui ne connaît aucun routeur pour {host}"),
+                "Traefik n'a rien reçu de ce service : s'est-il déclaré, et est-il en bonne santé ?",
+            )
+        } else if mine.iter().any(|(_, r)| !r.is_on()) {
+            (
+                format!("404 de Traefik : un routeur de {host} est désactivé"),
+                "l'erreur dit ce que Traefik n'accepte pas dans ce routeur",
+            )
+        } else if mine.iter().any(|(_, r)| r.tls.is_none()) {
+            (
+                format!("404 de Traefik : un routeur de {host} n'accepte que des requêtes en clair"),
+                "sans TLS, un routeur ne prend pas les requêtes HTTPS, même sur le bon point d'entrée",
+            )
+        } else {
+            (
+                format!("404 de Traefik : aucun des routeurs de {host} ne prend ce chemin"),
+                "comparez la règle de chaque routeur, et ses points d'entrée, avec la requête",
+            )
+        };
+        miss.observed = observed;
+        hint.clone_into(&mut miss.hint);
         Ok(miss)
     }
 
@@ -81,9 +92,9 @@ impl Route {
         let mut miss = Miss {
             headline: format!("Traefik n'obtient rien du service derrière {}", self.host),
             observed: words.to_owned(),
-            place: said::place(
+            place: said::place_of(
                 gate.world,
-                &self.to,
+                (&self.via, &self.to),
                 &["loadbalancer.server.port", "loadBalancer", "traefik.docker.network"],
                 "adresse donnée à Traefik ici",
             ),
