@@ -112,21 +112,40 @@ impl View {
             .map(|(name, service)| (name.as_str(), service))
     }
 
-    /// Allow-lists in force: name, ranges, whether they look elsewhere than at the connection's address.
-    pub fn allow_lists(&self) -> Vec<(String, Vec<String>, bool)> {
+    /// Allow-lists in force.
+    pub fn allow_lists(&self) -> Vec<InForce> {
         let mut found = Vec::new();
         for (name, middleware) in &self.middlewares {
             for key in ["ipAllowList", "ipWhiteList"] {
                 let Some(list) = middleware.get(key) else { continue };
-                let ranges = list.get("sourceRange").and_then(Value::as_array).into_iter().flatten();
-                let ranges = ranges.filter_map(Value::as_str).map(|r| tell::cut(r, 50)).collect();
-                let elsewhere =
-                    list.get("ipStrategy").is_some_and(|s| s.as_object().is_some_and(|s| !s.is_empty()));
-                found.push((tell::cut(name, 60), ranges, elsewhere));
+                let texts = |value: Option<&Value>| -> Vec<String> {
+                    let all = value.and_then(Value::as_array).into_iter().flatten();
+                    all.filter_map(Value::as_str).map(|r| tell::cut(r, 50)).collect()
+                };
+                let strategy = list.get("ipStrategy").and_then(Value::as_object);
+                found.push(InForce {
+                    name: tell::cut(name, 60),
+                    ranges: texts(list.get("sourceRange")),
+                    by_header: strategy.is_some_and(|s| !s.is_empty()),
+                    used_by: texts(middleware.get("usedBy")),
+                });
             }
         }
         found
     }
+}
+
+/// An allow-list in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InForce {
+    /// Name.
+    pub name: String,
+    /// Ranges.
+    pub ranges: Vec<String>,
+    /// It reads the client's address in a header.
+    pub by_header: bool,
+    /// Routers that use it.
+    pub used_by: Vec<String>,
 }
 
 /// Why the API gave nothing.
@@ -201,7 +220,7 @@ mod tests {
                 "tls":{},"status":"enabled","using":["websecure"]},
               "dash@docker":{"entryPoints":["websecure"],"service":"api@internal","rule":"Host(`traefik.localhost`)",
                 "status":"disabled","error":["no"]}},
-              "middlewares":{"prive@docker":{"ipWhiteList":{"sourceRange":["172.29.0.0/24"]},"status":"enabled"}},
+              "middlewares":{"prive@docker":{"ipWhiteList":{"sourceRange":["172.29.0.0/24"]},"usedBy":["m@docker"]}},
               "services":{"api@docker":{"loadBalancer":{"servers":[{"url":"http://10.0.0.2:5000"}],"passHostHeader":true},
                 "status":"enabled","usedBy":["api@docker"],"serverStatus":{"http://10.0.0.2:5000":"UP"}},
                 "api@internal":{"status":"enabled"}},
@@ -215,7 +234,13 @@ mod tests {
             .flat_map(|(_, s)| s.servers().map(str::to_owned).collect::<Vec<_>>())
             .collect();
         assert_eq!(all, ["http://10.0.0.2:5000", "10.0.0.3:5432"]);
-        assert_eq!(view.allow_lists(), [("prive@docker".into(), vec!["172.29.0.0/24".into()], false)]);
+        let list = InForce {
+            name: "prive@docker".into(),
+            ranges: vec!["172.29.0.0/24".into()],
+            used_by: vec!["m@docker".into()],
+            ..InForce::default()
+        };
+        assert_eq!(view.allow_lists(), [list]);
         assert_eq!(read("{\"status\":\"healthy\"}"), None);
         assert_eq!(read("[]"), None);
     }

@@ -13,24 +13,41 @@ impl AllowList {
         said::place(gate.world, &self.via, WORDS, "plages autorisées ici")
     }
 
-    /// The lists in force, by Traefik's API; errors of its log.
-    async fn noted(&self, gate: &Gate<'_>) -> Result<Vec<String>, Fault> {
+    /// The lists in force, by Traefik's API, in words; errors of its log. And a hint when the lists
+    /// explain what is seen.
+    async fn noted(&self, gate: &Gate<'_>) -> Result<(Vec<String>, Option<&'static str>), Fault> {
         let mut noted = Vec::new();
+        let mut hint = None;
         if let Ok(view) = api::view(gate, &self.dashboard).await? {
-            for (name, ranges, elsewhere) in view.allow_lists().into_iter().take(3) {
-                let strategy = if elsewhere { ", d'après un en-tête (ipStrategy)" } else { "" };
-                noted.push(format!("liste « {name} » en vigueur : {}{strategy}", ranges.join(", ")));
+            let lists = view.allow_lists();
+            for list in lists.iter().take(3) {
+                let header = if list.by_header { ", d'après un en-tête (ipStrategy)" } else { "" };
+                let used = if list.used_by.is_empty() { ", employée par aucun routeur" } else { "" };
+                noted.push(format!(
+                    "liste « {} » en vigueur : {}{header}{used}",
+                    list.name,
+                    list.ranges.join(", ")
+                ));
             }
-            if noted.is_empty() {
+            if lists.is_empty() {
                 noted.push("Traefik n'a aucune liste d'adresses en vigueur".to_owned());
+                hint = Some(
+                    "une liste d'adresses est un middleware : il faut la déclarer, puis la donner à un routeur",
+                );
             } else {
                 noted.push(
                     "les plages des réseaux du fichier sont déplacées pendant la correction".to_owned(),
                 );
+                if lists.iter().all(|l| l.used_by.is_empty()) {
+                    hint = Some("déclarer un middleware ne suffit pas : quel routeur l'emploie ?");
+                } else if lists.iter().any(|l| l.by_header) {
+                    hint =
+                        Some("avec ipStrategy, l'adresse du client est lue dans un en-tête ; qui l'écrit ?");
+                }
             }
         }
         noted.extend(said::errors(gate.world, &self.via).await?);
-        Ok(noted)
+        Ok((noted, hint))
     }
 
     /// The allowed network does not get the metrics.
@@ -44,6 +61,7 @@ impl AllowList {
             Ok(answer) => answer,
         };
         let control = gate.send(self.ask(gate, &self.alive)).await?;
+        let (noted, better) = self.noted(gate).await?;
         let (headline, hint) = match answer.status {
             403 => (
                 format!("{} est refusé même depuis « {} »", self.path, self.inside),
@@ -74,9 +92,9 @@ impl AllowList {
                 Ok(answer) => format!("du même endroit, GET {} : {}", self.alive, answer.status),
                 Err(failure) => format!("du même endroit, GET {} : {}", self.alive, tell::why(&failure)),
             },
-            noted: self.noted(gate).await?,
+            noted,
             place: self.place(gate),
-            hint: hint.to_owned(),
+            hint: better.filter(|_| answer.status == 403).unwrap_or(hint).to_owned(),
             ..self.base()
         })
     }
@@ -104,7 +122,7 @@ impl AllowList {
                 format!("depuis « {} », même {} ne répond pas", self.outside, self.alive)
             },
             observed: format!("depuis « {} », GET {} : {observed}", self.outside, self.url(&self.alive)),
-            noted: self.noted(gate).await?,
+            noted: self.noted(gate).await?.0,
             place: self.place(gate),
             hint: if closed {
                 "un middleware vaut pour tout ce que son routeur prend".to_owned()
@@ -117,7 +135,7 @@ impl AllowList {
 
     /// Somebody outside read the metrics.
     pub(super) async fn leak(&self, gate: &Gate<'_>, leak: &Attempt) -> Result<Miss, Fault> {
-        let mut noted = self.noted(gate).await?;
+        let (mut noted, better) = self.noted(gate).await?;
         if leak.from_host {
             noted.insert(
                 0,
@@ -152,7 +170,10 @@ impl AllowList {
             control: format!("du même réseau, GET {} répond : le service va bien", self.alive),
             noted,
             place: self.place(gate),
-            hint: hint.to_owned(),
+            hint: better
+                .filter(|_| matches!(leak.key.as_str(), "outside" | "forged"))
+                .unwrap_or(hint)
+                .to_owned(),
             ..self.base()
         })
     }
@@ -163,7 +184,7 @@ impl AllowList {
             headline: format!("hors de « {} », {} n'est pas refusé par 403", self.inside, self.path),
             observed: format!("{} : {}", odd.what, odd.told()),
             control: format!("du même réseau, GET {} répond : le service va bien", self.alive),
-            noted: self.noted(gate).await?,
+            noted: self.noted(gate).await?.0,
             place: self.place(gate),
             hint: "une liste d'adresses répond 403 ; un autre code vient d'ailleurs".to_owned(),
             ..self.base()
