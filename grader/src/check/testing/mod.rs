@@ -4,6 +4,7 @@
 mod app;
 mod net;
 mod redis;
+mod traefik;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use app::App;
+pub use traefik::{Behind, Secure, Traefik, certificate, raw};
 
 use super::world::*;
 use crate::error::Fault;
@@ -82,6 +84,10 @@ pub struct FakeWorld {
     pub bridge_resolves: bool,
     /// What the host gets from a published port.
     pub host: HostAnswer,
+    /// The reverse proxy.
+    pub traefik: Option<Traefik>,
+    /// Twins that were started.
+    pub twins: Mutex<Vec<TwinPlan>>,
     /// Whether the probe itself is broken.
     pub probe_broken: bool,
     /// Memory.
@@ -176,6 +182,8 @@ impl FakeWorld {
             came_up: BringUp::default(),
             bridge_resolves: false,
             host: HostAnswer { status: Some(200), ..HostAnswer::default() },
+            traefik: None,
+            twins: Mutex::default(),
             probe_broken: false,
             memory: Mutex::default(),
             born: Instant::now(),
@@ -327,8 +335,18 @@ impl World for FakeWorld {
     async fn ask_host(&self, _: SocketAddr, _: &str) -> Result<HostAnswer, Fault> {
         Ok(self.host.clone())
     }
-    async fn ask_host_tls(&self, _: SocketAddr, _: &str, _: &str) -> Result<HostAnswer, Fault> {
-        Ok(self.host.clone())
+    async fn ask_host_tls(&self, _: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
+        Ok(self.from_machine(host, path))
+    }
+    async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        if self.traefik.as_ref().is_none_or(|t| t.twin.is_none()) {
+            return Err(super::kit::noise("pas de double"));
+        }
+        self.twins.lock().expect("no test panics while holding it").push(plan);
+        Ok(())
+    }
+    fn project(&self) -> String {
+        "tpfake".into()
     }
     fn shift_years(&self) -> Option<i32> {
         self.shift

@@ -5,6 +5,7 @@ mod labs;
 mod metrics;
 mod net;
 mod stores;
+mod traefik;
 
 use super::testing::FakeWorld;
 use super::{Cx, Memo};
