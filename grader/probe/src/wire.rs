@@ -10,6 +10,7 @@ mod answer;
 mod answer_http;
 mod ask;
 mod failure;
+mod tls;
 
 pub use answer::{
     Answer, DnsAnswer, DnsStatus, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
@@ -22,6 +23,7 @@ pub use ask::{
     Target, Tcp,
 };
 pub use failure::{Failure, FailureKind, Stage};
+pub use tls::{Tls, TlsAnswer, TlsPart, TlsSeen};
 
 use serde::{Deserialize, Serialize};
 

@@ -48,7 +48,11 @@ pub fn why(failure: &wire::Failure) -> String {
         K::DnsRefused => "le résolveur refuse de répondre".to_owned(),
         K::DnsTimeout => "le résolveur ne répond pas".to_owned(),
         K::NoAddress => "le nom existe mais n'a pas d'adresse".to_owned(),
-        K::Tls => "échec de la négociation TLS".to_owned(),
+        K::Tls => match &failure.alert {
+            Some(alert) => format!("négociation TLS refusée (alerte « {} »)", cut(alert, 40)),
+            None => "échec de la négociation TLS".to_owned(),
+        },
+        K::Protocol if failure.is_not_tls() => "l'autre côté ne parle pas TLS".to_owned(),
         K::Protocol => "l'autre côté ne parle pas ce protocole".to_owned(),
         K::Auth => "utilisateur ou mot de passe refusé".to_owned(),
         K::Server => format!("erreur du serveur : {}", cut(&failure.message, 120)),

@@ -5,6 +5,7 @@ mod connect;
 mod events;
 mod fault;
 mod files;
+mod host;
 mod images;
 mod probe;
 mod recipe;
