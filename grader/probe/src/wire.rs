@@ -10,6 +10,7 @@ mod answer;
 mod answer_http;
 mod ask;
 mod failure;
+mod view;
 
 pub use answer::{
     Answer, DnsAnswer, DnsStatus, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
@@ -22,6 +23,7 @@ pub use ask::{
     Target, Tcp,
 };
 pub use failure::{Failure, FailureKind, Stage};
+pub use view::EngineView;
 
 use serde::{Deserialize, Serialize};
 
