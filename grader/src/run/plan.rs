@@ -32,6 +32,7 @@ struct Shared<'a> {
     /// Services that neither are built nor depend on one that is.
     early: Vec<String>,
     probe_image: String,
+    ability: engine::Ability,
     seed: u64,
     board: Board,
     checks: Vec<CheckSpec>,
@@ -61,6 +62,11 @@ pub(super) async fn grade(
         sources: Arc::new(model.source().clone()),
         builds,
         probe_image: probe_image.to_owned(),
+        ability: if approved.needs_stand_ins() {
+            cx.engine.ability(&cx.session).await?
+        } else {
+            engine::Ability::default()
+        },
         seed: rand::rng().random(),
         board: Board::new(),
         checks: selected(cx.lab, cx.options.only.as_deref()),
@@ -231,6 +237,8 @@ fn sandboxed(
         built: shared.builds.iter().filter_map(|(s, b)| Some((s.clone(), b.tag.clone()?))).collect(),
         images: BTreeMap::new(),
         start_interval: cx.engine.knows_start_interval(),
+        subpath: shared.ability.subpath,
+        cgroups: shared.ability.cgroups,
         late: experiment
             .filter(|e| !e.late.is_empty())
             .map(|e| (e.late.clone(), e.delay.map_or(Duration::from_millis(1500), |d| d.0))),

@@ -1,6 +1,7 @@
 //! The rewrite of an approved model for a throwaway run: same meaning, other names,
 //! addresses and ports, and limits.
 
+mod engine;
 mod health;
 mod limits;
 mod links;
@@ -21,6 +22,7 @@ use super::policy::ApprovedModel;
 use crate::event::Change;
 
 use objects::{granted, labels, named, new_names};
+pub use engine::EngineAccess;
 pub use relay::{Relay, RelayTruth};
 
 /// Most copies of a service that are run.
@@ -41,6 +43,10 @@ pub struct Plan {
     pub images: BTreeMap<String, String>,
     /// Whether the engine knows `start_interval` (API 1.44).
     pub start_interval: bool,
+    /// Whether a volume can be mounted by a path within it (API 1.45).
+    pub subpath: bool,
+    /// Whether the counters of every container can be shown read only, down to the last one.
+    pub cgroups: bool,
     /// Services whose first health check waits this long (second copy).
     pub late: Option<(Vec<String>, Duration)>,
     /// A relay in front of a service (second copy).
@@ -62,6 +68,8 @@ impl Default for Plan {
             built: BTreeMap::new(),
             images: BTreeMap::new(),
             start_interval: true,
+            subpath: true,
+            cgroups: true,
             late: None,
             relay: None,
             brittle: Vec::new(),
@@ -105,6 +113,7 @@ pub struct SandboxedModel {
     environment: BTreeMap<String, String>,
     moved: BTreeMap<String, String>,
     relay: Option<RelayTruth>,
+    engine: Option<EngineAccess>,
     changes: Vec<Change>,
 }
 
@@ -150,6 +159,12 @@ impl SandboxedModel {
         self.relay.as_ref()
     }
 
+    /// The filtered engine that must listen before anything is started, when a service asks
+    /// for the engine's socket.
+    pub fn engine(&self) -> Option<&EngineAccess> {
+        self.engine.as_ref()
+    }
+
     /// What the rewrite changed, in French.
     pub fn changes(&self) -> &[Change] {
         &self.changes
@@ -163,6 +178,7 @@ struct Work<'a> {
     networks: BTreeMap<String, SandboxedNetwork>,
     moved: BTreeMap<String, String>,
     changes: Vec<Change>,
+    used: engine::Used,
     pool: std::collections::VecDeque<Ipv4Net>,
 }
 
@@ -187,6 +203,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         networks: BTreeMap::new(),
         moved: BTreeMap::new(),
         changes: approved.changes().to_vec(),
+        used: engine::Used::default(),
         pool: plan.subnets.iter().copied().collect(),
     };
     let networks = nets::rewrite(&mut work, source);
@@ -205,10 +222,14 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
             file[family] = Value::Object(members);
         }
     }
+    let mut engine = engine::access(&work, source, &mut file);
     let relay = plan.relay.as_ref().and_then(|relay| relay::install(&mut work, &mut file, relay));
     let mut summary = summary(&file);
     if let Some(service) = relay.as_ref().and_then(|r| summary.get_mut(&r.service)) {
         service.ours = true;
+    }
+    if let (Some(engine), Some(relay)) = (engine.as_mut(), relay.as_ref()) {
+        engine.view.hidden_services.insert(relay.service.clone());
     }
     for change in &mut work.changes {
         change.text = super::typography::typeset(&change.text);
@@ -221,6 +242,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         services: summary,
         moved: work.moved,
         relay,
+        engine,
         changes: work.changes,
     }
 }

@@ -58,6 +58,28 @@ async fn the_second_copy_has_late_stores_and_a_relay() {
     accepted(&folder, &sandboxed).await;
 }
 
+/// Traefik and cAdvisor as their documentation has them: nothing of the machine is left but the
+/// counters, and the filtered engine knows how everything is called on the student's machine.
+#[tokio::test]
+async fn the_socket_and_the_machine_have_stand_ins() {
+    let folder = Folder::new(&[("compose.yaml", MONITORS)]);
+    let Some(model) = model(&folder).await else { return };
+    let approved = approve(model.expect("canonical")).expect("approved");
+    assert!(approved.needs_stand_ins());
+    let sandboxed = sandbox(&approved, &plan());
+    insta::assert_snapshot!("monitors_rewritten", folder.stable(&format!("{:#}", sandboxed.file())));
+    insta::assert_snapshot!("monitors_changes", show(&folder, &(sandboxed.changes(), sandboxed.engine())));
+    accepted(&folder, &sandboxed).await;
+
+    let old = sandbox(&approved, &Plan { subpath: false, cgroups: false, ..plan() });
+    let mounts = &old.file()["services"]["traefik"]["volumes"];
+    assert_eq!(mounts[0]["target"], "/tmp", "{mounts}");
+    assert_eq!(mounts[0]["volume"], serde_json::json!({"nocopy": true}));
+    assert!(old.engine().expect("engine").view.also.contains("moteur.sock"));
+    assert!(!old.file().to_string().contains("/sys/fs/cgroup"));
+    accepted(&folder, &old).await;
+}
+
 #[tokio::test]
 async fn the_networks_stack_goes_through() {
     let folder = Folder::new(&[("compose.yaml", NETWORKS)]);
