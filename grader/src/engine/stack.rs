@@ -59,6 +59,10 @@ impl Stack {
                 .detail(e)
         })?;
         std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
+        for copy in plan.model.copies() {
+            let made = copy.make();
+            made.map_err(|e| from_text("la copie d'un fichier monté", &e.to_string()))?;
+        }
         let watch = Arc::new(Watch::start(engine, &session.id));
         Ok(Self {
             engine: engine.clone(),

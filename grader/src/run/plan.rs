@@ -248,6 +248,7 @@ fn sandboxed(
             shift_years: 4 * rand::rng().random_range(1..=9),
         }),
         brittle: breakable(cx, second),
+        copies: Some(cx.session.dir().join(format!("fichiers-{copy}"))),
         ..compose::Plan::default()
     };
     compose::sandbox(shared.approved, &plan)

@@ -60,6 +60,7 @@ impl Running {
             start_interval: engine.knows_start_interval(),
             subpath: ability.subpath,
             cgroups: ability.cgroups,
+            copies: Some(session.dir().join("fichiers")),
             ..Plan::default()
         };
         let plan = StackPlan {

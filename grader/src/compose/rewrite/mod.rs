@@ -2,16 +2,19 @@
 //! addresses and ports, and limits.
 
 mod engine;
+mod files;
 mod health;
 mod limits;
 mod links;
 mod nets;
 mod objects;
+mod ranges;
 mod relay;
 mod service;
 mod translate;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -21,8 +24,11 @@ use super::model::{entries, plain, scalar};
 use super::policy::ApprovedModel;
 use crate::event::Change;
 
+use ranges::Moves;
+
 use objects::{granted, labels, named, new_names};
 pub use engine::EngineAccess;
+pub use files::Copy;
 pub use relay::{Relay, RelayTruth};
 
 /// Most copies of a service that are run.
@@ -53,6 +59,9 @@ pub struct Plan {
     pub relay: Option<Relay>,
     /// Services that a check of this copy will break.
     pub brittle: Vec<String>,
+    /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
+    /// originals.
+    pub copies: Option<PathBuf>,
     /// Memory of a container without a smaller limit; `None` adds no limit.
     pub memory: Option<u64>,
     /// Processes of a container without a smaller limit.
@@ -73,6 +82,7 @@ impl Default for Plan {
             late: None,
             relay: None,
             brittle: Vec::new(),
+            copies: None,
             memory: Some(1 << 30),
             pids: 512,
         }
@@ -112,6 +122,8 @@ pub struct SandboxedModel {
     services: BTreeMap<String, SandboxedService>,
     environment: BTreeMap<String, String>,
     moved: BTreeMap<String, String>,
+    moves: Moves,
+    copies: Vec<Copy>,
     relay: Option<RelayTruth>,
     engine: Option<EngineAccess>,
     changes: Vec<Change>,
@@ -143,15 +155,21 @@ impl SandboxedModel {
         &self.environment
     }
 
-    /// Addresses and subnets moved: written to in force. Files of the submission that name a
-    /// fixed address can be translated with [`SandboxedModel::translate`].
+    /// Addresses and subnets moved: written to in force.
     pub fn moved(&self) -> &BTreeMap<String, String> {
         &self.moved
     }
 
-    /// `text` with every moved address replaced, `None` when there is none in it.
+    /// `text` with every moved address and range replaced, lists of ranges with their meaning
+    /// kept; `None` when nothing changes.
     pub fn translate(&self, text: &str) -> Option<String> {
-        translate::text(text, &self.moved)
+        translate::text(text, &self.moves)
+    }
+
+    /// Copies that must be made before anything is started: mounted files of the submission that
+    /// name an address that moved.
+    pub fn copies(&self) -> &[Copy] {
+        &self.copies
     }
 
     /// The relay, when one was asked for and is possible.
@@ -177,6 +195,8 @@ struct Work<'a> {
     approved: &'a ApprovedModel,
     networks: BTreeMap<String, SandboxedNetwork>,
     moved: BTreeMap<String, String>,
+    moves: Moves,
+    copies: Vec<Copy>,
     changes: Vec<Change>,
     used: engine::Used,
     pool: std::collections::VecDeque<Ipv4Net>,
@@ -202,11 +222,18 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         approved,
         networks: BTreeMap::new(),
         moved: BTreeMap::new(),
+        moves: Moves::default(),
+        copies: Vec::new(),
         changes: approved.changes().to_vec(),
         used: engine::Used::default(),
         pool: plan.subnets.iter().copied().collect(),
     };
     let networks = nets::rewrite(&mut work, source);
+    work.copies = files::copies(&work, source);
+    let said: Vec<String> = work.copies.iter().flat_map(|copy| named_texts(&work, copy)).collect();
+    for text in said {
+        work.change(&["networks"], text);
+    }
     let volumes = named(&mut work, source, "volumes");
     let mut services: Map<String, Value> = Map::new();
     for (name, value) in entries(source, "services") {
@@ -241,10 +268,23 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         networks: work.networks,
         services: summary,
         moved: work.moved,
+        moves: work.moves,
+        copies: work.copies,
         relay,
         engine,
         changes: work.changes,
     }
+}
+
+/// What is said of a copy, file by file.
+fn named_texts(work: &Work<'_>, copy: &Copy) -> Vec<String> {
+    let model = work.approved.model();
+    let name = |below: &PathBuf| {
+        let full = if below.as_os_str().is_empty() { copy.from.clone() } else { copy.from.join(below) };
+        let shown = model.relative(&full.to_string_lossy()).display().to_string();
+        format!("les adresses fixes écrites dans {shown} suivent leur déplacement")
+    };
+    copy.texts.keys().map(name).collect()
 }
 
 fn summary(file: &Value) -> BTreeMap<String, SandboxedService> {

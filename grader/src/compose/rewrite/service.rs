@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Work, engine, health, labels, limits, links, text, translate};
+use super::{Work, engine, files, health, labels, limits, links, text, translate};
 use crate::compose::gate::clean;
 use crate::compose::grants::grant;
 
@@ -102,7 +102,7 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     limits::apply(work, name, source, &mut out);
     for key in TRANSLATED {
         let Some(value) = out.get_mut(*key) else { continue };
-        if translate::value(value, &work.moved) {
+        if translate::value(value, &work.moves) {
             work.change(
                 &["services", name, key],
                 "les adresses fixes qui y sont écrites suivent leur déplacement",
@@ -140,6 +140,7 @@ fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
                 work.change(&["services", name, "volumes"], format!("{} n'est pas monté", path.display()));
                 continue;
             }
+            let path = files::mounted(&work.copies, &path);
             kept["source"] = path.to_string_lossy().into_owned().into();
         }
         out.push(kept);
