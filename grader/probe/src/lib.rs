@@ -21,6 +21,8 @@ pub mod dns;
 #[cfg(feature = "bin")]
 pub mod echo;
 #[cfg(feature = "bin")]
+pub mod engine;
+#[cfg(feature = "bin")]
 pub mod fault;
 #[cfg(feature = "bin")]
 pub mod http;

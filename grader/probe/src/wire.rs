@@ -11,6 +11,7 @@ mod answer_http;
 mod ask;
 mod failure;
 mod tls;
+mod view;
 
 pub use answer::{
     Answer, DnsAnswer, DnsStatus, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
@@ -24,6 +25,7 @@ pub use ask::{
 };
 pub use failure::{Failure, FailureKind, Stage};
 pub use tls::{Tls, TlsAnswer, TlsPart, TlsSeen};
+pub use view::EngineView;
 
 use serde::{Deserialize, Serialize};
 

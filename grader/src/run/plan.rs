@@ -33,6 +33,7 @@ struct Shared<'a> {
     early: Vec<String>,
     probe_image: String,
     toolbox: Arc<engine::Toolbox>,
+    ability: engine::Ability,
     seed: u64,
     board: Board,
     checks: Vec<CheckSpec>,
@@ -63,6 +64,11 @@ pub(super) async fn grade(
         builds,
         probe_image: probe_image.to_owned(),
         toolbox: Arc::new(engine::Toolbox::new(cx.options.recipes.clone(), cx.options.images)),
+        ability: if approved.needs_stand_ins() {
+            cx.engine.ability(&cx.session).await?
+        } else {
+            engine::Ability::default()
+        },
         seed: rand::rng().random(),
         board: Board::new(),
         checks: selected(cx.lab, cx.options.only.as_deref()),
@@ -233,6 +239,8 @@ fn sandboxed(
         built: shared.builds.iter().filter_map(|(s, b)| Some((s.clone(), b.tag.clone()?))).collect(),
         images: BTreeMap::new(),
         start_interval: cx.engine.knows_start_interval(),
+        subpath: shared.ability.subpath,
+        cgroups: shared.ability.cgroups,
         late: experiment
             .filter(|e| !e.late.is_empty())
             .map(|e| (e.late.clone(), e.delay.map_or(Duration::from_millis(1500), |d| d.0))),
@@ -242,6 +250,7 @@ fn sandboxed(
             shift_years: 4 * rand::rng().random_range(1..=9),
         }),
         brittle: breakable(cx, second),
+        copies: Some(cx.session.dir().join(format!("fichiers-{copy}"))),
         ..compose::Plan::default()
     };
     compose::sandbox(shared.approved, &plan)

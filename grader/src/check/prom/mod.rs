@@ -268,9 +268,9 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> wire::HttpAnswer {
-            tls: None,
         let here = "127.0.0.1:9090".parse().expect("address");
         wire::HttpAnswer {
+            tls: None,
             status,
             reason: String::new(),
             minor: 1,
