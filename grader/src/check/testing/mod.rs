@@ -336,7 +336,7 @@ impl World for FakeWorld {
         Ok(self.host.clone())
     }
     async fn ask_host_tls(&self, _: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
-        Ok(self.from_machine(host, path))
+        Ok(self.machine(host, path))
     }
     async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
         if self.traefik.as_ref().is_none_or(|t| t.twin.is_none()) {
