@@ -115,7 +115,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
         body_fault: body_fault.map(|failure| Failure { peer: Some(about.peer), ..failure }),
         peer: about.peer,
         local: about.local,
-        tls,
+        tls: tls.map(Box::new),
         timings,
     })
 }

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
 };
 
 /// Accepts whatever is presented, with whatever signature.
@@ -111,10 +111,10 @@ pub fn seen(connection: &ClientConnection) -> TlsSeen {
 
 /// What a failed handshake means, and the alert that the peer sent; nothing when the connection itself failed.
 #[must_use]
-pub fn why(error: &io::Error) -> Option<(FailureKind, Option<String>)> {
+pub fn why(error: &io::Error) -> Option<(FailureKind, Option<u8>)> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     Some(match error {
-        Error::AlertReceived(alert) => (FailureKind::Tls, Some(alert_name(*alert))),
+        Error::AlertReceived(alert) => (FailureKind::Tls, Some(u8::from(*alert))),
         // Not a TLS record, or a TLS record that makes no sense here.
         Error::InvalidMessage(_)
         | Error::InappropriateMessage { .. }
@@ -122,24 +122,6 @@ pub fn why(error: &io::Error) -> Option<(FailureKind, Option<String>)> {
         | Error::PeerSentOversizedRecord => (FailureKind::Protocol, None),
         _ => (FailureKind::Tls, None),
     })
-}
-
-/// `UnrecognisedName` as RFC 8446 writes it.
-fn alert_name(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::UnrecognisedName => "unrecognized_name".to_owned(),
-        AlertDescription::Unknown(code) => code.to_string(),
-        other => {
-            let mut name = String::new();
-            for letter in format!("{other:?}").chars() {
-                if letter.is_ascii_uppercase() && !name.is_empty() {
-                    name.push('_');
-                }
-                name.push(letter.to_ascii_lowercase());
-            }
-            name
-        }
-    }
 }
 
 /// Standard base64 with padding. Here and not by a crate, so that the feature `tls` needs TLS only.
@@ -159,13 +141,6 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn alerts_have_their_usual_name() {
-        assert_eq!(alert_name(AlertDescription::HandshakeFailure), "handshake_failure");
-        assert_eq!(alert_name(AlertDescription::UnrecognisedName), "unrecognized_name");
-        assert_eq!(alert_name(AlertDescription::Unknown(200)), "200");
-    }
 
     #[test]
     fn a_name_is_sent_only_when_there_is_one() {

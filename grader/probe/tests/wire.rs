@@ -101,7 +101,7 @@ fn failure() -> BoxedStrategy<Failure> {
         prop::option::of(peer()),
         prop::collection::vec(any::<IpAddr>(), 0..3),
         prop::option::of(text()),
-        prop::option::of(text()),
+        prop::option::of(any::<u8>()),
     )
         .prop_map(|(kind, stage, message, peer, addresses, sqlstate, alert)| Failure {
             peer,
@@ -115,7 +115,7 @@ fn failure() -> BoxedStrategy<Failure> {
 }
 
 fn http_answer() -> BoxedStrategy<HttpAnswer> {
-    let tls = (prop::option::of(failure()), prop::option::of(tls_seen()));
+    let tls = (prop::option::of(failure()), prop::option::of(tls_seen().prop_map(Box::new)));
     (any::<u16>(), text(), pairs(), text(), prop::option::of(text()), tls, peer(), any::<u64>())
         .prop_map(|(status, reason, headers, body, body_base64, (body_fault, tls), peer, total_us)| HttpAnswer {
             status,

@@ -52,7 +52,7 @@ pub struct HttpAnswer {
     pub local: SocketAddr,
     /// What the TLS handshake showed, when there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<TlsSeen>,
+    pub tls: Option<Box<TlsSeen>>,
     /// Instants.
     pub timings: HttpTimings,
 }

@@ -97,9 +97,9 @@ pub struct Failure {
     /// The five characters of PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
-    /// The TLS alert that the peer sent, by its name in RFC 8446 (`unrecognized_name`), or its number.
+    /// The TLS alert that the peer sent, by its number in RFC 8446 (112: `unrecognized_name`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alert: Option<String>,
+    pub alert: Option<u8>,
     /// The error number of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<i32>,

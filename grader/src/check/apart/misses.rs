@@ -59,7 +59,7 @@ impl Apart {
     }
 
     /// Something listens where nothing must.
-    pub(super) fn open(&self, reached: Miss, leak: &Leak) -> Miss {
+    pub(super) fn open(reached: Miss, leak: &Leak) -> Miss {
         let Leak { way, .. } = leak;
         Miss {
             headline: format!("le port {} de « {} » est ouvert", way.port, way.service),

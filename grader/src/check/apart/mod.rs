@@ -344,7 +344,7 @@ impl Check for Apart {
                 };
                 let mut miss = self.reached(world, leak, network.as_deref(), &third);
                 if self.closed {
-                    return tell::fail(Miss { control: all.control, facts, ..self.open(miss, leak) });
+                    return tell::fail(Miss { control: all.control, facts, ..Self::open(miss, leak) });
                 }
                 miss.control = format!("{} : {} marche bien", all.control, tell::names(&[&leak.way.service]));
                 miss.facts = facts;

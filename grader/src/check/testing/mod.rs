@@ -390,7 +390,7 @@ impl World for FakeWorld {
         Ok(self.host.clone())
     }
     async fn ask_host_tls(&self, _: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
-        Ok(self.from_machine(host, path))
+        Ok(self.machine(host, path))
     }
     fn project(&self) -> String {
         "tpfake".into()

@@ -232,8 +232,10 @@ impl FakeWorld {
         match traefik.secure {
             Secure::Clear => return Err(failure(wire::FailureKind::Protocol, wire::Stage::Tls)),
             Secure::Strict => {
-                let alert = Some("unrecognized_name".to_owned());
-                return Err(wire::Failure { alert, ..failure(wire::FailureKind::Tls, wire::Stage::Tls) });
+                return Err(wire::Failure {
+                    alert: Some(112),
+                    ..failure(wire::FailureKind::Tls, wire::Stage::Tls)
+                });
             }
             Secure::Tls => {}
         }
@@ -346,7 +348,7 @@ impl FakeWorld {
     }
 
     /// What the machine gets by the published port.
-    pub(super) fn from_machine(&self, host: &str, path: &str) -> HostAnswer {
+    pub(super) fn machine(&self, host: &str, path: &str) -> HostAnswer {
         let Some(traefik) = &self.traefik else { return self.host.clone() };
         match self.routed(traefik, host, path, traefik.machine) {
             Ok(said) => HostAnswer { status: Some(said.status), error: None, body: said.body },

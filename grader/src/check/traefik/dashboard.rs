@@ -77,7 +77,7 @@ impl Dashboard {
             Err(failure) => {
                 let Miss { headline, observed, control, hint, place, .. } =
                     gate.unreached(self.port, &self.host, failure).await?;
-                return Ok(Miss { headline, observed, control, hint, place, noted, ..self.base(gate) });
+                return Ok(Miss { headline, observed, control, noted, place, hint, ..self.base(gate) });
             }
             Ok(answer) => answer,
         };

@@ -79,16 +79,6 @@ impl ExposedOnly {
         Ok(found)
     }
 
-    /// Hosts by which Traefik's default rule would serve a hidden service.
-    fn default_hosts(&self, gate: &Gate<'_>, service: &str) -> Vec<String> {
-        let project = gate.world.project();
-        let mut hosts = vec![service.to_owned(), format!("{service}.localhost")];
-        if !project.is_empty() {
-            hosts.push(format!("{service}-{project}"));
-        }
-        hosts.into_iter().map(|h| h.replace('_', "-")).filter(|h| check_host("host", h).is_ok()).collect()
-    }
-
     fn shown(&self, gate: &Gate<'_>, ways: &[Way]) -> Miss {
         let first = &ways[0];
         let noted = ways
@@ -167,7 +157,7 @@ impl Check for ExposedOnly {
             return tell::fail(Miss { facts, ..self.shown(&gate, &ways) });
         }
         for service in &self.hidden {
-            for host in self.default_hosts(&gate, service) {
+            for host in default_hosts(&gate, &view, service) {
                 let seen = gate.send(gate.secure(self.port, &host, "/")).await?;
                 if reaches(&seen) {
                     return tell::fail(Miss { facts, ..self.answers(&gate, service, &host, &seen) });
@@ -185,6 +175,23 @@ impl Check for ExposedOnly {
         }
         tell::pass(facts)
     }
+}
+
+/// Hosts by which Traefik's default rule would serve a hidden service: its name and the project's,
+/// which Traefik shows in the names that it makes itself (`traefik-tp@docker`).
+fn default_hosts(gate: &Gate<'_>, view: &View, service: &str) -> Vec<String> {
+    let declared = gate.world.declared().services.keys();
+    let mut projects: Vec<String> = declared
+        .flat_map(|s| view.services.keys().filter_map(move |n| n.strip_prefix(s.as_str())?.strip_prefix('-')))
+        .filter_map(|rest| rest.strip_suffix("@docker").map(str::to_owned))
+        .chain([gate.world.project()])
+        .filter(|p| !p.is_empty())
+        .collect();
+    projects.sort();
+    projects.dedup();
+    let mut hosts = vec![service.to_owned(), format!("{service}.localhost")];
+    hosts.extend(projects.iter().map(|p| format!("{service}-{p}")));
+    hosts.into_iter().map(|h| h.replace('_', "-")).filter(|h| check_host("host", h).is_ok()).collect()
 }
 
 /// Whether a router took the request and sent it to something that speaks no HTTP.

@@ -97,20 +97,20 @@ fn flaw(status: u16, location: Option<&str>, host: &str, path: &str) -> Option<(
     })
 }
 
+fn base(host: &str, path: &str) -> Miss {
+    Miss {
+        expected: format!("http://{host}{path} : 301 ou 308 vers https://{host}{path}"),
+        try_it: format!("curl -sI 'http://{host}{path}'"),
+        ..Miss::default()
+    }
+}
+
 impl Redirect {
     /// The path with a value that nobody can know in advance.
     fn target(&self, world: &dyn World, host: &str) -> String {
         let value = kit::draw(world, &format!("redirect-{host}{}", self.path)) % 1_000_000;
         let mark = if self.path.contains('?') { '&' } else { '?' };
         format!("{}{mark}tirage={value}", self.path)
-    }
-
-    fn base(&self, host: &str, path: &str) -> Miss {
-        Miss {
-            expected: format!("http://{host}{path} : 301 ou 308 vers https://{host}{path}"),
-            try_it: format!("curl -sI 'http://{host}{path}'"),
-            ..Miss::default()
-        }
     }
 
     fn place(&self, world: &dyn World) -> Option<crate::event::Place> {
@@ -171,7 +171,7 @@ impl Check for Redirect {
         let mut facts = Vec::new();
         for host in std::iter::once(&self.host).chain(&self.hosts) {
             let path = self.target(world, host);
-            let miss = || self.base(host, &path);
+            let miss = || base(host, &path);
             let good = |seen: &Result<wire::HttpAnswer, wire::Failure>| {
                 seen.as_ref().is_ok_and(|a| (300..400).contains(&a.status))
             };

@@ -106,12 +106,12 @@ impl AllowList {
             let attempt = self.attempt(&format!("spelling:{upper}"), format!("{from}, GET {upper}"), &seen);
             all.push(Attempt { only_told: true, ..attempt });
         }
-        all.extend(self.from_host(gate).await?);
+        all.extend(self.by_machine(gate).await?);
         Ok(all)
     }
 
     /// The same from the machine, by the published port; nothing when the port is not published.
-    async fn from_host(&self, gate: &Gate<'_>) -> Result<Option<Attempt>, Fault> {
+    async fn by_machine(&self, gate: &Gate<'_>) -> Result<Option<Attempt>, Fault> {
         let inner = gate.port(self.port);
         let found = kit::running(gate.world, &self.via).await?;
         let published = found.iter().flat_map(|i| &i.published).find(|(port, _)| *port == inner);

@@ -95,9 +95,9 @@ impl Check for Certificate {
                     return tell::fail(Miss { facts, ..self.unshaken(&gate, name, &failure).await? });
                 }
             };
-            let leaf = match answer.seen.chain.first().map(|c| Leaf::read(c)) {
-                Some(Ok(leaf)) => leaf,
-                _ => return tell::fail(Miss { facts, ..self.unreadable(&gate, name) }),
+            let read = answer.seen.chain.first().map(|c| Leaf::read(c));
+            let Some(Ok(leaf)) = read else {
+                return tell::fail(Miss { facts, ..self.unreadable(&gate, name) });
             };
             shown.push(Shown { name: name.to_owned(), seen: answer.seen, leaf });
             let now = jiff::Timestamp::now().as_second();
