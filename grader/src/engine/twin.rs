@@ -120,13 +120,12 @@ fn body(
     let host = seen.host_config.unwrap_or_default();
     let networks: Vec<String> =
         seen.network_settings.and_then(|n| n.networks).unwrap_or_default().into_keys().collect();
-    let own = host.mounts.clone().unwrap_or_default();
     let mut mounts: Vec<Mount> = seen
         .mounts
         .unwrap_or_default()
         .into_iter()
         .filter(|m| !files.iter().any(|(inside, _)| Some(inside) == m.destination.as_ref()))
-        .filter_map(|m| mount(m, &own, &labels))
+        .filter_map(|m| mount(m, &host, &labels))
         .collect();
     mounts.extend(files.into_iter().map(|(inside, outside)| Mount {
         target: Some(inside),
@@ -183,18 +182,35 @@ fn body(
     }
 }
 
+/// The source of a bind as it was asked for: what the engine shows may be a path of its own machine.
+fn asked_source(host: &HostConfig, target: &str) -> Option<String> {
+    let mounts = host.mounts.iter().flatten();
+    if let Some(mount) = mounts.clone().find(|m| m.target.as_deref() == Some(target)) {
+        return mount.source.clone();
+    }
+    let needle = format!(":{target}");
+    host.binds.iter().flatten().find_map(|bind| {
+        let (at, _) = bind.rmatch_indices(&needle).find(|(at, _)| {
+            let after = &bind[at + needle.len()..];
+            after.is_empty() || after.starts_with(':')
+        })?;
+        Some(bind[..at].to_owned())
+    })
+}
+
 /// A mount of the service as the twin has it: nothing that the service writes to is shared.
-fn mount(seen: MountPoint, own: &[Mount], labels: &HashMap<String, String>) -> Option<Mount> {
+fn mount(seen: MountPoint, host: &HostConfig, labels: &HashMap<String, String>) -> Option<Mount> {
     let target = seen.destination?;
-    let subpath = own
-        .iter()
+    let mounts = host.mounts.iter().flatten();
+    let subpath = mounts
+        .clone()
         .find(|m| m.target.as_ref() == Some(&target))
         .and_then(|m| m.volume_options.as_ref()?.subpath.clone());
     let written = seen.rw.unwrap_or(true);
     match seen.typ.as_deref() {
         Some("bind") => Some(Mount {
+            source: asked_source(host, &target).or(seen.source),
             target: Some(target),
-            source: seen.source,
             typ: Some(MountType::BIND),
             read_only: Some(true),
             ..Mount::default()
@@ -286,12 +302,13 @@ mod tests {
     #[test]
     fn nothing_written_is_shared() {
         let labels = HashMap::from([("l".to_owned(), "v".to_owned())]);
-        let of = |m: MountPoint, own: &[Mount]| mount(m, own, &labels).expect("a mount");
-        let fresh = of(point("volume", "/prometheus", true), &[]);
+        let of = |m: MountPoint, host: &HostConfig| mount(m, host, &labels).expect("a mount");
+        let none = HostConfig::default();
+        let fresh = of(point("volume", "/prometheus", true), &none);
         assert_eq!(fresh.source, None);
         assert_eq!(fresh.volume_options.and_then(|v| v.labels), Some(labels.clone()));
-        assert_eq!(of(point("volume", "/certs", false), &[]).source.as_deref(), Some("donnees"));
-        assert_eq!(of(point("bind", "/etc/p", true), &[]).read_only, Some(true));
+        assert_eq!(of(point("volume", "/certs", false), &none).source.as_deref(), Some("donnees"));
+        assert_eq!(of(point("bind", "/etc/p", true), &none).read_only, Some(true));
         let socket = Mount {
             target: Some("/var/run/docker.sock".into()),
             volume_options: Some(MountVolumeOptions {
@@ -300,10 +317,18 @@ mod tests {
             }),
             ..Mount::default()
         };
-        let shared = of(point("volume", "/var/run/docker.sock", true), &[socket]);
+        let shared = of(
+            point("volume", "/var/run/docker.sock", true),
+            &HostConfig { mounts: Some(vec![socket]), ..HostConfig::default() },
+        );
         assert_eq!(shared.source.as_deref(), Some("donnees"));
         assert_eq!(shared.volume_options.and_then(|v| v.subpath).as_deref(), Some("s"));
-        assert!(mount(point("tmpfs", "/t", true), &[], &labels).is_none());
+        assert!(mount(point("tmpfs", "/t", true), &none, &labels).is_none());
+        let binds = vec!["C:\\tp\\a:/etc/p:ro".to_owned(), "/x/b:/etc/pp".to_owned()];
+        let host = HostConfig { binds: Some(binds), ..HostConfig::default() };
+        assert_eq!(of(point("bind", "/etc/p", false), &host).source.as_deref(), Some("C:\\tp\\a"));
+        assert_eq!(of(point("bind", "/etc/pp", false), &host).source.as_deref(), Some("/x/b"));
+        assert_eq!(of(point("bind", "/etc", false), &host).source.as_deref(), Some("/host/x"));
     }
 
     #[test]

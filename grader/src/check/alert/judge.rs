@@ -328,6 +328,12 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
             at("for", "cette attente dépasse déjà la limite"),
         );
     }
+    if !run.pace.expression.is_zero() {
+        return (
+            "une moyenne ou un maximum sur une durée met cette durée à changer d'avis".to_owned(),
+            at("expr", "l'expression elle-même attend avant de devenir vraie"),
+        );
+    }
     let written = files.text.as_deref().is_some_and(|t| t.contains("evaluation_interval"));
     let minute = run.pace.evaluation == Duration::from_secs(60);
     if minute && !written {

@@ -34,12 +34,14 @@ async fn each_way_to_lose_a_file_has_its_words() {
     world.inside.remove(&inside("alert.rules.yml"));
     world.tools = Some(Box::new(|run| {
         assert_eq!(run.command, ["promtool", "check", "config", "racine/etc/prometheus/prometheus.yml"]);
-        let output = "  FAILED: \"racine/etc/prometheus/alert.rules.yml\" does not point to an existing file\n";
+        let output =
+            "  FAILED: \"racine/etc/prometheus/alert.rules.yml\" does not point to an existing file\n";
         ToolOutcome { code: 1, output: output.into() }
     }));
     let verdict = judge(&world).await;
     fails(&verdict, "absent du conteneur");
-    fails(&verdict, "\"/etc/prometheus/alert.rules.yml\" does not point");
+    fails(&verdict, "promtool check config");
+    fails(&verdict, "does not point to an existing file");
     let Verdict::Fail(miss) = verdict else { panic!("a miss") };
     assert!(miss.place.is_some_and(|p| p.mark.text.contains("alert.rules.yml")));
 

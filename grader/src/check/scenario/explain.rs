@@ -172,7 +172,10 @@ pub async fn wrong(
         },
         Wrong::Other { labels: who, .. } if scenario == Scenario::MemoryNoLimit => {
             let miss = fired(check, scenario, Duration::ZERO, base, at("expr", "expression vraie à tort"));
-            Miss { observed: format!("alerte active pour {}, qui n'a pas de limite : rapport +Inf", labels(who)), ..miss }
+            Miss {
+                observed: format!("alerte active pour {}, qui n'a pas de limite : rapport +Inf", labels(who)),
+                ..miss
+            }
         }
         Wrong::Other { at: when, labels: who } => Miss {
             headline: format!("« {name} » se déclenche aussi pour ce qui va bien"),

@@ -26,7 +26,11 @@ fn down() -> RuleScenario {
 }
 
 /// A world whose promtool plays an alert on the API's target.
-fn with(fake: FakeAlert, hold: u64, holds: impl Fn(&Look<'_>, usize) -> bool + Send + Sync + 'static) -> FakeWorld {
+fn with(
+    fake: FakeAlert,
+    hold: u64,
+    holds: impl Fn(&Look<'_>, usize) -> bool + Send + Sync + 'static,
+) -> FakeWorld {
     let mut world = fake.world();
     world.tools = Some(promtool(hold, json!({"job": "express-api", "instance": "api:5000"}), holds));
     world
@@ -41,7 +45,9 @@ async fn an_honest_rule_passes() {
     let world = with(FakeAlert::default(), 60, api_is_down);
     passes(&judge(&world, &down()).await);
     passes(&judge(&world, &RuleScenario { recovery: true, ..down() }).await);
-    let words = check("scenarios = ['target-down']\nfor = '60s'\nlabels = { severity = 'critical' }\nannotations = ['summary']\n");
+    let words = check(
+        "scenarios = ['target-down']\nfor = '60s'\nlabels = { severity = 'critical' }\nannotations = ['summary']\n",
+    );
     passes(&judge(&world, &words).await);
     let words = check("scenarios = ['target-down']\nfor = '60s'\nlabels = { severity = 'page' }\n");
     fails(&judge(&world, &words).await, "critical");
@@ -58,7 +64,10 @@ async fn each_mistake_has_its_words() {
     let short = with(FakeAlert { hold: 30, ..FakeAlert::default() }, 30, api_is_down);
     fails(&judge(&short, &down()).await, "30 s de « pending »");
     let blind = FakeAlert { expr: "up{job=\"api\"} == 0", ..FakeAlert::default() };
-    fails(&judge(&with(blind, 60, |_, _| false), &down()).await, "job=\"api\" n'existe pas");
+    fails(
+        &judge(&with(blind, 60, |_, _| false), &down()).await,
+        "n'existe pas (vus : « express-api » et « prometheus »)",
+    );
     let missing = FakeAlert { expr: "api_up == 0", ..FakeAlert::default() };
     fails(&judge(&with(missing, 60, |_, _| false), &down()).await, "aucune série « api_up »");
     let always = with(FakeAlert::default(), 60, |_, _| true);
@@ -104,10 +113,13 @@ async fn quantiles_are_told_apart() {
     let fake = || FakeAlert { expr, ..FakeAlert::default() };
     passes(&judge(&with(fake(), 60, |look, step| slow(look, step) > 0.05), &latency()).await);
     fails(&judge(&with(fake(), 60, |look, step| slow(look, step) > 0.5), &latency()).await, "70 %");
-    fails(&judge(&with(fake(), 60, |look, step| slow(look, step) > 0.01), &latency()).await, "95 % des requêtes");
+    fails(
+        &judge(&with(fake(), 60, |look, step| slow(look, step) > 0.01), &latency()).await,
+        "95 % des requêtes",
+    );
     let expr = "histogram_quantile(0.95, rate(app_request_latency_seconds_bucket[1m])) > 1000";
     let ms = FakeAlert { expr, ..FakeAlert::default() };
-    fails(&judge(&with(ms, 60, |_, _| false), &latency()).await, "1\u{202f}000");
+    fails(&judge(&with(ms, 60, |_, _| false), &latency()).await, "les requêtes lentes durent 1,75 s");
 }
 
 fn memory(scenarios: &str) -> RuleScenario {
@@ -129,13 +141,14 @@ async fn memory_is_judged_on_both_sides_of_its_limit() {
     let expr = "container_memory_usage_bytes / container_spec_memory_limit_bytes > 0.8";
     let world = |holds: fn(f64) -> bool| {
         let mut world = FakeAlert { expr, ..FakeAlert::default() }.world();
-        world.tools = Some(promtool(60, json!({"name": "tp-api-1"}), move |look, step| holds(ratio(look, step))));
+        world.tools =
+            Some(promtool(60, json!({"name": "tp-api-1"}), move |look, step| holds(ratio(look, step))));
         world
     };
     let limits = memory("'memory-70', 'memory-81', 'memory-95'");
     passes(&judge(&world(|r| r > 0.8 && r.is_finite()), &limits).await);
     fails(&judge(&world(|r| r > 0.6), &limits).await, "70 %");
-    fails(&judge(&world(|r| r > 0.9), &limits).await, "81 %");
+    fails(&judge(&world(|r| r > 0.9), &limits).await, "au-delà de la limite");
     fails(&judge(&world(|r| r < 0.8), &limits).await, "tout va bien");
     fails(&judge(&world(|r| r > 80.0), &memory("'memory-95'")).await, "ne se déclenche pas");
     let unlimited = memory("'memory-no-limit'");

@@ -62,6 +62,7 @@ struct Now {
     down: bool,
     scraped: Duration,
     evaluated: Duration,
+    fresh: bool,
     active: Option<(Duration, bool)>,
 }
 
@@ -90,7 +91,10 @@ impl FakeAlert {
         let now = world.since_birth();
         let ended = world.lock().ended.clone();
         let is_down = |at: Duration| {
-            !self.up || ended.iter().any(|(s, from, until)| s == "api" && *from <= at && until.is_none_or(|u| at < u))
+            !self.up
+                || ended
+                    .iter()
+                    .any(|(s, from, until)| s == "api" && *from <= at && until.is_none_or(|u| at < u))
         };
         let last = |step: Duration, phase: Duration, at: Duration| {
             let count = at.saturating_sub(phase).as_millis() / step.as_millis().max(1);
@@ -114,7 +118,8 @@ impl FakeAlert {
             at += evaluation;
         }
         let scraped = last(scrape, phase, now);
-        Now { down: is_down(scraped), scraped, evaluated: last(evaluation, first, now), active }
+        let evaluated = last(evaluation, first, now);
+        Now { down: is_down(scraped), scraped, evaluated, fresh: now < first, active }
     }
 
     fn page(self, factor: u64) -> FakePage {
@@ -154,11 +159,11 @@ impl FakeAlert {
                     })
                     .collect();
                 good(&json!({"groups": [{"name": "tp", "file": "/etc/prometheus/alert.rules.yml",
-                    "interval": seconds(self.evaluation), "rules": [{
-                        "type": "alerting", "name": self.name, "query": self.expr, "duration": seconds(self.hold),
-                        "health": "ok", "alerts": alerts, "lastEvaluation": stamp(world, now.evaluated),
-                        "labels": {"severity": "critical"}, "annotations": {"summary": "x"},
-                    }]}]}))
+                "interval": seconds(self.evaluation), "rules": [{
+                    "type": "alerting", "name": self.name, "query": self.expr, "duration": seconds(self.hold),
+                    "health": if now.fresh { "unknown" } else { "ok" }, "alerts": alerts, "lastEvaluation": stamp(world, now.evaluated),
+                    "labels": {"severity": "critical"}, "annotations": {"summary": "x"},
+                }]}]}))
             }
             "/api/v1/query" => {
                 let query = params(&ask.path).get("query").cloned().unwrap_or_default();
@@ -197,13 +202,23 @@ fn others() -> Vec<(Value, f64, f64)> {
     let mut all: Vec<(Value, f64, f64)> = ["0.1", "0.5", "1", "2.5", "5", "+Inf"]
         .iter()
         .map(|le| {
-            (json!({"__name__": "app_request_latency_seconds_bucket", "job": "express-api",
-                "instance": "api:5000", "le": le}), at, 3.0)
+            (
+                json!({"__name__": "app_request_latency_seconds_bucket", "job": "express-api",
+                "instance": "api:5000", "le": le}),
+                at,
+                3.0,
+            )
         })
         .collect();
     for (name, limit) in [("tp-api-1", 268_435_456.0), ("tp-redis-1", 0.0)] {
-        for (metric, value) in [("container_memory_usage_bytes", 5e7), ("container_spec_memory_limit_bytes", limit)] {
-            all.push((json!({"__name__": metric, "job": "cadvisor", "instance": "cadvisor:8080", "name": name}), at, value));
+        for (metric, value) in
+            [("container_memory_usage_bytes", 5e7), ("container_spec_memory_limit_bytes", limit)]
+        {
+            all.push((
+                json!({"__name__": metric, "job": "cadvisor", "instance": "cadvisor:8080", "name": name}),
+                at,
+                value,
+            ));
         }
     }
     all
@@ -236,7 +251,8 @@ pub fn promtool(
 ) -> FakeTool {
     Box::new(move |run: &ToolRun| {
         let test: Value = serde_json::from_str(&run.files["test.yml"]).expect("a test");
-        let span = |text: &Value| crate::check::prom::span::parse(text.as_str().expect("text")).expect("a span");
+        let span =
+            |text: &Value| crate::check::prom::span::parse(text.as_str().expect("text")).expect("a span");
         let interval = span(&test["tests"][0]["interval"]);
         let evaluation = span(&test["evaluation_interval"]);
         let input = test["tests"][0]["input_series"].as_array().expect("input").clone();
@@ -258,17 +274,14 @@ pub fn promtool(
                 || "nil".to_owned(),
                 |since| {
                     let state = if at - since >= Duration::from_secs(hold) { "firing" } else { "pending" };
-                    let labels: String = who
-                        .as_object()
-                        .expect("labels")
-                        .iter()
-                        .map(|(k, v)| format!(", {k}={v}"))
-                        .collect();
+                    let labels: String =
+                        who.as_object().expect("labels").iter().map(|(k, v)| format!(", {k}={v}")).collect();
                     format!("{{alertstate=\"{state}\"{labels}}} 1E+00")
                 },
             );
             let time = asked["eval_time"].as_str().expect("a time");
-            output += &format!("    expr: \"count\", time: {time},\n        exp: {{}} 1E+00\n        got: {got}\n");
+            output +=
+                &format!("    expr: \"count\", time: {time},\n        exp: {{}} 1E+00\n        got: {got}\n");
         }
         ToolOutcome { code: 1, output }
     })
