@@ -79,8 +79,12 @@ fn check_socket(run: &Running, name: &str) {
     for hidden in ["hidden-value", "/var/lib/docker", "tp-docker", run.stack.project()] {
         assert!(!text.contains(hidden), "{hidden} in {text}");
     }
-    let networks: BTreeSet<&str> =
-        one["NetworkSettings"]["Networks"].as_object().expect("networks").keys().map(String::as_str).collect();
+    let networks: BTreeSet<&str> = one["NetworkSettings"]["Networks"]
+        .as_object()
+        .expect("networks")
+        .keys()
+        .map(String::as_str)
+        .collect();
     let (front, back) = (format!("{name}_frontend"), format!("{name}_backend"));
     assert_eq!(networks, [front.as_str(), back.as_str()].into());
     assert_eq!(ask(run, "GET", &format!("/networks/{name}_frontend")).0, 200);
@@ -109,14 +113,18 @@ async fn each_traefik_sees_its_own_run() {
     let (one, two) = (one.expect("up"), two.expect("up"));
     for (run, name) in [(&one, "un"), (&two, "deux")] {
         check_socket(run, name);
-        let served = until(|| fetch(run, "http://traefik/", "api.localhost"), |said| said.trim() == name).await;
+        let served =
+            until(|| fetch(run, "http://traefik/", "api.localhost"), |said| said.trim() == name).await;
         assert!(served.is_ok(), "{served:?}");
         let seen = fetch(run, "http://traefik:8080/api/http/services/api@docker", "x");
         let seen: Value = serde_json::from_str(&seen).unwrap_or_else(|e| panic!("{e}: {seen}"));
         let ip = docker(&[
             "inspect",
             "--format",
-            &format!("{{{{(index .NetworkSettings.Networks \"{}_frontend\").IPAddress}}}}", run.stack.project()),
+            &format!(
+                "{{{{(index .NetworkSettings.Networks \"{}_frontend\").IPAddress}}}}",
+                run.stack.project()
+            ),
             &run.container("api"),
         ]);
         let servers = seen["loadBalancer"]["servers"].as_array().cloned().unwrap_or_default();

@@ -31,7 +31,9 @@ async fn answer(path: &str) -> (u16, Value) {
     let listed = |id: &str, project: &str| json!({"Id": id, "Names": [format!("/{project}-api-1")], "Image": "x", "ImageID": "i", "Labels": labels(project), "State": "running"});
     match path {
         "/version" => (200, json!({"Version": "26.1.5", "ApiVersion": "1.45", "Secret": 1})),
-        "/info" => (200, json!({"Name": "the-host", "ID": "id", "Containers": 99, "DockerRootDir": "/data", "NCPU": 2})),
+        "/info" => {
+            (200, json!({"Name": "the-host", "ID": "id", "Containers": 99, "DockerRootDir": "/data", "NCPU": 2}))
+        }
         "/containers/json" => (200, json!([listed(OURS, "tp0a"), listed(THEIRS, "other")])),
         _ if path == format!("/containers/{OURS}/json") => (200, inspected(OURS, "tp0a")),
         _ if path == format!("/containers/{THEIRS}/json") => (200, inspected(THEIRS, "other")),
@@ -53,7 +55,8 @@ async fn engine_session(mut stream: UnixStream, seen: Arc<Mutex<Vec<String>>>) -
     if path.contains("/events") {
         stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await?;
         for project in ["tp0a", "other", "tp0a"] {
-            let event = json!({"Type": "container", "Action": "start", "Actor": {"ID": OURS, "Attributes": labels(project)}});
+            let event =
+                json!({"Type": "container", "Action": "start", "Actor": {"ID": OURS, "Attributes": labels(project)}});
             let text = format!("{event}\n");
             let (one, two) = text.split_at(20);
             for part in [one, two] {
@@ -177,7 +180,10 @@ async fn nothing_else_reaches_the_engine() {
 async fn events_flow_while_others_ask() {
     let bench = bench(1).await;
     let mut stream = UnixStream::connect(bench.door.with_file_name("engine.sock")).await.expect("connected");
-    stream.write_all(b"GET /v1.45/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D HTTP/1.1\r\n\r\n").await.expect("sent");
+    stream
+        .write_all(b"GET /v1.45/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D HTTP/1.1\r\n\r\n")
+        .await
+        .expect("sent");
     let mut text = String::new();
     let read = async {
         while text.matches("\"Action\":\"start\"").count() < 2 {
@@ -190,7 +196,9 @@ async fn events_flow_while_others_ask() {
     tokio::time::timeout(Duration::from_secs(5), read).await.expect("two events");
     assert!(text.contains("Transfer-Encoding: chunked") && text.contains("lab-api-1") && !text.contains("other"));
     assert_eq!(get(&bench, "/_ping").await.0, 200);
-    assert!(bench.seen.lock().expect("alive").iter().any(|line| line.contains("container%22") && line.contains("tp0a")));
+    assert!(
+        bench.seen.lock().expect("alive").iter().any(|line| line.contains("container%22") && line.contains("tp0a"))
+    );
 }
 
 #[tokio::test]

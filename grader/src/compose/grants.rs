@@ -91,8 +91,13 @@ pub(super) fn grant(model: &ComposeModel, service: &Value, mount: &Value) -> Opt
         (Monitor::Cadvisor, "/var/lib/docker") => Some(Grant::EngineFiles),
         (
             Monitor::Cadvisor,
-            "/dev/disk" | "/dev/kmsg" | "/etc/machine-id" | "/var/lib/dbus/machine-id" | "/var/lib/containerd"
-            | "/run/containerd" | "/var/lib/containers",
+            "/dev/disk"
+            | "/dev/kmsg"
+            | "/etc/machine-id"
+            | "/var/lib/dbus/machine-id"
+            | "/var/lib/containerd"
+            | "/run/containerd"
+            | "/var/lib/containers",
         ) => Some(Grant::Nothing),
         (Monitor::NodeExporter, "/proc") => Some(Grant::Own("/proc")),
         (Monitor::NodeExporter, "/sys") => Some(Grant::Own("/sys")),
@@ -109,18 +114,30 @@ pub(super) fn dropped(service: &Value) -> Vec<(&'static str, &'static str)> {
     let mut out = Vec::new();
     if monitor == Monitor::Cadvisor {
         if asks("privileged") {
-            out.push(("privileged", "cAdvisor mesure les conteneurs sans le mode privilégié : il est retiré"));
+            out.push((
+                "privileged",
+                "cAdvisor mesure les conteneurs sans le mode privilégié : il est retiré",
+            ));
         }
         if host("cgroup") {
-            out.push(("cgroup", "cAdvisor reçoit les compteurs des conteneurs en lecture seule, sans ce réglage"));
+            out.push((
+                "cgroup",
+                "cAdvisor reçoit les compteurs des conteneurs en lecture seule, sans ce réglage",
+            ));
         }
         let devices = service.get("devices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if !devices.is_empty() && devices.iter().all(is_kmsg) {
-            out.push(("devices", "/dev/kmsg ne sert qu'à signaler les arrêts par manque de mémoire : il est retiré"));
+            out.push((
+                "devices",
+                "/dev/kmsg ne sert qu'à signaler les arrêts par manque de mémoire : il est retiré",
+            ));
         }
     }
     if host("pid") {
-        out.push(("pid", "les processus de la machine ne sont pas montrés ; les mesures demandées n'en dépendent pas"));
+        out.push((
+            "pid",
+            "les processus de la machine ne sont pas montrés ; les mesures demandées n'en dépendent pas",
+        ));
     }
     if host("userns_mode") {
         out.push(("userns_mode", "le conteneur garde les droits que lui donne le correcteur"));
@@ -143,8 +160,13 @@ mod tests {
         let of = |service: Value| monitor(&service);
         assert_eq!(of(json!({"image": "gcr.io/cadvisor/cadvisor:v0.49.1"})), Some(Monitor::Cadvisor));
         assert_eq!(of(json!({"image": "google/cadvisor"})), Some(Monitor::Cadvisor));
-        assert_eq!(of(json!({"image": "docker.io/prom/node-exporter@sha256:0"})), Some(Monitor::NodeExporter));
-        for image in ["cadvisor", "x/gcr.io/cadvisor/cadvisor", "localhost:5000/google/cadvisor:1", "evil/cadvisor"] {
+        assert_eq!(
+            of(json!({"image": "docker.io/prom/node-exporter@sha256:0"})),
+            Some(Monitor::NodeExporter)
+        );
+        for image in
+            ["cadvisor", "x/gcr.io/cadvisor/cadvisor", "localhost:5000/google/cadvisor:1", "evil/cadvisor"]
+        {
             assert_eq!(of(json!({"image": image})), None, "{image}");
         }
         assert_eq!(of(json!({"image": "google/cadvisor", "build": {"context": "."}})), None);

@@ -224,6 +224,9 @@ mod tests {
         assert_eq!(socket_path("unix:///run/user/1000/docker.sock", &debian), "/run/user/1000/docker.sock");
         assert_eq!(socket_path("tcp://127.0.0.1:2375", &debian), "/var/run/docker.sock");
         let desktop = info("Docker Desktop");
-        assert_eq!(socket_path("unix:///home/u/.docker/desktop/docker.sock", &desktop), "/var/run/docker.sock");
+        assert_eq!(
+            socket_path("unix:///home/u/.docker/desktop/docker.sock", &desktop),
+            "/var/run/docker.sock"
+        );
     }
 }

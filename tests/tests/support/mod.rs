@@ -99,9 +99,10 @@ impl Running {
 /// What the docker client says.
 pub fn docker(args: &[&str]) -> String {
     let output = Command::new("docker").args(args).output();
-    output.map_or_else(|e| e.to_string(), |o| {
-        format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr))
-    })
+    output.map_or_else(
+        |e| e.to_string(),
+        |o| format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr)),
+    )
 }
 
 /// Asks again until the answer is as wanted, at most 30 s; gives the last answer otherwise.

@@ -112,9 +112,10 @@ impl Filters {
     #[must_use]
     pub fn passes(&self, names: &[String]) -> bool {
         self.names.is_empty()
-            || self.names.iter().any(|filter| {
-                pattern(filter).is_some_and(|pattern| names.iter().any(|name| pattern.matches(name)))
-            })
+            || self
+                .names
+                .iter()
+                .any(|filter| pattern(filter).is_some_and(|pattern| names.iter().any(|name| pattern.matches(name))))
     }
 }
 

@@ -79,7 +79,9 @@ pub(super) fn sysctls(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 /// An engine reached through the network is refused, unless it is a service of the same file.
 pub(super) fn environment(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     let Some(address) = value.get("DOCKER_HOST").and_then(scalar) else { return };
-    let Some((scheme, rest)) = address.split_once("://").filter(|(scheme, _)| *scheme != "unix") else { return };
+    let Some((scheme, rest)) = address.split_once("://").filter(|(scheme, _)| *scheme != "unix") else {
+        return;
+    };
     let end = rest.find([':', '/', '?']).unwrap_or(rest.len());
     let host = rest[..end].rsplit('@').next().unwrap_or_default();
     let ours = entries(judge.tree, "services").any(|(name, service)| {

@@ -47,14 +47,17 @@ pub(super) fn stand_in(work: &mut Work<'_>, service: &str, grant: Grant, mount: 
             work.used.socket = true;
             (
                 socket(work, &target, mount),
-                "la socket de Docker est remplacée par un accès filtré : lecture seule, et cette pile seule".into(),
+                "la socket de Docker est remplacée par un accès filtré : lecture seule, et cette pile seule"
+                    .into(),
             )
         }
         Grant::SocketFolder => {
             work.used.socket = true;
             (
                 vec![volume(SOCKET, &target)],
-                format!("{source} est remplacé par un dossier qui ne contient que la socket filtrée de Docker"),
+                format!(
+                    "{source} est remplacé par un dossier qui ne contient que la socket filtrée de Docker"
+                ),
             )
         }
         Grant::Cgroups { below } if work.plan.cgroups => {
@@ -68,27 +71,37 @@ pub(super) fn stand_in(work: &mut Work<'_>, service: &str, grant: Grant, mount: 
                 format!("de {source}, seuls les compteurs des conteneurs sont montrés, en lecture seule"),
             )
         }
-        Grant::Cgroups { .. } => {
-            (Vec::new(), format!("{source} n'est pas monté : le noyau de cette machine ne le permet pas sans risque"))
-        }
+        Grant::Cgroups { .. } => (
+            Vec::new(),
+            format!("{source} n'est pas monté : le noyau de cette machine ne le permet pas sans risque"),
+        ),
         Grant::EngineFiles => {
             work.used.files = true;
             (
                 vec![volume(FILES, &target)],
-                format!("{source} est remplacé par ce que cAdvisor y lit, pour les conteneurs de cette pile seule"),
+                format!(
+                    "{source} est remplacé par ce que cAdvisor y lit, pour les conteneurs de cette pile seule"
+                ),
             )
         }
         Grant::Root => {
             work.used.root = true;
             (
                 vec![volume(ROOT, &target)],
-                format!("« {source} » est remplacé par ce que cAdvisor y lit, pour les conteneurs de cette pile seule"),
+                format!(
+                    "« {source} » est remplacé par ce que cAdvisor y lit, pour les conteneurs de cette pile seule"
+                ),
             )
         }
-        Grant::Own(path) => {
-            (Vec::new(), format!("« {path} » de la machine n'est pas monté : le conteneur lit le sien, qui dit la même chose"))
+        Grant::Own(path) => (
+            Vec::new(),
+            format!(
+                "« {path} » de la machine n'est pas monté : le conteneur lit le sien, qui dit la même chose"
+            ),
+        ),
+        Grant::Nothing => {
+            (Vec::new(), format!("{source} n'est pas monté : les mesures demandées n'en dépendent pas"))
         }
-        Grant::Nothing => (Vec::new(), format!("{source} n'est pas monté : les mesures demandées n'en dépendent pas")),
     };
     work.change(&["services", service, "volumes"], said);
     mounts
@@ -116,7 +129,8 @@ fn socket(work: &mut Work<'_>, target: &str, mount: &Value) -> Vec<Value> {
         })];
     }
     let path = Path::new(target);
-    let (Some(parent), Some(name)) = (path.parent().filter(|p| p.parent().is_some()), path.file_name()) else {
+    let (Some(parent), Some(name)) = (path.parent().filter(|p| p.parent().is_some()), path.file_name())
+    else {
         return Vec::new();
     };
     work.used.also.insert(name.to_string_lossy().into_owned());
@@ -172,7 +186,8 @@ fn own_path(arg: &str, grants: &[(Grant, String)]) -> String {
         Some((flag, value)) if flag.starts_with('-') => (format!("{flag}="), value),
         _ => (String::new(), arg),
     };
-    let inside = |target: &str| value.strip_prefix(target).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let inside =
+        |target: &str| value.strip_prefix(target).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let best = grants
         .iter()
         .filter_map(|(grant, target)| match grant {
@@ -227,7 +242,8 @@ fn view(work: &Work<'_>, source: &Value, file: &Value) -> EngineView {
         images: services()
             .filter_map(|(name, value)| {
                 let real = file["services"][name]["image"].as_str().map(plain)?;
-                let shown = value.get("image").and_then(scalar).unwrap_or_else(|| format!("{project}-{name}"));
+                let shown =
+                    value.get("image").and_then(scalar).unwrap_or_else(|| format!("{project}-{name}"));
                 (real != shown).then_some((real, shown))
             })
             .collect(),

@@ -78,13 +78,7 @@ pub(super) fn mounted(copies: &[Copy], path: &Path) -> PathBuf {
     }
 }
 
-fn look(
-    top: &Path,
-    below: &Path,
-    moves: &Moves,
-    budget: &mut usize,
-    texts: &mut BTreeMap<PathBuf, String>,
-) {
+fn look(top: &Path, below: &Path, moves: &Moves, budget: &mut usize, texts: &mut BTreeMap<PathBuf, String>) {
     let full = if below.as_os_str().is_empty() { top.to_owned() } else { top.join(below) };
     // A link that is mounted is followed by the engine; one that is met within a folder is copied as it is.
     let meta = if below.as_os_str().is_empty() { full.metadata() } else { full.symlink_metadata() };

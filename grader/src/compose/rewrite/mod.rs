@@ -26,9 +26,9 @@ use crate::event::Change;
 
 use ranges::Moves;
 
-use objects::{granted, labels, named, new_names};
 pub use engine::EngineAccess;
 pub use files::Copy;
+use objects::{granted, labels, named, new_names};
 pub use relay::{Relay, RelayTruth};
 
 /// Most copies of a service that are run.

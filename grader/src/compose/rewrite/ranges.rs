@@ -112,7 +112,9 @@ impl Move {
 /// The ranges of `net` but one of its addresses.
 fn without(net: IpNet, address: IpAddr) -> Vec<IpNet> {
     let Ok(halves) = net.subnets(net.prefix_len().saturating_add(1)) else { return Vec::new() };
-    halves.flat_map(|half| if half.contains(&address) { without(half, address) } else { vec![half] }).collect()
+    halves
+        .flat_map(|half| if half.contains(&address) { without(half, address) } else { vec![half] })
+        .collect()
 }
 
 #[cfg(test)]
@@ -157,7 +159,10 @@ mod tests {
     fn a_smaller_subnet_keeps_what_it_holds() {
         let all = moves(&[("172.28.0.0/16", "198.18.5.0/24", &["172.28.0.1", "172.28.1.10"])], &[]);
         assert_eq!(said(&all, "172.28.0.0/16"), "198.18.5.0/24");
-        assert_eq!(said(&all, "172.28.0.0/24"), "198.18.5.0/25,198.18.5.128/26,198.18.5.192/27,198.18.5.224/28,198.18.5.240/29,198.18.5.248/30,198.18.5.252/31,198.18.5.255/32");
+        assert_eq!(
+            said(&all, "172.28.0.0/24"),
+            "198.18.5.0/25,198.18.5.128/26,198.18.5.192/27,198.18.5.224/28,198.18.5.240/29,198.18.5.248/30,198.18.5.252/31,198.18.5.255/32"
+        );
         assert_eq!(said(&all, "172.28.1.10/32"), "198.18.5.254/32");
         assert_eq!(said(&all, "172.28.9.0/24"), "same");
         assert_eq!(all.address("172.28.1.10".parse().expect("ip")), "198.18.5.254".parse().ok());

@@ -109,7 +109,8 @@ fn edit(text: &str, found: &Found, moves: &Moves) -> Option<(usize, usize, Strin
     let new = moves.range(range)?;
     let single = |net: &IpNet| {
         // `10.0.0.1/24` is an address and its subnet.
-        let own = moves.address(found.address).filter(|own| found.address != range.network() && net.contains(own));
+        let own =
+            moves.address(found.address).filter(|own| found.address != range.network() && net.contains(own));
         own.map_or_else(|| net.to_string(), |own| format!("{own}/{}", net.prefix_len()))
     };
     match new.as_slice() {
@@ -133,7 +134,10 @@ fn beside(text: &str, found: &Found, many: &[String]) -> (usize, usize, String) 
     // `  - range`, alone on its line.
     let dash = inner.trim_start();
     let only = outer.trim();
-    if dash.starts_with('-') && dash[1..].trim().is_empty() && dash.len() > 1 && (only.is_empty() || only.starts_with('#'))
+    if dash.starts_with('-')
+        && dash[1..].trim().is_empty()
+        && dash.len() > 1
+        && (only.is_empty() || only.starts_with('#'))
     {
         let lines: Vec<String> = many.iter().map(|range| wrapped(range, quote)).collect();
         let new = lines.join(&format!("\n{inner}"));
@@ -196,10 +200,11 @@ fn statement<'a>(
     }
     // nginx: the range is a word of its own, and a semicolon ends the statement.
     let end = found.end + after.find(';')? + 1;
-    let start = line_start + before.rfind(['{', ';', '}']).map_or(before.len() - before.trim_start().len(), |i| {
-        let rest = &before[i + 1..];
-        i + 1 + rest.len() - rest.trim_start().len()
-    });
+    let start = line_start
+        + before.rfind(['{', ';', '}']).map_or(before.len() - before.trim_start().len(), |i| {
+            let rest = &before[i + 1..];
+            i + 1 + rest.len() - rest.trim_start().len()
+        });
     let head = &text[start..found.start];
     // `range value;` of a map; a range alone before `;` is a list.
     let begins = head.is_empty() && !text[found.end..end - 1].trim().is_empty();

@@ -19,7 +19,10 @@ fn t(old: &str) -> String {
 fn only_whole_addresses_move() {
     assert_eq!(t("http://172.29.0.1:80/x"), "http://198.18.5.1:80/x");
     assert_eq!(t("172.29.0.0/24, 172.29.0.1."), "198.18.5.0/24, 198.18.5.1.");
-    assert_eq!(t("172.29.0.256 1172.29.0.1 172.29.0.1.example 172.29.0.0/240 172.29.0.1.5 v172.29.0.1"), "same");
+    assert_eq!(
+        t("172.29.0.256 1172.29.0.1 172.29.0.1.example 172.29.0.0/240 172.29.0.1.5 v172.29.0.1"),
+        "same"
+    );
     assert_eq!(t("é172.29.0.1"), "é198.18.5.1");
     assert_eq!(t("http://172.29.0.9/24"), "http://198.18.5.9/24");
     assert_eq!(t("tcp://u@172.29.0.9:1"), "tcp://u@198.18.5.9:1");
@@ -76,7 +79,10 @@ fn statements() {
         t("location / {\n    allow 172.16.0.0/12;\n    deny all;\n}\n"),
         "location / {\n    allow 172.16.0.0/12;\n    allow 198.18.5.0/24;\n    deny all;\n}\n"
     );
-    assert_eq!(t("{ allow 172.16.0.0/12; deny all; }"), "{ allow 172.16.0.0/12;\nallow 198.18.5.0/24; deny all; }");
+    assert_eq!(
+        t("{ allow 172.16.0.0/12; deny all; }"),
+        "{ allow 172.16.0.0/12;\nallow 198.18.5.0/24; deny all; }"
+    );
     assert_eq!(
         t("geo $x {\n  default 0;\n  172.16.0.0/12 1;\n}"),
         "geo $x {\n  default 0;\n  172.16.0.0/12 1;\n  198.18.5.0/24 1;\n}"

@@ -108,7 +108,10 @@ configs:
     let Some(model) = model(&folder).await else { return };
     let approved = approve(model.expect("canonical")).expect("approved");
     let into = folder.target().canonicalize().expect("folder").join("copies");
-    let sandboxed = sandbox(&approved, &Plan { copies: Some(into.clone()), subnets: vec!["198.18.7.0/24".parse().expect("net")], ..plan() });
+    let sandboxed = sandbox(
+        &approved,
+        &Plan { copies: Some(into.clone()), subnets: vec!["198.18.7.0/24".parse().expect("net")], ..plan() },
+    );
     sandboxed.copies().iter().for_each(|copy| copy.make().expect("copied"));
     let service = &sandboxed.file()["services"]["traefik"];
     let label = &service["labels"]["traefik.http.middlewares.m.ipallowlist.sourcerange"];
@@ -130,7 +133,11 @@ configs:
     assert_eq!(sandboxed.file()["configs"]["d"]["content"], "198.18.7.10");
     let original = std::fs::read_to_string(root.join("traefik/dynamic.yml")).expect("file");
     assert_eq!(original, "sourceRange:\n  - 172.16.0.0/12\n");
-    assert!(sandboxed.changes().iter().any(|c| c.text.contains("traefik/dynamic.yml")), "{:?}", sandboxed.changes());
+    assert!(
+        sandboxed.changes().iter().any(|c| c.text.contains("traefik/dynamic.yml")),
+        "{:?}",
+        sandboxed.changes()
+    );
     accepted(&folder, &sandboxed).await;
 }
 
