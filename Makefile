@@ -43,7 +43,7 @@ test-pure:
 
 test-engine: build
 	@echo '→ tests sur un vrai moteur' >&2
-	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test -p tp-tests -- --test-threads=1 --nocapture
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test -p tp-tests -- --test-threads=1 --nocapture $(if $(TP_ALL),--include-ignored)
 
 test-all: export TP_ALL = 1
 test-all: images test-pure test-engine ## Tous les tests, toutes les variantes de tous les TP
