@@ -156,3 +156,98 @@ async fn each_traefik_sees_its_own_run() {
     assert_eq!(ids.len(), 12);
     assert!(one.down().await.expect("clean-up") & two.down().await.expect("clean-up"));
 }
+
+/// cAdvisor and the node exporter as their documentation has them, without the machine's files.
+const MONITORS: &str = r#"name: mesures
+services:
+  api:
+    image: node:20-alpine
+    command: ["node", "-e", "require('http').createServer((q, r) => r.end('x'.repeat(1000))).listen(5000)"]
+    container_name: mon-api
+    mem_limit: 128m
+    networks: [supervision]
+  cadvisor:
+    image: gcr.io/cadvisor/cadvisor:v0.49.1
+    privileged: true
+    devices: [/dev/kmsg]
+    volumes:
+      - /:/rootfs:ro
+      - /var/run:/var/run:ro
+      - /sys:/sys:ro
+      - /var/lib/docker/:/var/lib/docker:ro
+      - /dev/disk/:/dev/disk:ro
+    networks: [supervision]
+  node-exporter:
+    image: prom/node-exporter:v1.8.1
+    pid: host
+    command: ["--path.procfs=/host/proc", "--path.rootfs=/rootfs", "--path.sysfs=/host/sys"]
+    volumes: ["/proc:/host/proc:ro", "/sys:/host/sys:ro", "/:/rootfs:ro"]
+    networks: [supervision]
+  eye:
+    image: node:20-alpine
+    command: ["sleep", "600"]
+    init: true
+    networks: [supervision]
+networks:
+  supervision:
+"#;
+
+/// The value of a series with these labels.
+fn value(text: &str, series: &str, labels: &[&str]) -> Option<f64> {
+    let line = text.lines().find(|line| {
+        line.strip_prefix(series).is_some_and(|rest| rest.starts_with('{'))
+            && labels.iter().all(|label| line.contains(label))
+    })?;
+    let mut words = line.rsplit("} ").next()?.split(' ');
+    words.next()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn monitors_measure_the_run_and_only_the_run() {
+    let run = Running::up(&Submission::empty().with("compose.yaml", MONITORS)).await.expect("up");
+    let metrics = || fetch(&run, "http://cadvisor:8080/metrics", "x");
+    let api = ["name=\"mon-api\"", "image=\"node:20-alpine\"", "container_label_com_docker_compose_service=\"api\""];
+    let (has, wanted) = (
+        |text: &str, series: &str| value(text, series, &api),
+        [
+            "container_memory_usage_bytes",
+            "container_memory_working_set_bytes",
+            "container_spec_memory_limit_bytes",
+            "container_cpu_usage_seconds_total",
+            "container_network_receive_bytes_total",
+            "container_network_transmit_bytes_total",
+        ],
+    );
+    let whole = until(metrics, |text| wanted.iter().all(|series| has(text, series).is_some())).await;
+    let text = whole.unwrap_or_else(|text| {
+        let log = docker(&["logs", &run.container("cadvisor")]);
+        panic!("missing: {:?}\n{log}", wanted.iter().filter(|series| has(&text, series).is_none()).collect::<Vec<_>>())
+    });
+    assert_eq!(has(&text, "container_spec_memory_limit_bytes"), Some(134_217_728.0));
+    // No container of anybody else, under any name; the machine as a whole remains.
+    let ids: BTreeSet<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("container_memory_usage_bytes{"))
+        .filter_map(|line| line.split("id=\"").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(ids.len(), 5, "{ids:?}");
+    assert!(!text.contains("tp-docker") && !text.contains(run.stack.project()));
+
+    // The counters move with the traffic.
+    let sent = |text: &str| has(text, "container_network_transmit_bytes_total").unwrap_or_default();
+    let before = sent(&text);
+    for _ in 0..20 {
+        fetch(&run, "http://api:5000/", "x");
+    }
+    let moved = until(metrics, |text| sent(text) >= before + 20_000.0).await;
+    assert!(moved.is_ok(), "from {before}");
+
+    // Nothing of the machine can be written, nor read beyond the counters.
+    let said = run.exec("cadvisor", &["sh", "-c", "ls /rootfs /rootfs/proc; touch /sys/fs/cgroup/x /rootfs/x /var/run/x; mkdir /sys/fs/cgroup/memory/x /sys/fs/cgroup/x"]);
+    assert!(!said.contains("etc") && said.matches("Read-only file system").count() >= 4, "{said}");
+
+    let node = fetch(&run, "http://node-exporter:9100/metrics", "x");
+    let total = value(&node, "node_cpu_seconds_total", &["mode=\"idle\""]);
+    assert!(total.is_some() && node.contains("\nnode_memory_MemTotal_bytes "), "{}", &node[..node.len().min(2000)]);
+    assert!(run.down().await.expect("clean-up"));
+}

@@ -221,8 +221,12 @@ async fn a_service_can_be_shown_many_times() {
 async fn stand_ins_are_there_when_the_answer_is() {
     let bench = bench(0).await;
     assert_eq!(get(&bench, &format!("/containers/{OURS}/json")).await.0, 200);
-    let id = bench.stand_ins.join(format!("docker/image/overlay2/layerdb/mounts/{OURS}/mount-id"));
-    assert_eq!(std::fs::read_to_string(id).expect("there"), OURS);
+    for files in ["docker", "rootfs/var/lib/docker"] {
+        let id = bench.stand_ins.join(format!("{files}/image/overlay2/layerdb/mounts/{OURS}/mount-id"));
+        assert_eq!(std::fs::read_to_string(id).expect("there"), OURS);
+        assert!(bench.stand_ins.join(format!("{files}/overlay2/{OURS}/diff")).is_dir());
+    }
+    assert!(bench.stand_ins.join("rootfs/proc/cpuinfo").is_file());
     let counts = std::fs::read_to_string(bench.stand_ins.join("rootfs/proc/4242/net/dev")).expect("there");
     assert!(counts.contains("eth0: 77 "), "{counts}");
 }

@@ -1,8 +1,10 @@
 //! Stand-ins for the few files of the machine that cAdvisor reads, made for the containers of the run alone:
 //!
-//! - `docker/image/overlay2/layerdb/mounts/<id>/mount-id`, without which it does not take a container for one of
-//!   Docker's;
-//! - `rootfs/proc/<pid>/net/dev`, where it reads what a container's interfaces counted. The numbers are the engine's.
+//! - `image/overlay2/layerdb/mounts/<id>/mount-id` and empty folders for the layer and the logs, without which it does
+//!   not take a container for one of Docker's: in `docker`, and in `rootfs/var/lib/docker` where it looks when it has
+//!   the machine's root;
+//! - `rootfs/proc/<pid>/net/dev`, where it reads what a container's interfaces counted. The numbers are the engine's;
+//! - `rootfs/proc/cpuinfo`, which is the same in every container.
 
 use super::run::{Run, is_id};
 use serde_json::Value;
@@ -25,16 +27,27 @@ impl StandIns {
     #[must_use]
     pub fn at(root: PathBuf) -> Self {
         // cAdvisor looks for this folder to know that it is not on the machine itself.
-        let _ = fs::create_dir_all(root.join("rootfs/proc"));
-        let _ = fs::create_dir_all(root.join("docker/image/overlay2/layerdb/mounts"));
+        let proc = root.join("rootfs/proc");
+        let _ = fs::create_dir_all(&proc);
+        for name in ["cpuinfo", "sys/kernel/random/boot_id"] {
+            let to = proc.join(name);
+            let text = fs::read_to_string(Path::new("/proc").join(name)).unwrap_or_default();
+            let _ = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| replace(&to, &text));
+        }
         Self { root }
     }
 
     /// Makes those of one container, as the engine says it.
     pub(super) async fn add(&self, run: &Run, seen: &Value) {
         let Some(id) = seen["Id"].as_str().filter(|id| is_id(id)) else { return };
-        let dir = self.root.join("docker/image/overlay2/layerdb/mounts").join(id);
-        let _ = fs::create_dir_all(&dir).and_then(|()| replace(&dir.join("mount-id"), id));
+        for files in ["docker", "rootfs/var/lib/docker"] {
+            let files = self.root.join(files);
+            let mount = files.join("image/overlay2/layerdb/mounts").join(id);
+            let _ = fs::create_dir_all(files.join("containers").join(id))
+                .and_then(|()| fs::create_dir_all(files.join("overlay2").join(id).join("diff")))
+                .and_then(|()| fs::create_dir_all(&mount))
+                .and_then(|()| replace(&mount.join("mount-id"), id));
+        }
         let pid = seen["State"]["Pid"].as_u64().filter(|pid| *pid > 0);
         if let Some(pid) = pid
             && !self.net_dev(pid).exists()
@@ -79,7 +92,8 @@ impl StandIns {
     /// Removes what is left of processes that have ended.
     fn forget(&self, alive: &BTreeSet<String>) {
         for entry in fs::read_dir(self.root.join("rootfs/proc")).into_iter().flatten().flatten() {
-            if !alive.contains(&*entry.file_name().to_string_lossy()) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.bytes().all(|byte| byte.is_ascii_digit()) && !alive.contains(&name) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }

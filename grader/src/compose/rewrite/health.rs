@@ -46,6 +46,20 @@ fn written(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
 
+/// The test that the image brings, more often: it may be checked every 30 s only.
+pub(super) fn of_image(work: &Work<'_>) -> Value {
+    let mut out = json!({
+        "start_period": written(Duration::from_secs(20)),
+        "interval": written(INTERVAL),
+        "timeout": written(TIMEOUT),
+        "retries": 2,
+    });
+    if work.plan.start_interval {
+        out["start_interval"] = written(FIRST).into();
+    }
+    out
+}
+
 /// Rewrites `healthcheck`; one that is off stays off, one that is absent is not here.
 pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Value {
     let off = check.get("disable").and_then(Value::as_bool) == Some(true)

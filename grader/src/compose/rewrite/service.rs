@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Work, engine, files, health, labels, limits, links, text, translate};
 use crate::compose::gate::clean;
-use crate::compose::grants::grant;
+use crate::compose::grants::{Monitor, grant, monitor};
 
 /// Keys copied as they are (the policy has judged them).
 const KEPT: &[&str] = &[
@@ -92,6 +92,12 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     if let Some(check) = source.get("healthcheck").filter(|c| !c.is_null()) {
         let check = health::rewrite(work, name, check);
         out.insert("healthcheck".into(), check);
+    } else if monitor(source) == Some(Monitor::Cadvisor) {
+        out.insert("healthcheck".into(), health::of_image(work));
+        work.change(
+            &["services", name, "healthcheck"],
+            "contrôle de santé de l'image resserré : même test, plus souvent",
+        );
     }
     if let Some(networks) = links::networks(work, name, source) {
         out.insert("networks".into(), networks);
