@@ -83,25 +83,8 @@ pub enum Vantage {
     Network(String),
     /// A container of ours on the engine's default bridge.
     DefaultBridge,
-    /// Inside the network namespace of a twin, by the name in its [`TwinPlan`].
+    /// Inside the network namespace of a twin (see [`World::twin`]), by the name of its plan.
     Twin(String),
-}
-
-/// A second container like a service's, to see what the service would do with something changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TwinPlan {
-    /// Name, for [`Vantage::Twin`].
-    pub name: String,
-    /// Service that it is like: same image, command, environment, mounts and networks, without its
-    /// names, aliases and published ports.
-    pub service: String,
-    /// Files replaced: path in the container to content.
-    pub files: BTreeMap<String, String>,
-    /// Arguments added to the command.
-    pub extra_args: Vec<String>,
-    /// Service whose entries are multiplied in what the twin sees of the engine's socket, so that
-    /// a choice left to chance for each entry shows.
-    pub amplify: Option<String>,
 }
 
 /// State of a container.
@@ -232,6 +215,22 @@ pub struct BuildOutcome {
     pub ok: bool,
     /// Build log, cut to its end.
     pub log: String,
+}
+
+/// A second container like one of the student's, for an experiment that must not touch the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TwinPlan {
+    /// Name of the twin, unique on this copy; asked as [`Vantage::Twin`].
+    pub name: String,
+    /// Service whose running container is copied.
+    pub service: String,
+    /// Files laid over those of the container (read-only): absolute path inside to content.
+    pub files: BTreeMap<String, String>,
+    /// Arguments added to the command; `--name=value` takes the place of an argument of that name.
+    pub extra_args: Vec<String>,
+    /// Service whose entries are multiplied in what the twin sees of the engine's socket, so that
+    /// a choice left to chance for each entry shows.
+    pub amplify: Option<String>,
 }
 
 /// What the checks may see and do on one copy of the running stack.
