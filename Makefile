@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all bench lint fmt schema book clean
+.PHONY: help setup build images demo test test-pure test-engine test-all bench lint fmt schema book book-browser clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -43,7 +43,7 @@ test-pure:
 
 test-engine: build
 	@echo '→ tests sur un vrai moteur' >&2
-	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test -p tp-tests -- --test-threads=1 --nocapture
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test -p tp-tests -- --test-threads=1 --nocapture $(if $(TP_ALL),--include-ignored)
 
 test-all: export TP_ALL = 1
 test-all: images test-pure test-engine ## Tous les tests, toutes les variantes de tous les TP
@@ -62,6 +62,16 @@ fmt:
 
 schema: build ## Réécrit labs/lab.schema.json
 	@$(GRADER) lab schema > labs/lab.schema.json
+
+book: build ## Construit le livre (book/build), les deux éditions vérifiées
+	@$(GRADER) book test
+	@$(GRADER) book test --teacher
+	@$(GRADER) book build
+
+# Not in « make test »: needs node and Chromium (CHROMIUM=/chemin).
+book-browser: book ## Lit tout le livre dans Chromium : accessibilité, recherche, quiz
+	@mkdir -p $(TARGET_DIR)/browser && cd $(TARGET_DIR)/browser && npm install --silent --no-audit --no-fund --prefix . playwright-core@1 axe-core@4
+	@cd $(TARGET_DIR)/browser && node $(CURDIR)/tests/browser/book.mjs $(CURDIR)/book/build
 
 clean: ## Supprime ce que des corrections interrompues ont laissé
 	@$(GRADER) clean

@@ -5,6 +5,8 @@
 //! `Submission → ComposeModel → ApprovedModel → SandboxedModel → RunningStack →
 //! Observation → Verdict → Event → Report`.
 
+#[cfg(feature = "book")]
+pub mod book;
 pub mod check;
 pub mod cli;
 pub mod compose;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-/// A duration written `500ms`, `60s`, `2m` or `1h`.
+/// A duration written `500ms`, `60s`, `2m`, `1h` or `30d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
 impl Span {
-    /// Parses `500ms`, `60s`, `2m`, `1h`.
+    /// Parses `500ms`, `60s`, `2m`, `1h`, `30d`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
@@ -22,7 +22,8 @@ impl Span {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
-            _ => return Err(format!("« {text} » : unité attendue parmi ms, s, m, h")),
+            "d" => 86_400_000,
+            _ => return Err(format!("« {text} » : unité attendue parmi ms, s, m, h, d")),
         };
         number
             .checked_mul(millis)
@@ -43,7 +44,7 @@ impl JsonSchema for Span {
         "Span".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"})
+        json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"})
     }
 }
 
@@ -125,6 +126,7 @@ mod tests {
     fn spans() {
         assert_eq!(Span::parse("60s"), Ok(Span(ms(60_000))));
         assert_eq!(Span::parse("200ms"), Ok(Span(ms(200))));
+        assert_eq!(Span::parse("30d"), Ok(Span(ms(30 * 86_400_000))));
         assert!(Span::parse("60").is_err());
         assert!(Span::parse("-1s").is_err());
     }

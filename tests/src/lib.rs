@@ -42,10 +42,21 @@ impl Ended {
     }
 }
 
+/// State directory of the tests: an install of its own, so that other runs of the grader on the
+/// same engine are neither counted nor swept.
+fn state() -> PathBuf {
+    root().join("target/tests-state")
+}
+
 /// `grader` with these arguments, in the project's root, nothing of the caller's terminal.
 pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(grader());
-    command.args(args).current_dir(root()).env_remove("DOCKER_HOST").stdin(Stdio::null());
+    command
+        .args(args)
+        .current_dir(root())
+        .env_remove("DOCKER_HOST")
+        .env("XDG_STATE_HOME", state())
+        .stdin(Stdio::null());
     command
 }
 
@@ -63,18 +74,25 @@ pub fn start(args: &[&str]) -> Child {
         .unwrap_or_else(|e| panic!("{} : {e}", grader().display()))
 }
 
-/// Objects of ours on the engine, by label: containers, networks, volumes, images.
+/// Objects of this install's sessions on the engine, by label: containers, networks, volumes,
+/// images.
 pub fn ours() -> [usize; 4] {
+    let Ok(install) = std::fs::read_to_string(state().join("tp-docker/install-id")) else { return [0; 4] };
+    let label = format!("label=tp-docker.install={}", install.trim());
     let count = |args: &[&str]| {
-        let output =
-            Command::new("docker").args(args).args(["--filter", "label=tp-docker.session", "-q"]).output();
+        let filters = ["--filter", "label=tp-docker.session", "--filter", &label, "-q"];
+        let output = Command::new("docker").args(args).args(filters).output();
         output.map_or(0, |o| String::from_utf8_lossy(&o.stdout).lines().count())
     };
     [count(&["ps", "-a"]), count(&["network", "ls"]), count(&["volume", "ls"]), count(&["images"])]
 }
 
-/// Everything on the engine, ours or not: containers, networks, volumes.
+/// Everything on the engine, ours or not: containers, networks, volumes. With `TP_SHARED_ENGINE`
+/// (other people work on this engine meanwhile) nothing can be said: zeros.
 pub fn everything() -> [usize; 3] {
+    if std::env::var_os("TP_SHARED_ENGINE").is_some() {
+        return [0; 3];
+    }
     let count = |args: &[&str]| {
         let output = Command::new("docker").args(args).arg("-q").output();
         output.map_or(0, |o| String::from_utf8_lossy(&o.stdout).lines().count())

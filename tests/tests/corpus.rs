@@ -1,4 +1,4 @@
-//! The corpora of labs 01 and 02 on a real engine: the solution and every `ok-*` at full marks,
+//! The corpora of the labs on a real engine: the solution and every `ok-*` at full marks,
 //! each `ko-*` failing exactly the expected ids, the starter below full marks.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -24,4 +24,22 @@ fn lab_01_corpus_is_as_expected() {
 #[test]
 fn lab_02_corpus_is_as_expected() {
     corpus("02");
+}
+
+#[test]
+#[ignore = "needs the images of lab 03 (make test-all)"]
+fn lab_03_corpus_is_as_expected() {
+    corpus("03");
+}
+
+#[test]
+#[ignore = "needs the images of lab 04 (make test-all)"]
+fn lab_04_corpus_is_as_expected() {
+    corpus("04");
+}
+
+#[test]
+#[ignore = "needs the images of lab 05 (make test-all)"]
+fn lab_05_corpus_is_as_expected() {
+    corpus("05");
 }

@@ -8,11 +8,14 @@ pub mod request;
 use crate::clock::{self, Deadline};
 use crate::connect::{self, Opened};
 use crate::fault::from_io;
-use crate::wire::{Failure, FailureKind, HoldHttpAnswer, Http, HttpAnswer, HttpOutcome, HttpTimings, Stage};
+use crate::secure;
+use crate::wire::{
+    Failure, FailureKind, HoldHttpAnswer, Http, HttpAnswer, HttpOutcome, HttpTimings, Stage, TcpAnswer, TlsSeen,
+};
 use base64::Engine as _;
 use body::{Body, Sink};
 use head::Head;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The most of a body that is given back, whatever was asked, in bytes.
 pub const MAX_BODY: u64 = 8 * 1024 * 1024;
@@ -27,20 +30,52 @@ pub const MAX_HEAD: usize = 64 * 1024;
 pub async fn exchange(http: &Http, deadline: Deadline) -> Result<HttpAnswer, Failure> {
     let request = request::build(http)?;
     let host = http.connect_to.as_deref().unwrap_or(&http.host);
-    let Opened { mut stream, about } = connect::open(host, http.port, deadline).await?;
+    let Opened { stream, about } = connect::open(host, http.port, deadline).await?;
     let mut timings = HttpTimings { connected_us: deadline.elapsed_us(), ..HttpTimings::default() };
     timings.resolved_us = about.resolve_us;
-    let at_peer = |failure: Failure| Failure { peer: Some(about.peer), ..failure };
-
-    let (mut reader, mut writer) = stream.split();
-    let sent = deadline.run(Stage::Send, writer.write_all(&request)).await.map_err(at_peer)?;
-    if let Err(error) = sent {
-        // A server may answer (413, 408) and close before it has read all: look for that answer.
-        let failure = at_peer(from_io(&error, Stage::Send));
-        return read_answer(&mut reader, http, deadline, timings, &about).await.map_err(|_| failure);
+    match &http.tls {
+        None => {
+            let reached = Reached { timings, about: &about, tls: None };
+            talk(stream, &request, http, deadline, reached).await
+        }
+        Some(part) => {
+            let alpn = ["http/1.1".to_owned()];
+            let sni = part.sni.as_deref();
+            let (stream, seen) = secure::handshake(stream, sni, &alpn, &about, deadline).await?;
+            timings.secured_us = deadline.elapsed_us();
+            let reached = Reached { timings, about: &about, tls: Some(seen) };
+            talk(stream, &request, http, deadline, reached).await
+        }
     }
-    timings.sent_us = deadline.elapsed_us();
-    read_answer(&mut reader, http, deadline, timings, &about).await.map_err(at_peer)
+    .map_err(|failure| Failure { peer: Some(about.peer), ..failure })
+}
+
+/// What is known once the connection is ready for the request.
+struct Reached<'a> {
+    timings: HttpTimings,
+    about: &'a TcpAnswer,
+    tls: Option<TlsSeen>,
+}
+
+/// Sends the request and reads the answer.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    request: &[u8],
+    http: &Http,
+    deadline: Deadline,
+    mut reached: Reached<'_>,
+) -> Result<HttpAnswer, Failure> {
+    let sending = async {
+        stream.write_all(request).await?;
+        stream.flush().await
+    };
+    if let Err(error) = deadline.run(Stage::Send, sending).await? {
+        // A server may answer (413, 408) and close before it has read all: look for that answer.
+        let failure = from_io(&error, Stage::Send);
+        return read_answer(&mut stream, http, deadline, reached).await.map_err(|_| failure);
+    }
+    reached.timings.sent_us = deadline.elapsed_us();
+    read_answer(&mut stream, http, deadline, reached).await
 }
 
 /// Makes the exchange and keeps its instants; always an answer.
@@ -57,9 +92,9 @@ async fn read_answer<R: AsyncRead + Unpin>(
     reader: &mut R,
     http: &Http,
     deadline: Deadline,
-    mut timings: HttpTimings,
-    about: &crate::wire::TcpAnswer,
+    reached: Reached<'_>,
 ) -> Result<HttpAnswer, Failure> {
+    let Reached { mut timings, about, tls } = reached;
     let mut buffer = Vec::new();
     let head = read_head(reader, &mut buffer, deadline, &mut timings).await?;
     let mut sink = Sink::new(http.max_body.min(MAX_BODY));
@@ -80,6 +115,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
         body_fault: body_fault.map(|failure| Failure { peer: Some(about.peer), ..failure }),
         peer: about.peer,
         local: about.local,
+        tls: tls.map(Box::new),
         timings,
     })
 }

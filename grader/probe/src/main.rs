@@ -1,9 +1,10 @@
 //! The probe's program: see the library for what it does.
 
 use grader_probe::relay::Relay;
-use grader_probe::{echo, serve};
+use grader_probe::{echo, engine, serve};
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +14,8 @@ const USAGE: &str = "usage:
   grader-probe relay --listen ADDR:PORT --upstream HOST:PORT --shift-years N
                                            PostgreSQL relay that moves dates by N years (a multiple of 4)
   grader-probe echo --listen ADDR:PORT     HTTP server that answers what it received
+  grader-probe engine --upstream SOCKET --listen SOCKET --view JSON [--stand-ins DIR]
+                                           filtered, read-only view of a Docker engine for one run
   grader-probe idle                        waits for SIGTERM, SIGINT, or the end of stdin (not of /dev/null)";
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ enum Mode {
     Serve,
     Relay(String, Relay),
     Echo(String),
+    Engine(Box<engine::Options>, PathBuf),
     Idle,
 }
 
@@ -54,6 +58,10 @@ impl Mode {
         for pair in rest.chunks(2) {
             let [name, value] = pair else { return Err(format!("{} has no value", pair.concat())) };
             options.insert(name.as_str(), value.clone());
+        }
+        let stand_ins = options.remove("--stand-ins").map(PathBuf::from);
+        if stand_ins.is_some() && mode != "engine" {
+            return Err("unknown option --stand-ins".to_owned());
         }
         let mut take = |name: &str| options.remove(name).ok_or_else(|| format!("{name} is missing"));
         let mode = match mode.as_str() {
@@ -70,6 +78,12 @@ impl Mode {
                     return Err("--shift-years must be a multiple of 4, 400 at most: 29 February must exist".to_owned());
                 }
                 Self::Relay(listen, Relay { host: host.to_owned(), port, years })
+            }
+            "engine" => {
+                let view = serde_json::from_str(&take("--view")?).map_err(|error| format!("--view: {error}"))?;
+                let upstream = PathBuf::from(take("--upstream")?);
+                let options = engine::Options { upstream, view, stand_ins };
+                Self::Engine(Box::new(options), PathBuf::from(take("--listen")?))
             }
             other => return Err(format!("unknown mode {other}")),
         };
@@ -88,6 +102,7 @@ impl Mode {
                 Self::Serve => serve::run(io::BufReader::new(io::stdin()), io::stdout()).await,
                 Self::Relay(listen, relay) => relay.run(TcpListener::bind(listen_on(&listen)?).await?).await,
                 Self::Echo(listen) => echo::run(TcpListener::bind(listen_on(&listen)?).await?).await,
+                Self::Engine(options, at) => engine::run(*options, &at).await,
                 Self::Idle => idle().await,
             }
         };

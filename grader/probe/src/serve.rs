@@ -7,7 +7,7 @@ use crate::wire::{
     self, Answer, Ask, Failure, Hello, InterfacesAnswer, Line, Matrix, MatrixAnswer, MatrixOne, Outcome, Reply,
     Request, Stage, Tcp, TcpAnswer, TcpOutcome,
 };
-use crate::{connect, dns, http, postgres, redis};
+use crate::{connect, dns, http, postgres, redis, secure};
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,6 +175,7 @@ async fn outcome(ask: &Ask) -> Outcome {
         Ask::SignalAll(ask) => signal::all(ask).await.map(Outcome::SignalAll),
         Ask::Sockets(ask) => sockets::set(ask).map(Outcome::Sockets),
         Ask::Matrix(ask) => matrix(ask).await.map(Outcome::Matrix),
+        Ask::Tls(ask) => secure::ask(ask, deadline).await.map(Outcome::Tls),
     };
     result.unwrap_or_else(Outcome::Failed)
 }

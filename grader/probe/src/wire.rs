@@ -10,6 +10,8 @@ mod answer;
 mod answer_http;
 mod ask;
 mod failure;
+mod tls;
+mod view;
 
 pub use answer::{
     Answer, DnsAnswer, DnsStatus, Interface, InterfaceAddr, InterfacesAnswer, LinkAnswer, MatrixAnswer, MatrixOne,
@@ -22,6 +24,8 @@ pub use ask::{
     Target, Tcp,
 };
 pub use failure::{Failure, FailureKind, Stage};
+pub use tls::{Tls, TlsAnswer, TlsPart, TlsSeen};
+pub use view::EngineView;
 
 use serde::{Deserialize, Serialize};
 

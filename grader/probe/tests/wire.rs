@@ -14,9 +14,11 @@ fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::vec((text(), text()), 0..3)
 }
 
-fn http() -> impl Strategy<Value = Http> {
-    (text(), text(), any::<u16>(), text(), pairs(), prop::option::of(text()), prop::option::of(text()), any::<u64>())
-        .prop_map(|(method, host, port, path, headers, body, connect_to, max_body)| Http {
+fn http() -> BoxedStrategy<Http> {
+    let tls = prop::option::of(prop::option::of(text()).prop_map(|sni| TlsPart { sni }));
+    let to = (prop::option::of(text()), tls);
+    (text(), text(), any::<u16>(), text(), pairs(), prop::option::of(text()), to, any::<u64>())
+        .prop_map(|(method, host, port, path, headers, body, (connect_to, tls), max_body)| Http {
             method,
             host,
             port,
@@ -24,9 +26,11 @@ fn http() -> impl Strategy<Value = Http> {
             headers,
             body,
             connect_to,
+            tls,
             max_body,
             timeout_ms: max_body / 2,
         })
+        .boxed()
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
@@ -74,10 +78,18 @@ fn ask() -> impl Strategy<Value = Ask> {
             targets: targets.into_iter().map(|(label, host, port)| Target { label, host, port }).collect(),
             timeout_ms: 10,
         })),
+        (text(), any::<u16>(), prop::option::of(text()), prop::collection::vec(text(), 0..3))
+            .prop_map(|(host, port, sni, alpn)| Ask::Tls(Tls { host, port, sni, alpn, timeout_ms: 11 })),
     ]
 }
 
-fn failure() -> impl Strategy<Value = Failure> {
+fn tls_seen() -> BoxedStrategy<TlsSeen> {
+    (text(), prop::option::of(text()), prop::collection::vec(text(), 0..3))
+        .prop_map(|(version, alpn, chain)| TlsSeen { version, alpn, chain })
+        .boxed()
+}
+
+fn failure() -> BoxedStrategy<Failure> {
     use FailureKind as K;
     let kind =
         prop::sample::select(vec![K::Refused, K::Timeout, K::NetUnreachable, K::DnsNxdomain, K::NoAddress, K::Server]);
@@ -89,19 +101,23 @@ fn failure() -> impl Strategy<Value = Failure> {
         prop::option::of(peer()),
         prop::collection::vec(any::<IpAddr>(), 0..3),
         prop::option::of(text()),
+        prop::option::of(any::<u8>()),
     )
-        .prop_map(|(kind, stage, message, peer, addresses, sqlstate)| Failure {
+        .prop_map(|(kind, stage, message, peer, addresses, sqlstate, alert)| Failure {
             peer,
             addresses,
             sqlstate,
+            alert,
             errno: Some(-1),
             ..Failure::new(kind, stage, message)
         })
+        .boxed()
 }
 
-fn http_answer() -> impl Strategy<Value = HttpAnswer> {
-    (any::<u16>(), text(), pairs(), text(), prop::option::of(text()), prop::option::of(failure()), peer(), any::<u64>())
-        .prop_map(|(status, reason, headers, body, body_base64, body_fault, peer, total_us)| HttpAnswer {
+fn http_answer() -> BoxedStrategy<HttpAnswer> {
+    let tls = (prop::option::of(failure()), prop::option::of(tls_seen().prop_map(Box::new)));
+    (any::<u16>(), text(), pairs(), text(), prop::option::of(text()), tls, peer(), any::<u64>())
+        .prop_map(|(status, reason, headers, body, body_base64, (body_fault, tls), peer, total_us)| HttpAnswer {
             status,
             reason,
             minor: 1,
@@ -113,8 +129,10 @@ fn http_answer() -> impl Strategy<Value = HttpAnswer> {
             body_fault,
             peer,
             local: peer,
+            tls,
             timings: HttpTimings { total_us, ..HttpTimings::default() },
         })
+        .boxed()
 }
 
 fn redis_value() -> impl Strategy<Value = RedisValue> {
@@ -134,6 +152,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             Outcome::Dns(DnsAnswer { status: DnsStatus::Other(code), records, ttl_s: None, server, tries: 1 })
         }),
         http_answer().prop_map(Outcome::Http),
+        (tls_seen(), peer(), any::<u64>()).prop_map(|(seen, peer, handshake_us)| {
+            Outcome::Tls(TlsAnswer { seen, peer, local: peer, handshake_us })
+        }),
         (http_answer(), any::<u64>()).prop_map(|(answer, at_us)| {
             let started = Instant2 { at_us, boot_us: at_us };
             Outcome::HoldHttp(HoldHttpAnswer {
@@ -211,6 +232,14 @@ fn the_words_on_the_wire() {
         Ok(Ask::SignalAll(SignalAll { signal: SignalName::Stop, .. }))
     ));
     assert!(matches!(read(r#"{"id":1,"ask":{"interfaces":{}}}"#), Ok(Ask::Interfaces(_))));
+    assert!(matches!(
+        read(r#"{"id":1,"ask":{"http":{"host":"a","port":443,"tls":{"sni":"a"}}}}"#),
+        Ok(Ask::Http(Http { tls: Some(TlsPart { sni: Some(_) }), .. }))
+    ));
+    assert!(matches!(
+        read(r#"{"id":1,"ask":{"tls":{"host":"a","port":443}}}"#),
+        Ok(Ask::Tls(Tls { sni: None, timeout_ms: 5000, .. }))
+    ));
     assert!(read(r#"{"id":1,"ask":{"tcp":{"host":"a","port":1,"time":2}}}"#).is_err());
     let hello = Line::Hello(Hello { version: VERSION, interfaces: Vec::new(), fault: None });
     assert_eq!(to_line(&hello).ok().as_deref(), Some("{\"hello\":{\"version\":1,\"interfaces\":[]}}\n"));

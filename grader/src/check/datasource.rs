@@ -223,6 +223,10 @@ impl Datasource {
                 Leads::Here if self.default && !source.is_default => {
                     worst = Some(Miss {
                         headline: "la source de données n'est pas celle par défaut".to_owned(),
+                        expected: format!(
+                            "la source de données qui mène à « {} » est celle par défaut",
+                            self.to
+                        ),
                         observed: format!("« {name} » ({shown}) : isDefault = false"),
                         control: "elle répond, et mène bien au Prometheus de la pile".to_owned(),
                         hint: "un panneau qui ne nomme aucune source prend celle par défaut".to_owned(),

@@ -52,11 +52,6 @@ fn within() -> Span {
 /// Between two looks at Prometheus.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// True when two counts are the same whole number.
-fn same(a: f64, b: f64) -> bool {
-    (a - b).abs() < 0.5
-}
-
 /// A count as a whole number.
 fn count(n: f64) -> String {
     format!("{n:.0}")
@@ -180,7 +175,7 @@ impl Follows {
     }
 
     /// Says why the end value is not the right one.
-    fn wrong(&self, cx: &Cx<'_>, shown: &Shown, sent: Sent, facts: Vec<Fact>) -> Miss {
+    async fn wrong(&self, cx: &Cx<'_>, shown: &Shown, sent: Sent, facts: Vec<Fact>) -> Result<Miss, Fault> {
         let (sum, truth) = (shown.sum(), shown.truth);
         let mut jobs: Vec<String> = shown
             .series
@@ -204,15 +199,16 @@ impl Follows {
             facts,
             ..self.base(cx)
         };
-        if truth > 0.5 && jobs.len() > 1 && same(sum, truth * float(jobs.len() as u64)) {
-            return Miss {
+        let containers = kit::running(cx.world, &self.traffic.service).await?.len();
+        if jobs.len() > containers.max(1) && sum > truth {
+            return Ok(Miss {
                 headline: "les mêmes mesures sont collectées plusieurs fois".to_owned(),
                 hint: "une même API collectée par deux cibles compte double dans toutes les sommes"
                     .to_owned(),
                 ..base
-            };
+            });
         }
-        Miss {
+        Ok(Miss {
             headline: "Prometheus ne suit pas le trafic de l'API".to_owned(),
             hint: if sum > truth {
                 "ces mesures ne viennent pas, ou pas seulement, de cette API".to_owned()
@@ -221,7 +217,7 @@ impl Follows {
                     .to_owned()
             },
             ..base
-        }
+        })
     }
 
     /// The series never showed up.
@@ -327,7 +323,7 @@ impl Check for Follows {
             ),
         ];
         let Some(took) = shown.after else {
-            return tell::fail(self.wrong(cx, &shown, sent, facts));
+            return tell::fail(self.wrong(cx, &shown, sent, facts).await?);
         };
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         facts.push(Fact::new("seen-after-ms", took_ms, format!("vu dans Prometheus après {}", french(took))));

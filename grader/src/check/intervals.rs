@@ -53,13 +53,13 @@ impl Intervals {
         Ok(kept.map(|l| l.target).collect())
     }
 
-    fn base(&self, cx: &Cx<'_>, needle: &str) -> Miss {
+    fn base(&self, cx: &Cx<'_>, needles: &[&str]) -> Miss {
         Miss {
             expected: format!(
-                "collecte toutes les {}, évaluation toutes les {}",
+                "intervalle de collecte : {} ; d'évaluation : {}",
                 self.scrape, self.evaluation
             ),
-            place: told::in_config(cx.world, &[needle, "global"], "intervalles attendus ici"),
+            place: told::in_config(cx.world, needles, "intervalle en cause"),
             try_it: "curl -s http://localhost:9090/api/v1/status/config".to_owned(),
             ..Miss::default()
         }
@@ -107,10 +107,10 @@ impl Check for Intervals {
         if span::parse(&global.evaluation_interval) != span::parse(&self.evaluation) {
             return tell::fail(Miss {
                 headline: "l'intervalle d'évaluation n'est pas celui demandé".to_owned(),
-                observed: format!("évaluation toutes les {evaluation}"),
+                observed: format!("intervalle d'évaluation : {evaluation}"),
                 hint: "sans réglage, Prometheus n'évalue ses règles qu'une fois par minute".to_owned(),
                 facts,
-                ..self.base(cx, "evaluation_interval")
+                ..self.base(cx, &["evaluation_interval", "global"])
             });
         }
         // What a target really uses wins over what is written for all.
@@ -123,7 +123,7 @@ impl Check for Intervals {
             })
             .collect();
         facts.extend(used.iter().map(|(job, every)| {
-            Fact::new(&format!("job:{job}"), every.clone(), format!("« {job} » : toutes les {every}"))
+            Fact::new(&format!("job:{job}"), every.clone(), format!("« {job} » : collecte à {every}"))
         }));
         let wrong: Vec<&(String, String)> =
             used.iter().filter(|(_, every)| span::parse(every) != span::parse(&self.scrape)).collect();
@@ -135,11 +135,17 @@ impl Check for Intervals {
         let own = wrong
             .first()
             .is_some_and(|(_, every)| span::parse(every) != span::parse(&global.scrape_interval));
+        let job = wrong.first().map_or("", |(job, _)| job.as_str());
+        let written =
+            [format!("job_name: {job}"), format!("job_name: \"{job}\""), format!("job_name: '{job}'")];
+        let mut needles: Vec<&str> =
+            if own { written.iter().map(String::as_str).collect() } else { Vec::new() };
+        needles.extend(["scrape_interval", "global"]);
         tell::fail(Miss {
             headline: "l'intervalle de collecte n'est pas celui demandé".to_owned(),
             observed: match wrong.first() {
-                Some((job, every)) => format!("le job « {job} » est collecté toutes les {every}"),
-                None => format!("collecte toutes les {}", tell::cut(&global.scrape_interval, 20)),
+                Some((job, every)) => format!("intervalle de collecte du job « {job} » : {every}"),
+                None => format!("intervalle de collecte : {}", tell::cut(&global.scrape_interval, 20)),
             },
             noted: vec![format!("valeur commune (global) : {}", tell::cut(&global.scrape_interval, 20))],
             hint: if own {
@@ -148,7 +154,7 @@ impl Check for Intervals {
                 "la valeur commune à tous les jobs s'écrit une seule fois".to_owned()
             },
             facts,
-            ..self.base(cx, "scrape_interval")
+            ..self.base(cx, &needles)
         })
     }
 }

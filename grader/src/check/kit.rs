@@ -124,6 +124,15 @@ pub async fn http_many(
     }
 }
 
+/// One TLS handshake.
+pub async fn tls(world: &dyn World, from: &Vantage, ask: wire::Tls) -> Asked<wire::TlsAnswer> {
+    match outcome(world, from, wire::Ask::Tls(ask)).await?.0 {
+        Ok(wire::Outcome::Tls(answer)) => Ok(Ok(answer)),
+        Ok(_) => Err(odd()),
+        Err(failure) => Ok(Err(failure)),
+    }
+}
+
 /// An HTTP exchange that may last.
 pub async fn hold_http(
     world: &dyn World,

@@ -55,6 +55,7 @@ mod tell;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod traefik;
 mod up;
 mod yaml;
 
@@ -188,6 +189,9 @@ fn written(field: &'static str) -> &'static str {
         "no_dev" => "no-dev",
         "rules_loaded" => "rules-loaded",
         "rule_scenario" => "rule-scenario",
+        "allow_list" => "allow-list",
+        "exposed_only" => "exposed-only",
+        "chosen_network" => "chosen-network",
         other => other,
     }
 }
@@ -295,4 +299,18 @@ kinds! {
     retention: retention::Retention,
     /// How often Prometheus scrapes and evaluates.
     intervals: intervals::Intervals,
+    /// A host served by a service through the reverse proxy.
+    route: traefik::Route,
+    /// Requests in clear that are redirected to HTTPS.
+    redirect: traefik::Redirect,
+    /// The certificate that the reverse proxy presents.
+    certificate: traefik::Certificate,
+    /// A path that only one network may read.
+    allow_list: traefik::AllowList,
+    /// Traefik's dashboard and API.
+    dashboard: traefik::Dashboard,
+    /// Services that the reverse proxy does not lead to.
+    exposed_only: traefik::ExposedOnly,
+    /// The network by which the reverse proxy reaches a service.
+    chosen_network: traefik::ChosenNetwork,
 }

@@ -48,11 +48,32 @@ pub fn why(failure: &wire::Failure) -> String {
         K::DnsRefused => "le résolveur refuse de répondre".to_owned(),
         K::DnsTimeout => "le résolveur ne répond pas".to_owned(),
         K::NoAddress => "le nom existe mais n'a pas d'adresse".to_owned(),
-        K::Tls => "échec de la négociation TLS".to_owned(),
+        K::Tls => match failure.alert {
+            Some(code) => format!("négociation TLS refusée (alerte {code}{})", alert(code)),
+            None => "échec de la négociation TLS".to_owned(),
+        },
+        K::Protocol if failure.is_not_tls() => "l'autre côté ne parle pas TLS".to_owned(),
         K::Protocol => "l'autre côté ne parle pas ce protocole".to_owned(),
         K::Auth => "utilisateur ou mot de passe refusé".to_owned(),
         K::Server => format!("erreur du serveur : {}", cut(&failure.message, 120)),
         K::Permission | K::Invalid | K::Internal => "la sonde n'a pas pu faire cette observation".to_owned(),
+    }
+}
+
+/// The name of a TLS alert, as programs write it (RFC 8446).
+fn alert(code: u8) -> &'static str {
+    match code {
+        10 => ", unexpected_message",
+        40 => ", handshake_failure",
+        42 => ", bad_certificate",
+        49 => ", access_denied",
+        70 => ", protocol_version",
+        71 => ", insufficient_security",
+        80 => ", internal_error",
+        112 => ", unrecognized_name",
+        116 => ", certificate_required",
+        120 => ", no_application_protocol",
+        _ => "",
     }
 }
 

@@ -255,6 +255,12 @@ pub trait World: Send + Sync {
     /// A text file of the submission (staged copy), `None` when it is missing; at most 1 MiB.
     fn read(&self, file: &str) -> Option<String>;
 
+    /// The files of the submission (staged copy), relative to it, folders of packages left out; at
+    /// most some hundreds.
+    fn files(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A secret number of this run, from which random values are drawn.
     fn seed(&self) -> u64;
 
@@ -327,6 +333,15 @@ pub trait World: Send + Sync {
     /// with a limit of 5 s. A refused or cut connection is an answer, not a fault.
     async fn ask_host(&self, addr: SocketAddr, path: &str) -> Result<HostAnswer, Fault>;
 
+    /// The same through TLS: `host` is the server name and the `Host` header, whatever certificate
+    /// is presented is accepted.
+    async fn ask_host_tls(&self, addr: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault>;
+
+    /// Name of the Compose project in the run, by which some programs name what they find.
+    fn project(&self) -> String {
+        String::new()
+    }
+
     /// Years that the PostgreSQL relay of this copy adds to every timestamp that goes through it;
     /// `None` when this copy has no relay (first copy, or the relay could not be set up).
     fn shift_years(&self) -> Option<i32>;
@@ -385,6 +400,8 @@ pub struct HostAnswer {
     pub status: Option<u16>,
     /// Why there is none (English, from the system), cut.
     pub error: Option<String>,
+    /// The body, as far as it was read (64 KiB at most, transfer encoding left in).
+    pub body: String,
 }
 
 /// How the stack came up.

@@ -1,6 +1,8 @@
 //! The command line: English names as docker's, French text.
 
 mod args;
+#[cfg(feature = "book")]
+mod book;
 mod check;
 mod images;
 mod labs;
@@ -61,6 +63,8 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Lab { command: LabCommand::Test(args) } => variants::test(&args, &global).await,
         Command::Lab { command: LabCommand::Lint(args) } => labs::lint(&args),
         Command::Lab { command: LabCommand::Schema } => labs::schema(),
+        #[cfg(feature = "book")]
+        Command::Book { command } => book::run(command).await,
     }
 }
 

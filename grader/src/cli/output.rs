@@ -40,8 +40,10 @@ impl Output {
             Color::Never => false,
             Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
+        // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
+        let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
         let width =
-            if is_terminal { usize::from(console::Term::stdout().size().1).clamp(40, 120) } else { 100 };
+            if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
         let verbosity = match (global.quiet, global.verbose) {
             (true, _) => Verbosity::Quiet,
             (_, true) => Verbosity::Verbose,

@@ -10,6 +10,7 @@ mod consistency;
 mod dockerfile;
 mod dotenv;
 mod gate;
+mod grants;
 mod messages;
 mod model;
 mod policy;
@@ -27,7 +28,9 @@ pub use canonical::{ConfigError, canonical};
 pub use dockerfile::FromImage;
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use policy::{ApprovedModel, approve};
-pub use rewrite::{Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox};
+pub use rewrite::{
+    Copy, EngineAccess, Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,
+};
 pub use source::SourceMap;
 pub use stage::{Limits, Staged, stage};
 pub use tool::ComposeTool;

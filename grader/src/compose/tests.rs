@@ -84,6 +84,8 @@ pub(super) fn plan() -> Plan {
 pub(super) const STACK: &str = include_str!("tests/stack.yaml");
 /// Course stack of part 2.
 pub(super) const NETWORKS: &str = include_str!("tests/networks.yaml");
+/// Programs that look at the machine, as their documentation has them.
+pub(super) const MONITORS: &str = include_str!("tests/monitors.yaml");
 pub(super) const DOCKERFILE: &str = "# syntax=docker/dockerfile:1\nARG NODE=20\nFROM node:${NODE}-alpine AS deps\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci --omit=dev\nFROM node:${NODE}-alpine\nCOPY --from=deps /app /app\nCMD [\"node\", \"app.js\"]\n";
 
 pub(super) fn stack() -> Folder {

@@ -2,9 +2,11 @@
 
 mod build;
 mod connect;
+mod door;
 mod events;
 mod fault;
 mod files;
+mod host;
 mod images;
 mod probe;
 mod recipe;
@@ -18,6 +20,7 @@ mod world;
 
 pub use build::{BuildRequest, build};
 pub use connect::Engine;
+pub use door::Ability;
 pub use images::{
     ImagePolicy, Resolved, ensure_images, is_built, missing_images, probe_image, remove_kept_images,
 };

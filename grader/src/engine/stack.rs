@@ -15,12 +15,13 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::build::BuildRequest;
 use super::connect::Engine;
+use super::door;
 use super::events::Watch;
 use super::fault::{engine_fault, from_text, is_gone};
 use super::probe::{Probe, Seat};
 use super::session::Session;
 use crate::check::world::{Attachment, BringUp, Happening, Health, Instance, State, TwinPlan};
-use crate::compose::SandboxedModel;
+use crate::compose::{EngineAccess, SandboxedModel};
 use crate::error::{Fault, FaultKind};
 
 /// Longest bring-up of a stack whose images are ready.
@@ -48,6 +49,7 @@ pub struct Stack {
     probes: Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>,
     /// Twins: name to container.
     twins: Mutex<HashMap<String, String>>,
+    doors: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
 }
 
 impl Stack {
@@ -59,6 +61,10 @@ impl Stack {
                 .detail(e)
         })?;
         std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
+        for copy in plan.model.copies() {
+            let made = copy.make();
+            made.map_err(|e| from_text("la copie d'un fichier monté", &e.to_string()))?;
+        }
         let watch = Arc::new(Watch::start(engine, &session.id));
         Ok(Self {
             engine: engine.clone(),
@@ -68,6 +74,7 @@ impl Stack {
             file,
             probes: Mutex::new(HashMap::new()),
             twins: Mutex::new(HashMap::new()),
+            doors: Mutex::new(HashMap::new()),
         })
     }
 
@@ -79,6 +86,10 @@ impl Stack {
     /// `docker compose up -d` of these services (all when empty) and of what they depend on.
     /// `Ok(Some(text))` is what Compose said when it stopped early.
     pub async fn up(&self, services: &[String], no_deps: bool) -> Result<Option<String>, Fault> {
+        // What the services find at the socket's path must be there before them.
+        if let Some(access) = self.plan.model.engine() {
+            self.open_door(access).await?;
+        }
         let mut args: Vec<String> = ["--ansi", "never", "--progress", "plain", "-p", self.project(), "-f"]
             .iter()
             .map(|s| (*s).to_owned())
@@ -111,11 +122,43 @@ impl Stack {
         Ok(Some(said.text))
     }
 
-    /// Waits until every service of the model is as it should be, or certainly will not be.
-    pub async fn settle(&self, compose_error: Option<String>, deadline: Duration) -> Result<BringUp, Fault> {
+    /// Starts a filtered engine, once for each volume.
+    async fn open_door(&self, access: &EngineAccess) -> Result<(), Fault> {
+        let cell = self.doors.lock().await.entry(access.socket.clone()).or_default().clone();
+        let open = || door::open(&self.engine, &self.session, &self.plan.probe_image, access);
+        cell.get_or_try_init(open).await.copied()
+    }
+
+    /// A second filtered engine that shows each container of `service` so many times more: a
+    /// program that chooses one of a container's addresses at random then shows all those that
+    /// it may choose. Gives the volume of the first and that of the second, which takes its
+    /// place in a twin's mounts; `None` when no service asks for the engine's socket.
+    pub async fn amplified_engine(
+        &self,
+        service: &str,
+        times: u32,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let Some(access) = self.plan.model.engine() else { return Ok(None) };
+        let mut second = access.clone();
+        second.view.amplify = BTreeMap::from([(service.to_owned(), times)]);
+        second.socket = format!("{}-x-{service}", access.socket);
+        second.stand_ins = None;
+        second.view.hidden_volumes.insert(second.socket.clone());
+        self.open_door(&second).await?;
+        Ok(Some((access.socket.clone(), second.socket)))
+    }
+
+    /// Waits until these services (all of the model when empty) are as they should be, or certainly
+    /// will not be.
+    pub async fn settle(
+        &self,
+        only: &[String],
+        compose_error: Option<String>,
+        deadline: Duration,
+    ) -> Result<BringUp, Fault> {
         let start = Instant::now();
         loop {
-            let (pending, not_ready) = self.unsettled().await?;
+            let (pending, not_ready) = self.unsettled(only).await?;
             let late = start.elapsed() > deadline;
             if pending.is_empty() || late || compose_error.is_some() {
                 let mut not_ready = not_ready;
@@ -134,11 +177,16 @@ impl Stack {
     }
 
     /// Services still on their way, and services that failed, each with the French reason.
-    async fn unsettled(&self) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), Fault> {
+    async fn unsettled(
+        &self,
+        only: &[String],
+    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), Fault> {
         let mut pending = BTreeMap::new();
         let mut failed = BTreeMap::new();
         let events = self.watch.of_project(self.project());
-        let services: Vec<String> = self.plan.model.services().keys().cloned().collect();
+        let services = self.plan.model.services().keys();
+        let services: Vec<String> =
+            services.filter(|s| only.is_empty() || only.contains(s)).cloned().collect();
         for service in services {
             let instances = self.instances(&service).await?;
             if instances.is_empty() {

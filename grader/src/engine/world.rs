@@ -10,7 +10,6 @@ use bollard::query_parameters::{
     StopContainerOptionsBuilder,
 };
 use grader_probe::wire;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::build::{BuildRequest, build};
 use super::fault::{engine_fault, is_gone};
@@ -143,6 +142,12 @@ impl World for StackWorld {
         std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        list_tree(&self.staged.root, "", 6, &mut found);
+        found
+    }
+
     fn seed(&self) -> u64 {
         self.seed
     }
@@ -184,27 +189,15 @@ impl World for StackWorld {
     }
 
     async fn ask_host(&self, address: SocketAddr, path: &str) -> Result<HostAnswer, Fault> {
-        let exchange = async {
-            let mut stream = tokio::net::TcpStream::connect(address).await?;
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await?;
-            let mut head = Vec::new();
-            stream.take(4096).read_to_end(&mut head).await?;
-            Ok::<Vec<u8>, std::io::Error>(head)
-        };
-        Ok(match tokio::time::timeout(Duration::from_secs(5), exchange).await {
-            Ok(Ok(head)) => {
-                let text = String::from_utf8_lossy(&head);
-                let status = text
-                    .strip_prefix("HTTP/1.")
-                    .and_then(|rest| rest.split_whitespace().nth(1))
-                    .and_then(|code| code.parse().ok());
-                let error = status.is_none().then(|| "réponse vide ou qui n'est pas de l'HTTP".to_owned());
-                HostAnswer { status, error }
-            }
-            Ok(Err(e)) => HostAnswer { status: None, error: Some(e.to_string()) },
-            Err(_) => HostAnswer { status: None, error: Some("aucune réponse en 5 s".to_owned()) },
-        })
+        Ok(super::host::plain(address, path).await)
+    }
+
+    async fn ask_host_tls(&self, address: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
+        super::host::secure(address, host, path).await
+    }
+
+    fn project(&self) -> String {
+        self.stack.project().to_owned()
     }
 
     async fn timeline(&self) -> Result<Vec<StackEvent>, Fault> {
@@ -273,7 +266,7 @@ impl World for StackWorld {
         if error.is_some() {
             return Ok(false);
         }
-        let up = self.stack.settle(None, Duration::from_secs(60)).await?;
+        let up = self.stack.settle(&[service.to_owned()], None, Duration::from_secs(60)).await?;
         Ok(!up.not_ready.contains_key(service))
     }
 
@@ -366,6 +359,28 @@ fn alter(
         Alteration::Replace { file, content } => std::fs::write(context.join(file), content)?,
     }
     Ok((context, dockerfile))
+}
+
+/// Most files that [`World::files`] names.
+const FILES: usize = 500;
+
+/// The regular files beneath a folder, by name, no deeper than `depth`.
+fn list_tree(dir: &std::path::Path, inside: &str, depth: usize, found: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let mut entries: Vec<_> = entries.flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+        if found.len() >= FILES {
+            return;
+        }
+        let path = if inside.is_empty() { name.clone() } else { format!("{inside}/{name}") };
+        if kind.is_file() {
+            found.push(path);
+        } else if kind.is_dir() && depth > 0 && !matches!(name.as_str(), "node_modules" | ".git") {
+            list_tree(&entry.path(), &path, depth - 1, found);
+        }
+    }
 }
 
 fn copy_tree(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {

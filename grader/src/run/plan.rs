@@ -33,6 +33,7 @@ struct Shared<'a> {
     early: Vec<String>,
     probe_image: String,
     toolbox: Arc<engine::Toolbox>,
+    ability: engine::Ability,
     seed: u64,
     board: Board,
     checks: Vec<CheckSpec>,
@@ -63,6 +64,11 @@ pub(super) async fn grade(
         builds,
         probe_image: probe_image.to_owned(),
         toolbox: Arc::new(engine::Toolbox::new(cx.options.recipes.clone(), cx.options.images)),
+        ability: if approved.needs_stand_ins() {
+            cx.engine.ability(&cx.session).await?
+        } else {
+            engine::Ability::default()
+        },
         seed: rand::rng().random(),
         board: Board::new(),
         checks: selected(cx.lab, cx.options.only.as_deref()),
@@ -233,6 +239,8 @@ fn sandboxed(
         built: shared.builds.iter().filter_map(|(s, b)| Some((s.clone(), b.tag.clone()?))).collect(),
         images: BTreeMap::new(),
         start_interval: cx.engine.knows_start_interval(),
+        subpath: shared.ability.subpath,
+        cgroups: shared.ability.cgroups,
         late: experiment
             .filter(|e| !e.late.is_empty())
             .map(|e| (e.late.clone(), e.delay.map_or(Duration::from_millis(1500), |d| d.0))),
@@ -242,6 +250,7 @@ fn sandboxed(
             shift_years: 4 * rand::rng().random_range(1..=9),
         }),
         brittle: breakable(cx, second),
+        copies: Some(cx.session.dir().join(format!("fichiers-{copy}"))),
         ..compose::Plan::default()
     };
     compose::sandbox(shared.approved, &plan)
@@ -274,10 +283,11 @@ async fn bring_up(
     stack: &Stack,
     built: Option<(String, String)>,
     early_up: Option<String>,
-    seats: &[String],
+    (seats, second): (&[String], bool),
 ) -> Result<BringUp, Stop> {
     let only: Vec<String> = if built.is_some() { shared.early.clone() } else { Vec::new() };
-    if built.is_some() && only.is_empty() {
+    // Without its images a stack is told as it is; the second copy would tell nothing more.
+    if built.is_some() && (only.is_empty() || second) {
         return Ok(BringUp { build_failed: built, ..BringUp::default() });
     }
     let done = tokio::sync::watch::channel(false);
@@ -286,10 +296,7 @@ async fn bring_up(
             Some(error) => Some(error),
             None => stack.up(&only, false).await?,
         };
-        let mut up = stack.settle(error, SETTLE).await?;
-        if built.is_some() {
-            up.not_ready.retain(|service, _| only.contains(service));
-        }
+        let mut up = stack.settle(&only, error, SETTLE).await?;
         up.build_failed = built;
         Ok::<BringUp, Stop>(up)
     };
@@ -332,7 +339,7 @@ async fn first_copy(
 ) -> Result<(), Stop> {
     cx.step("up", "démarrage de la pile", StepState::Started);
     let seats: Vec<String> = shared.declared.services.keys().cloned().collect();
-    let up = bring_up(cx, shared, stack, built, early_up, &seats).await?;
+    let up = bring_up(cx, shared, stack, built, early_up, (&seats, false)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     cx.step("up", "démarrage de la pile", if well { StepState::Done } else { StepState::Failed });
     let world = Arc::new(world(cx, shared, stack, up));
@@ -400,7 +407,7 @@ async fn second_copy(
     if let Some(cache) = &experiments.cache {
         seats.extend([cache.request.service.clone(), cache.store.clone()]);
     }
-    let up = bring_up(cx, shared, stack, built, None, &seats).await?;
+    let up = bring_up(cx, shared, stack, built, None, (&seats, true)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     let world = world(cx, shared, stack, up);
     if well {

@@ -34,7 +34,8 @@ pub fn build(http: &Http) -> Result<Vec<u8>, Failure> {
         text.push_str("\r\n");
     };
     if !has("host") {
-        add("Host", &authority(&http.host, http.port));
+        let usual = if http.tls.is_some() { 443 } else { 80 };
+        add("Host", &authority(&http.host, http.port, usual));
     }
     if !has("user-agent") {
         add("User-Agent", "tp-docker-probe");
@@ -61,9 +62,9 @@ pub fn build(http: &Http) -> Result<Vec<u8>, Failure> {
     Ok(text.into_bytes())
 }
 
-fn authority(host: &str, port: u16) -> String {
+fn authority(host: &str, port: u16, usual: u16) -> String {
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
-    if port == 80 { host } else { format!("{host}:{port}") }
+    if port == usual { host } else { format!("{host}:{port}") }
 }
 
 fn is_token(text: &str) -> bool {
@@ -86,6 +87,8 @@ mod tests {
             "GET /health HTTP/1.1\r\nHost: api:5001\r\nUser-Agent: tp-docker-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         );
         assert!(text(&Http::get("::1", 80, "/")).contains("Host: [::1]\r\n"));
+        assert!(text(&Http::get("a.localhost", 443, "/").secure()).contains("Host: a.localhost\r\n"));
+        assert!(text(&Http::get("a.localhost", 80, "/").secure()).contains("Host: a.localhost:80\r\n"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The answers.
 
-use super::{Failure, HoldHttpAnswer, HttpAnswer, HttpManyAnswer};
+use super::{Failure, HoldHttpAnswer, HttpAnswer, HttpManyAnswer, TlsAnswer};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -47,6 +47,8 @@ pub enum Outcome {
     Matrix(MatrixAnswer),
     /// To `hold_http`.
     HoldHttp(HoldHttpAnswer),
+    /// To `tls`: the handshake was completed.
+    Tls(TlsAnswer),
 }
 
 /// A network interface.

@@ -1,6 +1,6 @@
 //! The answers about HTTP.
 
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, TlsSeen};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +12,9 @@ pub struct HttpTimings {
     pub resolved_us: u64,
     /// The connection was open.
     pub connected_us: u64,
+    /// The TLS handshake was done; 0 without TLS.
+    #[serde(default)]
+    pub secured_us: u64,
     /// The request was sent.
     pub sent_us: u64,
     /// The first byte of the answer came.
@@ -47,6 +50,9 @@ pub struct HttpAnswer {
     pub peer: SocketAddr,
     /// The address of this side: what the server sees.
     pub local: SocketAddr,
+    /// What the TLS handshake showed, when there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Box<TlsSeen>>,
     /// Instants.
     pub timings: HttpTimings,
 }

@@ -1,6 +1,6 @@
 //! The questions.
 
-use super::{DEFAULT_MAX_BODY, DEFAULT_TIMEOUT_MS};
+use super::{DEFAULT_MAX_BODY, DEFAULT_TIMEOUT_MS, Tls, TlsPart};
 use serde::{Deserialize, Serialize};
 
 fn timeout() -> u64 {
@@ -57,6 +57,8 @@ pub enum Ask {
     Matrix(Matrix),
     /// An HTTP exchange that is expected to last, with its exact instants.
     HoldHttp(Http),
+    /// A TLS handshake and nothing else. Whatever certificate is presented is accepted and given back.
+    Tls(Tls),
 }
 
 impl Ask {
@@ -75,6 +77,7 @@ impl Ask {
             Self::SignalAll(ask) => ask.timeout_ms,
             Self::Sockets(ask) => ask.timeout_ms,
             Self::Matrix(ask) => ask.timeout_ms,
+            Self::Tls(ask) => ask.timeout_ms,
         }
     }
 }
@@ -164,7 +167,7 @@ pub struct Http {
     /// Method, sent as it is.
     #[serde(default = "get")]
     pub method: String,
-    /// Address or name; also the `Host` header, with the port when it is not 80.
+    /// Address or name; also the `Host` header, with the port when it is not 80 (443 with `tls`).
     pub host: String,
     /// Port.
     pub port: u16,
@@ -180,6 +183,9 @@ pub struct Http {
     /// Address or name to connect to in place of `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_to: Option<String>,
+    /// Has the exchange go through TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsPart>,
     /// Bytes of the response body that are given back; the rest is read and counted.
     #[serde(default = "max_body")]
     pub max_body: u64,
@@ -200,9 +206,16 @@ impl Http {
             headers: Vec::new(),
             body: None,
             connect_to: None,
+            tls: None,
             max_body: DEFAULT_MAX_BODY,
             timeout_ms: DEFAULT_TIMEOUT_MS,
         }
+    }
+
+    /// The same through TLS, `host` being also the server name (SNI).
+    #[must_use]
+    pub fn secure(self) -> Self {
+        Self { tls: Some(TlsPart { sni: Some(self.host.clone()) }), ..self }
     }
 }
 

@@ -29,9 +29,9 @@ pub enum FailureKind {
     DnsTimeout,
     /// The name exists and has no address.
     NoAddress,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed although both sides speak TLS (`alert` says what the peer said).
     Tls,
-    /// The peer does not speak the protocol, or breaks it.
+    /// The peer does not speak the protocol (at stage `tls`: TLS), or breaks it.
     Protocol,
     /// The peer refuses the user or the password.
     Auth,
@@ -97,6 +97,9 @@ pub struct Failure {
     /// The five characters of PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+    /// The TLS alert that the peer sent, by its number in RFC 8446 (112: `unrecognized_name`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<u8>,
     /// The error number of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<i32>,
@@ -106,6 +109,15 @@ impl Failure {
     /// A failure with only its kind, its stage and its message.
     #[must_use]
     pub fn new(kind: FailureKind, stage: Stage, message: impl Into<String>) -> Self {
-        Self { kind, stage, message: message.into(), peer: None, addresses: Vec::new(), sqlstate: None, errno: None }
+        Self {
+            kind,
+            stage,
+            message: message.into(),
+            peer: None,
+            addresses: Vec::new(),
+            sqlstate: None,
+            alert: None,
+            errno: None,
+        }
     }
 }

@@ -157,3 +157,67 @@ pub fn dns(rcode: u8) -> u16 {
     });
     port
 }
+
+/// How a TLS server of the tests behaves.
+pub struct TlsServer {
+    /// Names of its only certificate.
+    pub names: &'static [&'static str],
+    /// Whether it refuses any other server name.
+    pub strict: bool,
+    /// Versions that it speaks.
+    pub versions: Vec<&'static tokio_rustls::rustls::SupportedProtocolVersion>,
+}
+
+/// The port of a TLS server that says always the same over `http/1.1`, and its certificate in DER.
+pub fn tls(server: &TlsServer, says: &'static [u8]) -> (u16, Vec<u8>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::server::{ResolvesServerCert, ResolvesServerCertUsingSni};
+    use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+    use tokio_rustls::rustls::{ServerConfig, pki_types};
+    let names: Vec<String> = server.names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let der = made.cert.der().clone();
+    let key = pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let key = ring::sign::any_supported_type(&key).expect("a key");
+    let certified = CertifiedKey::new(vec![der.clone()], key);
+    let resolver: std::sync::Arc<dyn ResolvesServerCert> = if server.strict {
+        let mut known = ResolvesServerCertUsingSni::new();
+        for name in server.names {
+            known.add(name, certified.clone()).expect("its own name");
+        }
+        std::sync::Arc::new(known)
+    } else {
+        std::sync::Arc::new(SingleCertAndKey::from(certified))
+    };
+    let mut config = ServerConfig::builder_with_provider(std::sync::Arc::new(ring::default_provider()))
+        .with_protocol_versions(&server.versions)
+        .expect("versions")
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    listener.set_nonblocking(true).expect("set");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                    let mut asked = vec![0; 4096];
+                    let length = stream.read(&mut asked).await.unwrap_or(0);
+                    if length > 0 {
+                        let _ = stream.write_all(says).await;
+                    }
+                    let _ = stream.shutdown().await;
+                });
+            }
+        });
+    });
+    (port, der.to_vec())
+}

@@ -58,6 +58,18 @@ impl Apart {
         }
     }
 
+    /// Something listens where nothing must.
+    pub(super) fn open(reached: Miss, leak: &Leak) -> Miss {
+        let Leak { way, .. } = leak;
+        Miss {
+            headline: format!("le port {} de « {} » est ouvert", way.port, way.service),
+            expected: format!("personne n'écoute sur le port {} de « {} »", way.port, way.service),
+            hint: "ne pas publier un port ne le ferme pas aux autres conteneurs : qui l'a ouvert ?"
+                .to_owned(),
+            ..reached
+        }
+    }
+
     /// A forbidden connection went through, three times.
     pub(super) fn reached(
         &self,

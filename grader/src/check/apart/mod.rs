@@ -14,7 +14,7 @@ use serde_json::json;
 use super::world::{Instance, Vantage, World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
-use crate::event::{Fact, Verdict};
+use crate::event::{Fact, Miss, Verdict};
 
 /// TCP ports must not be reached from somewhere.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -28,6 +28,10 @@ pub struct Apart {
     pub from_network: Option<String>,
     /// What must not be reached.
     pub to: Vec<Port>,
+    /// Nothing must listen there at all: it is not asked that the ports be open from inside, and
+    /// `control` alone proves that the probe can connect.
+    #[serde(default)]
+    pub closed: bool,
     /// The positive control.
     pub control: Control,
 }
@@ -170,14 +174,16 @@ impl Apart {
                 ));
                 return Ok(Err(Verdict::Inconclusive { fault, facts: all.facts }));
             }
-            let Some(peer) = alive(world, port, &ips).await? else {
-                return Ok(Err(Verdict::Fail(Box::new(self.dead(world, port)))));
-            };
-            all.facts.push(Fact::new(
-                &format!("alive:{}", port.service),
-                peer,
-                format!("témoin : « {} » écoute bien sur le port {}", port.service, port.port),
-            ));
+            if !self.closed {
+                let Some(peer) = alive(world, port, &ips).await? else {
+                    return Ok(Err(Verdict::Fail(Box::new(self.dead(world, port)))));
+                };
+                all.facts.push(Fact::new(
+                    &format!("alive:{}", port.service),
+                    peer,
+                    format!("témoin : « {} » écoute bien sur le port {}", port.service, port.port),
+                ));
+            }
             let hosts = ips.iter().map(ToString::to_string).chain([port.service.clone()]);
             all.ways.extend(hosts.map(|host| Way { service: port.service.clone(), port: port.port, host }));
             all.ips.extend(ips);
@@ -268,6 +274,9 @@ impl Check for Apart {
             return Err("apart.to est vide".into());
         }
         match (&self.control.service, &self.control.network, &self.control.to) {
+            (Some(_), None, None) if self.closed => {
+                Err("apart.closed veut un control par network et to : un port fermé n'a pas d'ami".into())
+            }
             (Some(_), None, None) | (None, Some(_), Some(_)) => Ok(()),
             _ => Err("apart.control veut soit service, soit network et to".into()),
         }
@@ -334,6 +343,9 @@ impl Check for Apart {
                     None => by_network(&from_instances, target.unwrap_or_default(), leak.peer),
                 };
                 let mut miss = self.reached(world, leak, network.as_deref(), &third);
+                if self.closed {
+                    return tell::fail(Miss { control: all.control, facts, ..Self::open(miss, leak) });
+                }
                 miss.control = format!("{} : {} marche bien", all.control, tell::names(&[&leak.way.service]));
                 miss.facts = facts;
                 tell::fail(miss)

@@ -73,7 +73,10 @@ impl Panels {
         Miss {
             expected: format!("un tableau de bord de Grafana montre {}", tell::names(&names)),
             place: tell::at(cx.world, &self.grafana.service, "volumes", "fichiers donnés à Grafana"),
-            try_it: format!("ouvrez http://localhost:{}/dashboards", self.grafana.port),
+            try_it: format!(
+                "curl -u {}:… 'http://localhost:{}/api/search?type=dash-db'",
+                self.grafana.user, self.grafana.port
+            ),
             ..Miss::default()
         }
     }

@@ -1,5 +1,6 @@
 //! Reading the dashboards of Grafana and what the live Prometheus knows of their metrics.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Panels;
@@ -19,7 +20,7 @@ const SCRAPED: Duration = Duration::from_secs(45);
 const MAX_BOARDS: usize = 20;
 
 /// A dashboard.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Board {
     /// Title.
     pub title: String,
@@ -27,14 +28,38 @@ pub struct Board {
     pub file: String,
     /// Its panels.
     pub panels: Vec<Panel>,
-    /// Its variables.
-    pub vars: Vars,
+    /// Its variables, whose lists change with what Prometheus knows.
+    vars: RwLock<Vars>,
     /// Grafana's data sources.
     pub sources: Vec<DataSource>,
 }
 
+impl Board {
+    fn vars(&self) -> Vars {
+        self.vars.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An expression, its variables replaced.
+    pub fn fill(&self, expr: &str) -> String {
+        self.vars.read().unwrap_or_else(PoisonError::into_inner).fill(expr)
+    }
+
+    /// Fills the lists of the variables again, as Grafana does when a dashboard opens. A list that
+    /// is still empty changes nothing.
+    pub async fn refresh(&self, prom: &Prom<'_>) -> Result<(), Fault> {
+        for (name, selector, label) in self.vars().label_queries() {
+            let selector = self.fill(&selector);
+            let values = prom.label_values(&label, &selector).await?.unwrap_or_default();
+            if !values.is_empty() {
+                self.vars.write().unwrap_or_else(PoisonError::into_inner).refresh(&name, &values);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// All dashboards, waited for while there are none.
-pub async fn boards(grafana: &Grafana<'_>, prom: &Prom<'_>) -> Result<Result<Vec<Board>, Trouble>, Fault> {
+pub async fn boards(grafana: &Grafana<'_>) -> Result<Result<Vec<Board>, Trouble>, Fault> {
     let some = |seen: &Result<Vec<Found>, Trouble>| seen.as_ref().is_ok_and(|f| !f.is_empty());
     let found = match kit::patiently(PROVISIONED, some, || grafana.dashboards()).await? {
         Ok(found) => found,
@@ -50,17 +75,12 @@ pub async fn boards(grafana: &Grafana<'_>, prom: &Prom<'_>) -> Result<Result<Vec
             Ok(answer) => answer,
             Err(trouble) => return Ok(Err(trouble)),
         };
-        let mut vars = Vars::read(&answer.dashboard);
-        for (name, selector, label) in vars.label_queries() {
-            let selector = vars.fill(&selector);
-            let values = prom.label_values(&label, &selector).await?.unwrap_or_default();
-            vars.refresh(&name, &values);
-        }
+        let vars = Vars::read(&answer.dashboard);
         boards.push(Board {
             title: one.title,
             file: answer.meta.provisioned_external_id,
             panels: panels(&answer.dashboard, &sources, &vars),
-            vars,
+            vars: RwLock::new(vars),
             sources: sources.clone(),
         });
     }

@@ -10,7 +10,7 @@ use crate::check::grafana::answer::Line;
 use crate::check::grafana::dashboard::Source;
 use crate::check::grafana::vars::{RANGE, STEP};
 use crate::check::grafana::{Frames, Grafana};
-use crate::check::prom::told;
+use crate::check::prom::{Prom, told};
 use crate::check::world::Instance;
 use crate::check::{Cx, kit};
 use crate::error::Fault;
@@ -65,30 +65,40 @@ async fn ask(grafana: &Grafana<'_>, one: &Candidate<'_>) -> Result<Result<Vec<Li
         return Ok(Err(Why::Source(one.target.source.clone())));
     };
     let kind = one.board.sources.iter().find(|s| s.uid == *uid).map_or("", |s| s.kind.as_str());
-    let body = json!({
-        "from": format!("now-{}m", RANGE.as_secs() / 60),
-        "to": "now",
-        "queries": [{
-            "refId": "A",
+    let query = |id: &str, instant: bool| {
+        json!({
+            "refId": id,
             "datasource": {"uid": uid, "type": kind},
             "expr": one.expr(),
-            "instant": one.target.instant,
-            "range": !one.target.instant,
+            "instant": instant,
+            "range": !instant,
             "format": one.target.format,
             "intervalMs": u64::try_from(STEP.as_millis()).unwrap_or(15_000),
             "maxDataPoints": 100,
-        }],
-    });
+        })
+    };
+    // As the panel asks it, and for this very instant: the points of a graph may be a step late.
+    let mut queries = vec![query("A", true)];
+    if !one.target.instant {
+        queries.push(query("B", false));
+    }
+    let from = format!("now-{}m", RANGE.as_secs() / 60);
+    let body = json!({"from": from, "to": "now", "queries": queries});
     let frames: Frames = match grafana.query(&body).await? {
         Ok(frames) => frames,
         Err(trouble) => return Ok(Err(Why::Refused(trouble.told()))),
     };
-    let Some(result) = frames.results.get("A") else { return Ok(Err(Why::Empty)) };
-    if let Some(error) = &result.error {
-        return Ok(Err(Why::Refused(crate::check::tell::cut(error, 160))));
+    let mut why = Why::Empty;
+    for result in frames.results.values() {
+        let lines = result.lines();
+        if !lines.is_empty() {
+            return Ok(Ok(lines));
+        }
+        if let Some(error) = &result.error {
+            why = Why::Refused(crate::check::tell::cut(error, 160));
+        }
     }
-    let lines = result.lines();
-    Ok(if lines.is_empty() { Err(Why::Empty) } else { Ok(lines) })
+    Ok(Err(why))
 }
 
 /// Asks the queries that fit a want until one of them shows what it must.
@@ -130,7 +140,7 @@ async fn round<'a>(
 pub(super) async fn run<'a>(
     spec: &'a Panels,
     cx: &Cx<'_>,
-    grafana: &Grafana<'_>,
+    (grafana, prom): (&Grafana<'_>, &Prom<'_>),
     fitting: &[Vec<Candidate<'a>>],
 ) -> Result<Result<Vec<Fact>, Dead<'a>>, Fault> {
     let began = Instant::now();
@@ -138,6 +148,9 @@ pub(super) async fn run<'a>(
     let mut facts: Vec<Option<Fact>> = vec![None; spec.wants.len()];
     loop {
         let mut dead = None;
+        if let Some(one) = fitting.iter().flatten().next() {
+            one.board.refresh(prom).await?;
+        }
         for (i, want) in spec.wants.iter().enumerate() {
             if facts[i].is_some() {
                 continue;

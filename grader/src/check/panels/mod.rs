@@ -102,14 +102,13 @@ struct Candidate<'a> {
 impl Candidate<'_> {
     /// The expression, its variables replaced.
     fn expr(&self) -> String {
-        self.board.vars.fill(&self.target.expr)
+        self.board.fill(&self.target.expr)
     }
 
     /// Whether a query, alone or with the others of its panel, means what is wanted.
     fn fits(&self, want: &Want, values: &Values) -> bool {
         let alone = self.expr();
-        let together: Vec<String> =
-            self.panel.targets.iter().map(|t| self.board.vars.fill(&t.expr)).collect();
+        let together: Vec<String> = self.panel.targets.iter().map(|t| self.board.fill(&t.expr)).collect();
         let together: Vec<&str> = together.iter().map(String::as_str).collect();
         let right = |seen: &[&str], reference: &str| match compare(values, seen, reference, want.share) {
             Match::Same => true,
@@ -226,7 +225,7 @@ impl Check for Panels {
         if let Some(traffic) = &self.traffic {
             told::prime(cx, traffic).await?;
         }
-        let boards = match fetch::boards(&grafana, &prom).await? {
+        let boards = match fetch::boards(&grafana).await? {
             Ok(boards) if !boards.is_empty() => boards,
             seen => return tell::fail(self.no_board(cx, seen.err())),
         };
@@ -235,6 +234,9 @@ impl Check for Panels {
                 Ok(live) => live,
                 Err(lacking) => return tell::fail(self.no_metric(cx, &lacking)),
             };
+            for board in &boards {
+                board.refresh(&prom).await?;
+            }
             let rules = prom.rules().await?.unwrap_or_default();
             let rules: Vec<_> = rules.into_iter().flat_map(|g| g.rules).collect();
             promtool::evaluate(cx.world, self, &live, &rules, &self.exprs(&boards)).await?
@@ -249,7 +251,7 @@ impl Check for Panels {
         if fitting.iter().any(Vec::is_empty) {
             return tell::fail(self.missing(cx, &boards, best, &fitting, &values));
         }
-        match live::run(self, cx, &grafana, &fitting).await? {
+        match live::run(self, cx, (&grafana, &prom), &fitting).await? {
             Ok(facts) => tell::pass(facts),
             Err(trouble) => tell::fail(self.dead(cx, &trouble, &values)),
         }

@@ -270,6 +270,7 @@ mod tests {
     fn answer(status: u16, body: &str) -> wire::HttpAnswer {
         let here = "127.0.0.1:9090".parse().expect("address");
         wire::HttpAnswer {
+            tls: None,
             status,
             reason: String::new(),
             minor: 1,

@@ -40,6 +40,11 @@ async fn page(cx: &Cx<'_>, prom: &Prom<'_>, located: &Located) -> Result<Page, F
     })
 }
 
+/// Whether the page of a target, asked as Prometheus does, holds metrics right now.
+pub(super) async fn is_readable(cx: &Cx<'_>, prom: &Prom<'_>, located: &Located) -> Result<bool, Fault> {
+    Ok(matches!(page(cx, prom, located).await?, Page::Good | Page::Unseen))
+}
+
 /// Networks that two services share, by their containers.
 async fn shared(cx: &Cx<'_>, a: &str, b: &str) -> Result<bool, Fault> {
     let networks = |of: Vec<crate::check::world::Instance>| -> BTreeSet<String> {
@@ -47,6 +52,12 @@ async fn shared(cx: &Cx<'_>, a: &str, b: &str) -> Result<bool, Fault> {
     };
     let (a, b) = (networks(kit::running(cx.world, a).await?), networks(kit::running(cx.world, b).await?));
     Ok(!a.is_disjoint(&b))
+}
+
+/// Networks that a service declares, as a list.
+fn networks(cx: &Cx<'_>, service: &str) -> String {
+    let declared = cx.world.declared().services.get(service).map(|s| s.networks.clone()).unwrap_or_default();
+    if declared.is_empty() { "default".to_owned() } else { declared.join(", ") }
 }
 
 /// The service that answers at a target, when it is one of the stack.
@@ -220,7 +231,7 @@ impl Targets {
                     String::new()
                 },
                 noted,
-                place: tell::at_networks(cx.world, &self.service, "default"),
+                place: tell::at_networks(cx.world, &self.service, &networks(cx, &self.service)),
                 hint: "un nom de service ne se résout qu'entre conteneurs qui partagent un réseau".to_owned(),
                 ..base(cx, wanted, &named.target.scrape_url)
             });

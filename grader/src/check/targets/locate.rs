@@ -96,7 +96,9 @@ impl Locator {
             Err(failure) => {
                 let mut addresses = failure.addresses.clone();
                 addresses.extend(to.host.parse::<IpAddr>().ok());
-                addresses.extend(failure.peer.map(|p| p.ip()));
+                // While the name is looked up, the peer is the name server.
+                let connecting = failure.stage != wire::Stage::Resolve;
+                addresses.extend(failure.peer.filter(|_| connecting).map(|p| p.ip()));
                 Reached { addresses, failure: Some(failure) }
             }
         };

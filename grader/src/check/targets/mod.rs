@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use super::experiment::Request;
 use super::prom::{Health, Prom, span, told};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
@@ -28,6 +29,10 @@ pub struct Targets {
     pub port: u16,
     /// What must be collected.
     pub up: Vec<Wanted>,
+    /// A request sent a few times at once, so that the first scrape already holds the series that
+    /// other checks look at.
+    #[serde(default)]
+    pub traffic: Option<Request>,
 }
 
 /// A service that must be collected.
@@ -95,16 +100,31 @@ impl Targets {
     }
 
     /// True when another look cannot change what this one says of a wanted service.
-    fn is_final(&self, look: &Look, i: usize, first: &HashMap<String, String>, since: Duration) -> bool {
-        let Some(best) = self.best(look, i) else { return since >= APPEARS && !look.located.is_empty() };
-        let target = &best.target;
-        match target.health {
+    async fn is_final(
+        &self,
+        cx: &Cx<'_>,
+        prom: &Prom<'_>,
+        look: &Look,
+        i: usize,
+        seen: (&HashMap<(String, String), String>, Duration),
+    ) -> Result<bool, Fault> {
+        let (first, since) = seen;
+        let Some(best) = self.best(look, i) else { return Ok(since >= APPEARS && !look.located.is_empty()) };
+        Ok(match best.target.health {
             Health::Up => true,
             Health::Unknown => false,
-            // Scraped again since the first look, and still down.
-            Health::Down => first.get(&target.scrape_url).is_some_and(|at| *at != target.last_scrape),
-        }
+            // Scraped again since the first look, still down, and no better when we ask ourselves.
+            Health::Down => {
+                let again = first.get(&key(best)).is_some_and(|at| *at != best.target.last_scrape);
+                again && !explain::is_readable(cx, prom, best).await?
+            }
+        })
     }
+}
+
+/// Job and URL of a target.
+fn key(located: &Located) -> (String, String) {
+    (located.target.scrape_pool.clone(), located.target.scrape_url.clone())
 }
 
 /// How long the slowest of these targets may take to be scraped once.
@@ -139,19 +159,28 @@ impl Check for Targets {
                 return tell::fail(tell::stopped(cx.world, &wanted.service).await?);
             }
         }
+        if let Some(traffic) = &self.traffic {
+            told::prime(cx, traffic).await?;
+        }
         let began = Instant::now();
         let mut locator = Locator::default();
-        let mut first: HashMap<String, String> = HashMap::new();
+        let mut first: HashMap<(String, String), String> = HashMap::new();
         let look = loop {
             let Some(look) = self.look(cx, &prom, &mut locator).await? else {
                 return tell::fail(self.lost(cx, &prom).await?);
             };
             for l in &look.located {
-                first.entry(l.target.scrape_url.clone()).or_insert_with(|| l.target.last_scrape.clone());
+                first.entry(key(l)).or_insert_with(|| l.target.last_scrape.clone());
             }
             let since = began.elapsed();
-            let over = since >= patience(&look);
-            if over || (0..self.up.len()).all(|i| self.is_final(&look, i, &first, since)) {
+            let mut settled = since >= patience(&look);
+            if !settled {
+                settled = true;
+                for i in 0..self.up.len() {
+                    settled = settled && self.is_final(cx, &prom, &look, i, (&first, since)).await?;
+                }
+            }
+            if settled {
                 break look;
             }
             tokio::time::sleep(PAUSE).await;

@@ -156,7 +156,7 @@ impl FakeWorld {
         text
     }
 
-    fn respond(&self, path: &str) -> (u16, String) {
+    pub(super) fn respond(&self, path: &str) -> (u16, String) {
         let mut memory = self.lock();
         if path == "/metrics" {
             if self.app == App::SelfCount {
@@ -184,8 +184,14 @@ impl FakeWorld {
         &self,
         from: &Vantage,
         ask: &wire::Http,
-    ) -> Result<Box<wire::HttpAnswer>, wire::FailureKind> {
-        let ip = self.connect(from, &ask.host, ask.port)?;
+    ) -> Result<Box<wire::HttpAnswer>, wire::Failure> {
+        let to = ask.connect_to.as_deref().unwrap_or(&ask.host);
+        if let Some(traefik) = self.proxy(from, to, ask.port) {
+            return self.proxied(traefik, from, ask);
+        }
+        let ip = self
+            .connect(from, to, ask.port)
+            .map_err(|kind| wire::Failure::new(kind, wire::Stage::Connect, "fake"))?;
         tokio::time::sleep(Duration::from_millis(3)).await;
         let owner = match from {
             Vantage::Service(service) if ip.is_loopback() => Some(service.clone()),
@@ -207,6 +213,7 @@ impl FakeWorld {
             body_fault: None,
             peer,
             local: peer,
+            tls: None,
             timings: wire::HttpTimings::default(),
         }))
     }
@@ -215,7 +222,7 @@ impl FakeWorld {
         let instant = || wire::Instant2 { at_us: 0, boot_us: 0 };
         let outcome = match self.http(from, ask).await {
             Ok(answer) => wire::HttpOutcome::Answered(answer),
-            Err(kind) => wire::HttpOutcome::Failed(wire::Failure::new(kind, wire::Stage::Connect, "fake")),
+            Err(failure) => wire::HttpOutcome::Failed(failure),
         };
         wire::Outcome::HoldHttp(wire::HoldHttpAnswer { started: instant(), finished: instant(), outcome })
     }

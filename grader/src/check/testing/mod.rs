@@ -6,6 +6,7 @@ mod app;
 mod net;
 mod redis;
 pub mod supervision;
+mod traefik;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use app::App;
+pub use traefik::{Behind, Secure, Traefik, certificate, raw};
 
 use super::world::*;
 use crate::error::Fault;
@@ -96,6 +98,8 @@ pub struct FakeWorld {
     pub bridge_resolves: bool,
     /// What the host gets from a published port.
     pub host: HostAnswer,
+    /// The reverse proxy.
+    pub traefik: Option<Traefik>,
     /// Whether the probe itself is broken.
     pub probe_broken: bool,
     /// What every service logs.
@@ -198,7 +202,8 @@ impl FakeWorld {
             inside: BTreeMap::new(),
             came_up: BringUp::default(),
             bridge_resolves: false,
-            host: HostAnswer { status: Some(200), error: None },
+            host: HostAnswer { status: Some(200), ..HostAnswer::default() },
+            traefik: None,
             probe_broken: false,
             log: "journal".into(),
             real_time: false,
@@ -276,6 +281,9 @@ impl World for FakeWorld {
     }
     fn read(&self, file: &str) -> Option<String> {
         self.files.get(file).cloned()
+    }
+    fn files(&self) -> Vec<String> {
+        self.files.keys().cloned().collect()
     }
     fn seed(&self) -> u64 {
         42
@@ -356,6 +364,9 @@ impl World for FakeWorld {
         Ok((!names.is_empty()).then_some(names))
     }
     async fn twin(&self, plan: TwinPlan) -> Result<(), Fault> {
+        if self.traefik.as_ref().is_some_and(|t| t.twin.is_none()) {
+            return Err(super::kit::noise("pas de double"));
+        }
         self.lock().twins.push(plan);
         Ok(())
     }
@@ -377,6 +388,12 @@ impl World for FakeWorld {
     }
     async fn ask_host(&self, _: SocketAddr, _: &str) -> Result<HostAnswer, Fault> {
         Ok(self.host.clone())
+    }
+    async fn ask_host_tls(&self, _: SocketAddr, host: &str, path: &str) -> Result<HostAnswer, Fault> {
+        Ok(self.machine(host, path))
+    }
+    fn project(&self) -> String {
+        "tpfake".into()
     }
     fn shift_years(&self) -> Option<i32> {
         self.shift

@@ -122,7 +122,11 @@ impl FakeWorld {
             wire::Ask::Postgres(ask) => self.postgres(&ask.sql),
             wire::Ask::Http(ask) => match self.http(from, &ask).await {
                 Ok(answer) => wire::Outcome::Http(*answer),
-                Err(kind) => failed(kind),
+                Err(failure) => wire::Outcome::Failed(failure),
+            },
+            wire::Ask::Tls(ask) => match self.shake(from, &ask) {
+                Ok(answer) => wire::Outcome::Tls(answer),
+                Err(failure) => wire::Outcome::Failed(failure),
             },
             wire::Ask::HoldHttp(ask) => self.hold(from, &ask).await,
             wire::Ask::HttpMany(ask) => self.many(from, &ask).await,

@@ -47,7 +47,8 @@ async fn health_and_ports() {
     let address = "127.0.0.1:49153".parse().expect("an address");
     world.instances.get_mut("api").expect("api")[0].published = vec![(5000, address)];
     passes(&judge("02", "port-api", &world).await);
-    world.host = super::super::world::HostAnswer { status: None, error: Some("reset".into()) };
+    world.host =
+        super::super::world::HostAnswer { status: None, error: Some("reset".into()), body: String::new() };
     fails(&judge("02", "port-api", &world).await, "ne répond pas");
 
     passes(&judge("02", "non-publies", &world).await);

@@ -8,6 +8,7 @@ mod net;
 mod panels;
 mod prom;
 mod stores;
+mod traefik;
 
 use super::testing::FakeWorld;
 use super::{Cx, Memo};

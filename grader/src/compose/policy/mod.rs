@@ -10,6 +10,7 @@ mod top;
 
 use serde_json::Value;
 
+use super::grants::grant;
 use super::model::{ComposeModel, entries};
 use crate::event::{Change, Place, Refusal};
 
@@ -38,6 +39,14 @@ impl ApprovedModel {
     /// Subnets that [`super::sandbox`] may take from its pool, a relay included.
     pub fn subnets_needed(&self) -> usize {
         entries(&self.clean, "networks").count() + 2
+    }
+
+    /// True when something must stand in for paths of the machine.
+    pub fn needs_stand_ins(&self) -> bool {
+        entries(&self.clean, "services").any(|(_, service)| {
+            let mounts = service.get("volumes").and_then(Value::as_array);
+            mounts.into_iter().flatten().any(|mount| grant(&self.model, service, mount).is_some())
+        })
     }
 
     pub(super) fn clean(&self) -> &Value {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Judge;
 use crate::compose::gate::clean;
+use crate::compose::grants;
 use crate::compose::model::{ComposeModel, entries, plain};
 
 /// True when an absolute path leaves the copy, by its text or by its links.
@@ -70,7 +71,8 @@ pub(super) fn nested_binds(judge: &mut Judge<'_>) {
     for (service, value) in entries(judge.tree, "services") {
         let volumes = value.get("volumes").and_then(Value::as_array);
         for (index, mount) in volumes.into_iter().flatten().enumerate() {
-            if mount.get("type").and_then(Value::as_str) != Some("bind") {
+            let is_bind = mount.get("type").and_then(Value::as_str) == Some("bind");
+            if !is_bind || grants::grant(model, value, mount).is_some() {
                 continue;
             }
             let Some(source) = mount.get("source").and_then(Value::as_str) else { continue };

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Verdict::{Allow, Check, Neutralise, Refuse};
 use super::service_checks as checks;
 use super::{Judge, Rule, rule};
+use crate::compose::grants;
 
 const TUNING: &str = "réglage fin de la machine, sans effet sur ce qui est vérifié";
 
@@ -14,7 +15,7 @@ pub(super) const SERVICE: &[Rule] = &[
     rule("build", Check(super::build::judge)),
     rule("command", Allow),
     rule("entrypoint", Allow),
-    rule("environment", Allow),
+    rule("environment", Check(checks::environment)),
     // Gone from the canonical model; judged by the gate before Compose reads them.
     rule("env_file", Allow),
     rule("label_file", Allow),
@@ -173,7 +174,16 @@ const AMOUNTS: &[Rule] = &[
 
 /// Judges one service.
 pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
-    judge.object(path, value, SERVICE);
+    let dropped = grants::dropped(value);
+    let mut rest = value.clone();
+    for (key, why) in dropped {
+        if let Some(members) = rest.as_object_mut() {
+            members.shift_remove(key);
+        }
+        let at = path.iter().chain([&key]).map(|part| (*part).to_owned()).collect();
+        judge.dropped.push((at, why));
+    }
+    judge.object(path, &rest, SERVICE);
 }
 
 /// Every classified key.

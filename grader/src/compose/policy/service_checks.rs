@@ -8,7 +8,8 @@ use super::Verdict::{Allow, Check, Neutralise, Refuse};
 use super::paths::{is_engine_socket, outside, shown, through_left_out};
 use super::{Judge, Rule, rule, short};
 use crate::compose::gate::{RANGE, clean};
-use crate::compose::model::{plain, texts};
+use crate::compose::grants;
+use crate::compose::model::{entries, plain, scalar, texts};
 
 /// Capabilities that stay inside a container.
 const CAPABILITIES: [&str; 7] =
@@ -72,6 +73,26 @@ pub(super) fn sysctls(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
             at.push(name);
             judge.refuse("sysctl", &at, name);
         }
+    }
+}
+
+/// An engine reached through the network is refused, unless it is a service of the same file.
+pub(super) fn environment(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
+    let Some(address) = value.get("DOCKER_HOST").and_then(scalar) else { return };
+    let Some((scheme, rest)) = address.split_once("://").filter(|(scheme, _)| *scheme != "unix") else {
+        return;
+    };
+    let end = rest.find([':', '/', '?']).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    let ours = entries(judge.tree, "services").any(|(name, service)| {
+        let named = |key: &str| service.get(key).and_then(scalar).is_some_and(|own| own == host);
+        let aliases = entries(service, "networks").flat_map(|(_, link)| texts(link.get("aliases")));
+        name == host || named("container_name") || named("hostname") || aliases.into_iter().any(|a| a == host)
+    });
+    if scheme == "npipe" || scheme == "ssh" || !ours {
+        let mut at = path.to_vec();
+        at.push("DOCKER_HOST");
+        judge.refuse("docker-host", &at, &address);
     }
 }
 
@@ -140,6 +161,16 @@ const MOUNT: &[Rule] = &[
     rule("cluster", Refuse("mount-type")),
 ];
 
+/// A mount that something stands in for: only its target and its way are kept.
+const STAND_IN: &[Rule] = &[
+    rule("type", Allow),
+    rule("source", Allow),
+    rule("target", Allow),
+    rule("read_only", Allow),
+    rule("consistency", Allow),
+    rule("bind", Allow),
+];
+
 const BIND: &[Rule] = &[
     rule("create_host_path", Allow),
     rule("selinux", Neutralise("étiquette SELinux de la machine")),
@@ -155,6 +186,12 @@ pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         let number = index.to_string();
         let mut at = path.to_vec();
         at.push(&number);
+        let service = path.get(1).and_then(|name| judge.tree.get("services")?.get(name));
+        if service.is_some_and(|service| grants::grant(judge.model, service, mount).is_some()) {
+            // Replaced by the rewrite, whatever its options.
+            judge.object(&at, mount, STAND_IN);
+            continue;
+        }
         judge.object(&at, mount, MOUNT);
         let Some(source) = mount.get("source").and_then(Value::as_str).map(plain) else { continue };
         if mount.get("type").and_then(Value::as_str) != Some("bind") {

@@ -186,10 +186,17 @@ const TEXTS: &[Text] = &[
     ),
     t(
         "docker-sock",
-        "{sujet} monte la socket de Docker",
-        "donne la main sur tout Docker",
+        "{sujet} s'ouvre une entrée sur le moteur de conteneurs : {valeur}",
+        "donne la main sur tout le moteur",
         "qui parle à cette socket commande la machine entière",
-        "retirez ce montage ; dans les TP qui en ont besoin, le correcteur fournit lui-même un accès filtré",
+        "montez « /var/run/docker.sock:/var/run/docker.sock:ro » : le correcteur met à sa place un accès filtré",
+    ),
+    t(
+        "docker-host",
+        "{sujet} s'adresse à un moteur Docker par le réseau : {valeur}",
+        "moteur hors de la pile",
+        "qui parle à un moteur Docker commande la machine entière",
+        "montez « /var/run/docker.sock:/var/run/docker.sock:ro » : le correcteur met à sa place un accès filtré",
     ),
     t(
         "mount-type",

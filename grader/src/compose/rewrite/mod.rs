@@ -1,16 +1,20 @@
 //! The rewrite of an approved model for a throwaway run: same meaning, other names,
 //! addresses and ports, and limits.
 
+mod engine;
+mod files;
 mod health;
 mod limits;
 mod links;
 mod nets;
 mod objects;
+mod ranges;
 mod relay;
 mod service;
 mod translate;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -20,6 +24,10 @@ use super::model::{entries, plain, scalar};
 use super::policy::ApprovedModel;
 use crate::event::Change;
 
+use ranges::Moves;
+
+pub use engine::EngineAccess;
+pub use files::Copy;
 use objects::{granted, labels, named, new_names};
 pub use relay::{Relay, RelayTruth};
 
@@ -41,12 +49,19 @@ pub struct Plan {
     pub images: BTreeMap<String, String>,
     /// Whether the engine knows `start_interval` (API 1.44).
     pub start_interval: bool,
+    /// Whether a volume can be mounted by a path within it (API 1.45).
+    pub subpath: bool,
+    /// Whether the counters of every container can be shown read only, down to the last one.
+    pub cgroups: bool,
     /// Services whose first health check waits this long (second copy).
     pub late: Option<(Vec<String>, Duration)>,
     /// A relay in front of a service (second copy).
     pub relay: Option<Relay>,
     /// Services that a check of this copy will break.
     pub brittle: Vec<String>,
+    /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
+    /// originals.
+    pub copies: Option<PathBuf>,
     /// Memory of a container without a smaller limit; `None` adds no limit.
     pub memory: Option<u64>,
     /// Processes of a container without a smaller limit.
@@ -62,9 +77,12 @@ impl Default for Plan {
             built: BTreeMap::new(),
             images: BTreeMap::new(),
             start_interval: true,
+            subpath: true,
+            cgroups: true,
             late: None,
             relay: None,
             brittle: Vec::new(),
+            copies: None,
             memory: Some(1 << 30),
             pids: 512,
         }
@@ -104,7 +122,10 @@ pub struct SandboxedModel {
     services: BTreeMap<String, SandboxedService>,
     environment: BTreeMap<String, String>,
     moved: BTreeMap<String, String>,
+    moves: Moves,
+    copies: Vec<Copy>,
     relay: Option<RelayTruth>,
+    engine: Option<EngineAccess>,
     changes: Vec<Change>,
 }
 
@@ -134,20 +155,32 @@ impl SandboxedModel {
         &self.environment
     }
 
-    /// Addresses and subnets moved: written to in force. Files of the submission that name a
-    /// fixed address can be translated with [`SandboxedModel::translate`].
+    /// Addresses and subnets moved: written to in force.
     pub fn moved(&self) -> &BTreeMap<String, String> {
         &self.moved
     }
 
-    /// `text` with every moved address replaced, `None` when there is none in it.
+    /// `text` with every moved address and range replaced, lists of ranges with their meaning
+    /// kept; `None` when nothing changes.
     pub fn translate(&self, text: &str) -> Option<String> {
-        translate::text(text, &self.moved)
+        translate::text(text, &self.moves)
+    }
+
+    /// Copies that must be made before anything is started: mounted files of the submission that
+    /// name an address that moved.
+    pub fn copies(&self) -> &[Copy] {
+        &self.copies
     }
 
     /// The relay, when one was asked for and is possible.
     pub fn relay(&self) -> Option<&RelayTruth> {
         self.relay.as_ref()
+    }
+
+    /// The filtered engine that must listen before anything is started, when a service asks
+    /// for the engine's socket.
+    pub fn engine(&self) -> Option<&EngineAccess> {
+        self.engine.as_ref()
     }
 
     /// What the rewrite changed, in French.
@@ -162,7 +195,10 @@ struct Work<'a> {
     approved: &'a ApprovedModel,
     networks: BTreeMap<String, SandboxedNetwork>,
     moved: BTreeMap<String, String>,
+    moves: Moves,
+    copies: Vec<Copy>,
     changes: Vec<Change>,
+    used: engine::Used,
     pool: std::collections::VecDeque<Ipv4Net>,
 }
 
@@ -186,10 +222,18 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         approved,
         networks: BTreeMap::new(),
         moved: BTreeMap::new(),
+        moves: Moves::default(),
+        copies: Vec::new(),
         changes: approved.changes().to_vec(),
+        used: engine::Used::default(),
         pool: plan.subnets.iter().copied().collect(),
     };
     let networks = nets::rewrite(&mut work, source);
+    work.copies = files::copies(&work, source);
+    let said: Vec<String> = work.copies.iter().flat_map(|copy| named_texts(&work, copy)).collect();
+    for text in said {
+        work.change(&["networks"], text);
+    }
     let volumes = named(&mut work, source, "volumes");
     let mut services: Map<String, Value> = Map::new();
     for (name, value) in entries(source, "services") {
@@ -205,10 +249,14 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
             file[family] = Value::Object(members);
         }
     }
+    let mut engine = engine::access(&work, source, &mut file);
     let relay = plan.relay.as_ref().and_then(|relay| relay::install(&mut work, &mut file, relay));
     let mut summary = summary(&file);
     if let Some(service) = relay.as_ref().and_then(|r| summary.get_mut(&r.service)) {
         service.ours = true;
+    }
+    if let (Some(engine), Some(relay)) = (engine.as_mut(), relay.as_ref()) {
+        engine.view.hidden_services.insert(relay.service.clone());
     }
     for change in &mut work.changes {
         change.text = super::typography::typeset(&change.text);
@@ -220,9 +268,23 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         networks: work.networks,
         services: summary,
         moved: work.moved,
+        moves: work.moves,
+        copies: work.copies,
         relay,
+        engine,
         changes: work.changes,
     }
+}
+
+/// What is said of a copy, file by file.
+fn named_texts(work: &Work<'_>, copy: &Copy) -> Vec<String> {
+    let model = work.approved.model();
+    let name = |below: &PathBuf| {
+        let full = if below.as_os_str().is_empty() { copy.from.clone() } else { copy.from.join(below) };
+        let shown = model.relative(&full.to_string_lossy()).display().to_string();
+        format!("les adresses fixes écrites dans {shown} suivent leur déplacement")
+    };
+    copy.texts.keys().map(name).collect()
 }
 
 fn summary(file: &Value) -> BTreeMap<String, SandboxedService> {

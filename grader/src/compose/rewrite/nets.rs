@@ -76,6 +76,7 @@ fn network(work: &mut Work<'_>, source: &Value, index: usize, key: &str, name: &
         && let Some(new) = take(work, wanted, None)
     {
         in_force = Some(new);
+        work.moves.add_loose(IpNet::V4(new));
         config.insert(0, json!({ "subnet": new.to_string() }));
     }
     if value.get("enable_ipv6").and_then(Value::as_bool) == Some(true)
@@ -146,6 +147,7 @@ fn move_pool(work: &mut Work<'_>, pool: &Value, fixed: &BTreeSet<IpAddr>, old: I
         work.moved.insert(from.to_string(), to.to_string());
     }
     work.moved.insert(old.to_string(), new.to_string());
+    work.moves.add(old, new, &table);
     let to = |address: &IpAddr| table.get(address).unwrap_or(address).to_string();
     let mut out = Map::new();
     out.insert("subnet".into(), new.to_string().into());
@@ -194,7 +196,7 @@ fn usable(address: IpAddr, net: IpNet) -> bool {
 }
 
 /// The address of `new` with the host part of `address`, when `new` holds it.
-fn same_host(address: IpAddr, old: IpNet, new: IpNet) -> Option<IpAddr> {
+pub(super) fn same_host(address: IpAddr, old: IpNet, new: IpNet) -> Option<IpAddr> {
     match (address, old, new) {
         (IpAddr::V4(a), IpNet::V4(old), IpNet::V4(new)) => {
             let host = u32::from(a) & u32::from(old.hostmask());

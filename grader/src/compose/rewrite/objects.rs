@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Plan, Work};
+use super::{Plan, Work, files, translate};
 use crate::compose::gate::clean;
 use crate::compose::model::{entries, scalar};
 
@@ -50,10 +50,16 @@ pub(super) fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<Stri
                 match value.get(field).filter(|v| !v.is_null()) {
                     Some(Value::String(path)) if field == "file" => {
                         let path = clean(Path::new(path));
+                        let path =
+                            if family == "configs" { files::mounted(&work.copies, &path) } else { path };
                         out.insert(field.into(), path.to_string_lossy().into_owned().into());
                     }
                     Some(kept) => {
-                        out.insert(field.into(), kept.clone());
+                        let mut kept = kept.clone();
+                        if field == "content" {
+                            translate::value(&mut kept, &work.moves);
+                        }
+                        out.insert(field.into(), kept);
                     }
                     None => {}
                 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Work, health, labels, limits, links, text, translate};
+use super::{Work, engine, files, health, labels, limits, links, text, translate};
 use crate::compose::gate::clean;
+use crate::compose::grants::grant;
 
 /// Keys copied as they are (the policy has judged them).
 const KEPT: &[&str] = &[
@@ -82,9 +83,10 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
             out.insert((*key).to_owned(), value.clone());
         }
     }
-    for mount in out.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
-        clean_path(mount, "source", "bind");
+    if let Some(mounts) = volumes(work, name, source) {
+        out.insert("volumes".into(), mounts);
     }
+    engine::adapt(work, name, source, &mut out);
     out.insert("labels".into(), labels(work.plan, source.get("labels")));
     out.insert("logging".into(), json!({ "driver": "local", "options": { "max-size": "5m" } }));
     if let Some(check) = source.get("healthcheck").filter(|c| !c.is_null()) {
@@ -100,7 +102,7 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     limits::apply(work, name, source, &mut out);
     for key in TRANSLATED {
         let Some(value) = out.get_mut(*key) else { continue };
-        if translate::value(value, &work.moved) {
+        if translate::value(value, &work.moves) {
             work.change(
                 &["services", name, key],
                 "les adresses fixes qui y sont écrites suivent leur déplacement",
@@ -116,14 +118,34 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     Value::Object(out)
 }
 
-/// Writes the path that the policy judged, without `..`.
-fn clean_path(mount: &mut Value, key: &str, kind: &str) {
-    if mount.get("type").and_then(Value::as_str) != Some(kind) {
-        return;
+/// The mounts: those that something stands in for replaced, the others by the path that the
+/// policy judged, without `..`.
+fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
+    let mounts = source.get("volumes")?.as_array()?;
+    let mut out: Vec<Value> = Vec::new();
+    for mount in mounts {
+        if let Some(grant) = grant(work.approved.model(), source, mount) {
+            let new = engine::stand_in(work, name, grant, mount);
+            let free = |m: &Value| !out.iter().any(|o| o["target"] == m["target"]);
+            let new: Vec<Value> = new.into_iter().filter(free).collect();
+            out.extend(new);
+            continue;
+        }
+        let mut kept = mount.clone();
+        if mount.get("type").and_then(Value::as_str) == Some("bind") {
+            let Some(path) = mount.get("source").and_then(Value::as_str) else { continue };
+            let path = clean(Path::new(path));
+            // The policy has refused these; nothing of the machine must depend on it alone.
+            if !path.starts_with(work.approved.model().root()) {
+                work.change(&["services", name, "volumes"], format!("{} n'est pas monté", path.display()));
+                continue;
+            }
+            let path = files::mounted(&work.copies, &path);
+            kept["source"] = path.to_string_lossy().into_owned().into();
+        }
+        out.push(kept);
     }
-    if let Some(path) = mount.get(key).and_then(Value::as_str) {
-        mount[key] = clean(Path::new(path)).to_string_lossy().into_owned().into();
-    }
+    Some(Value::Array(out))
 }
 
 /// The local image to run; as written when the plan has none.

@@ -58,6 +58,89 @@ async fn the_second_copy_has_late_stores_and_a_relay() {
     accepted(&folder, &sandboxed).await;
 }
 
+/// Traefik and cAdvisor as their documentation has them: nothing of the machine is left but the
+/// counters, and the filtered engine knows how everything is called on the student's machine.
+#[tokio::test]
+async fn the_socket_and_the_machine_have_stand_ins() {
+    let folder = Folder::new(&[("compose.yaml", MONITORS)]);
+    let Some(model) = model(&folder).await else { return };
+    let approved = approve(model.expect("canonical")).expect("approved");
+    assert!(approved.needs_stand_ins());
+    let sandboxed = sandbox(&approved, &plan());
+    insta::assert_snapshot!("monitors_rewritten", folder.stable(&format!("{:#}", sandboxed.file())));
+    insta::assert_snapshot!("monitors_changes", show(&folder, &(sandboxed.changes(), sandboxed.engine())));
+    accepted(&folder, &sandboxed).await;
+
+    let old = sandbox(&approved, &Plan { subpath: false, cgroups: false, ..plan() });
+    let mounts = &old.file()["services"]["traefik"]["volumes"];
+    assert_eq!(mounts[0]["target"], "/tmp", "{mounts}");
+    assert_eq!(mounts[0]["volume"], serde_json::json!({"nocopy": true}));
+    assert!(old.engine().expect("engine").view.also.contains("moteur.sock"));
+    assert!(!old.file().to_string().contains("/sys/fs/cgroup"));
+    accepted(&folder, &old).await;
+}
+
+/// Files that are mounted follow the subnets that moved; what other checks read stays as it was.
+#[tokio::test]
+async fn mounted_files_follow_the_addresses() {
+    let text = "services:
+  traefik:
+    image: x
+    labels: [\"traefik.http.middlewares.m.ipallowlist.sourcerange=127.0.0.1/32,172.29.0.0/24\"]
+    volumes: [\"./traefik:/etc/traefik:ro\", \"./traefik/certs:/certs:ro\", \"./seul.yml:/seul.yml:ro\", \"./autre:/autre\"]
+    networks: {supervision: {ipv4_address: 172.29.0.10}}
+    configs: [c, d]
+networks:
+  supervision: {ipam: {config: [{subnet: 172.29.0.0/24}]}}
+configs:
+  c: {file: ./c.conf}
+  d: {content: \"172.29.0.10\"}
+";
+    let folder = Folder::new(&[
+        ("compose.yaml", text),
+        ("traefik/dynamic.yml", "sourceRange:\n  - 172.16.0.0/12\n"),
+        ("traefik/certs/key.pem", "secret"),
+        ("traefik/image.png", "\u{0}172.29.0.0/24"),
+        ("seul.yml", "api: http://172.29.0.10:80\n"),
+        ("autre/rien.txt", "10.0.0.1\n"),
+        ("c.conf", "allow 172.29.0.64/28;\n"),
+    ]);
+    let Some(model) = model(&folder).await else { return };
+    let approved = approve(model.expect("canonical")).expect("approved");
+    let into = folder.target().canonicalize().expect("folder").join("copies");
+    let sandboxed = sandbox(
+        &approved,
+        &Plan { copies: Some(into.clone()), subnets: vec!["198.18.7.0/24".parse().expect("net")], ..plan() },
+    );
+    sandboxed.copies().iter().for_each(|copy| copy.make().expect("copied"));
+    let service = &sandboxed.file()["services"]["traefik"];
+    let label = &service["labels"]["traefik.http.middlewares.m.ipallowlist.sourcerange"];
+    assert_eq!(label, "127.0.0.1/32,198.18.7.0/24");
+    let read = |mount: usize, below: &str| {
+        let source = service["volumes"][mount]["source"].as_str().expect("source");
+        std::fs::read_to_string(Path::new(source).join(below)).expect("file")
+    };
+    assert_eq!(read(0, "dynamic.yml"), "sourceRange:\n  - 172.16.0.0/12\n  - 198.18.7.0/24\n");
+    assert_eq!(read(1, "key.pem"), "secret");
+    assert_eq!(service["volumes"][1]["source"], into.join("2/traefik/certs").to_str().expect("text"));
+    assert_eq!(read(0, "image.png"), "\u{0}172.29.0.0/24");
+    let source = service["volumes"][2]["source"].as_str().expect("source");
+    assert_eq!(std::fs::read_to_string(source).expect("file"), "api: http://198.18.7.10:80\n");
+    let root = approved.model().root();
+    assert_eq!(service["volumes"][3]["source"], root.join("autre").to_str().expect("text"));
+    let config = sandboxed.file()["configs"]["c"]["file"].as_str().expect("file");
+    assert_eq!(std::fs::read_to_string(config).expect("file"), "allow 198.18.7.64/28;\n");
+    assert_eq!(sandboxed.file()["configs"]["d"]["content"], "198.18.7.10");
+    let original = std::fs::read_to_string(root.join("traefik/dynamic.yml")).expect("file");
+    assert_eq!(original, "sourceRange:\n  - 172.16.0.0/12\n");
+    assert!(
+        sandboxed.changes().iter().any(|c| c.text.contains("traefik/dynamic.yml")),
+        "{:?}",
+        sandboxed.changes()
+    );
+    accepted(&folder, &sandboxed).await;
+}
+
 #[tokio::test]
 async fn the_networks_stack_goes_through() {
     let folder = Folder::new(&[("compose.yaml", NETWORKS)]);

@@ -67,7 +67,19 @@ async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
         ("volumes: [\"/etc:/e:ro\"]", "bind-outside"),
         ("volumes: [\"../x:/e\"]", "bind-outside"),
         ("volumes: [\"./data/../../x:/e\"]", "bind-outside"),
-        ("volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]", "docker-sock"),
+        ("volumes: [\"./docker.sock:/var/run/docker.sock\"]", "docker-sock"),
+        ("volumes: [\"/run/containerd/containerd.sock:/c.sock\"]", "docker-sock"),
+        ("volumes: [\"/run/podman/podman.sock:/var/run/docker.sock\"]", "docker-sock"),
+        ("volumes: [\"/run/docker:/d\"]", "docker-sock"),
+        ("volumes: [\"/var/run/../lib/docker:/d\"]", "bind-outside"),
+        ("volumes: [\"/var:/v\"]", "bind-outside"),
+        ("volumes: [\"/:/rootfs:ro\"]", "bind-outside"),
+        ("volumes: [\"/sys:/sys:ro\"]", "bind-outside"),
+        ("volumes: [\"/proc:/host/proc:ro\"]", "bind-outside"),
+        ("volumes: [\"/var/lib/docker:/var/lib/docker:ro\"]", "bind-outside"),
+        ("environment: {DOCKER_HOST: \"tcp://192.0.2.1:2375\"}", "docker-host"),
+        ("environment: {DOCKER_HOST: \"tcp://host.docker.internal:2375\"}", "docker-host"),
+        ("environment: [\"DOCKER_HOST=ssh://root@db\"]", "docker-host"),
         (
             "volumes: [{type: bind, source: ./data, target: /d, bind: {propagation: rshared}}]",
             "mount-propagation",
@@ -125,6 +137,13 @@ async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
         "sysctls: {net.core.somaxconn: 1024}",
         "volumes: [\"./data:/d\", \"/anonyme\", {type: tmpfs, target: /t, tmpfs: {size: 1000}}]",
         "volumes: [\".:/a:ro\", \"./data:/d\"]",
+        "volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]",
+        "volumes: [\"/var/run/docker.sock:/tmp/engine.sock:ro\"]\nenvironment: {DOCKER_HOST: \"unix:///tmp/engine.sock\"}",
+        "volumes: [\"//var/run/../run/docker.sock:/var/run/docker.sock:ro\"]",
+        "volumes: [{type: bind, source: /run/docker.sock, target: /s, read_only: true, bind: {propagation: rslave}}]",
+        "volumes: [\"~/.docker/run/docker.sock:/var/run/docker.sock\", \"./data:/d\"]",
+        "volumes: [\"/var/run:/var/run:rw\", \"/run:/run\", \"./data:/d\"]",
+        "environment: {DOCKER_HOST: \"tcp://db:2375\"}",
         "volumes_from: [db]\nlinks: [\"db:base\"]\nextra_hosts: [\"h:192.0.2.1\"]\ndns: [192.0.2.53]",
         "build: {context: ./app, tags: [\"nginx:latest\"], cache_from: [x], platforms: [linux/amd64], pull: true}",
         "security_opt: [\"no-new-privileges:true\"]\nshm_size: 64m\nulimits: {nofile: 1024}",
@@ -135,6 +154,55 @@ async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
     ];
     for lines in accepted {
         assert_eq!(service(lines).await, Some(Outcome::Accepted), "{lines}");
+    }
+}
+
+/// The documentation of cAdvisor and of the node exporter, as it is; and what stays refused.
+#[tokio::test]
+async fn known_monitors_get_stand_ins_and_nothing_more() {
+    const CADVISOR: &str = "privileged: true\ndevices: [\"/dev/kmsg\"]\nvolumes: [\"/:/rootfs:ro\", \"/var/run:/var/run:ro\", \"/sys:/sys:ro\", \"/var/lib/docker/:/var/lib/docker:ro\", \"/dev/disk/:/dev/disk:ro\"]";
+    const NODE: &str = "pid: host\nvolumes: [\"/proc:/host/proc:ro\", \"/sys:/host/sys:ro\", \"/:/rootfs:ro\", \"/:/host:ro,rslave\"]\ncommand: [\"--path.rootfs=/host\"]";
+    let with = async |image: &str, lines: &str| {
+        let body: String = lines.lines().map(|l| format!("    {l}\n")).collect();
+        let text = format!("services:\n  m:\n    image: {image}\n{body}");
+        judge(&Folder::new(&[("compose.yaml", &text), ("data/f", "")])).await
+    };
+    let cadvisor = "gcr.io/cadvisor/cadvisor:v0.49.1";
+    let node = "prom/node-exporter:v1.8.1";
+    for (image, lines) in [
+        (cadvisor, CADVISOR),
+        ("google/cadvisor", CADVISOR),
+        (cadvisor, "cgroup: host\nvolumes: [\"/sys/fs/cgroup:/sys/fs/cgroup:ro\", \"./data:/d\"]"),
+        (node, NODE),
+        ("quay.io/prometheus/node-exporter:latest", NODE),
+    ] {
+        let Some(outcome) = with(image, lines).await else { return };
+        assert_eq!(outcome, Outcome::Accepted, "{image}: {lines}");
+    }
+    for (image, lines, rule) in [
+        ("evil/cadvisor", CADVISOR, "privileged"),
+        ("evil/cadvisor", CADVISOR, "bind-outside"),
+        (node, CADVISOR, "privileged"),
+        (cadvisor, NODE, "bind-outside"),
+        (cadvisor, "entrypoint: [sh]\nprivileged: true", "privileged"),
+        (cadvisor, "build: ./data\nvolumes: [\"/:/rootfs:ro\"]", "bind-outside"),
+        (cadvisor, "volumes: [\"/etc:/etc:ro\"]", "bind-outside"),
+        (cadvisor, "volumes: [\"/home:/home:ro\"]", "bind-outside"),
+        (cadvisor, "devices: [\"/dev/kmsg\", \"/dev/sda\"]", "devices"),
+        (cadvisor, "network_mode: host", "network-mode-host"),
+        (cadvisor, "cap_add: [SYS_ADMIN]", "cap-add"),
+        (node, "pid: \"service:m\"", "*"),
+        (node, "network_mode: host", "network-mode-host"),
+        (node, "volumes: [\"/run/dbus:/run/dbus\"]", "bind-outside"),
+    ] {
+        let Some(outcome) = with(image, lines).await else { return };
+        match outcome {
+            Outcome::Refused(rules) => {
+                assert!(rule == "*" || rules.iter().any(|r| r == rule), "{image}: {lines}: {rules:?}");
+            }
+            Outcome::Invalid(_) => assert!(rule == "*", "{image}: {lines}"),
+            Outcome::Accepted => panic!("accepted: {image}: {lines}"),
+        }
     }
 }
 
@@ -274,7 +342,7 @@ async fn refusals_are_told_in_full() {
       - ./data:/d
       - /etc/ssl:/ssl:ro
       - type: bind
-        source: /var/run/docker.sock
+        source: /run/podman/podman.sock
         target: /var/run/docker.sock
     sysctls:
       kernel.msgmax: 1

@@ -1,0 +1,73 @@
+//! What is behind a reverse proxy, and behind which one: Traefik, seen from outside (requests,
+//! certificates) and by its own API.
+
+mod allow_list;
+mod api;
+mod certificate;
+mod chosen;
+mod dashboard;
+mod exposed;
+mod gate;
+mod redirect;
+mod route;
+mod rule;
+mod said;
+mod servers;
+
+pub use allow_list::AllowList;
+pub use certificate::Certificate;
+pub use chosen::ChosenNetwork;
+pub use dashboard::Dashboard;
+pub use exposed::ExposedOnly;
+pub use redirect::Redirect;
+pub use route::Route;
+
+use super::world::{self, wire};
+use super::{Check, Cx, Experiments, Stage, http, kit, metrics, tell};
+
+fn port_http() -> u16 {
+    80
+}
+
+fn port_https() -> u16 {
+    443
+}
+
+/// Where the labs serve Traefik's dashboard and API.
+fn dashboard_host() -> String {
+    "traefik.localhost".to_owned()
+}
+
+/// The counter of requests of the labs' API.
+fn counter() -> String {
+    "app_requests_total".to_owned()
+}
+
+fn metrics_path() -> String {
+    "/metrics".to_owned()
+}
+
+/// The end of Traefik's own 404.
+const NOT_FOUND: &str = "404 page not found";
+
+/// Whether Traefik itself says that no router wants the request.
+fn is_unrouted(answer: &wire::HttpAnswer) -> bool {
+    answer.status == 404 && answer.body.trim() == NOT_FOUND
+}
+
+/// A host name as the kinds want it: not empty, no port, no path.
+fn check_host(key: &str, host: &str) -> Result<(), String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if host.is_empty() || !host.chars().all(legal) {
+        return Err(format!("{key} : « {host} » n'est pas un nom d'hôte"));
+    }
+    Ok(())
+}
+
+/// A path as the kinds want it.
+fn check_path(key: &str, path: &str) -> Result<(), String> {
+    if path.starts_with('/') && !path.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    Err(format!("{key} : « {path} » n'est pas un chemin qui commence par /"))
+}

@@ -1,0 +1,131 @@
+//! Files and folders of the submission that are mounted and name an address that moved: a copy is
+//! mounted, the original stays as other checks read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::ranges::Moves;
+use super::{Work, translate};
+use crate::compose::gate::clean;
+use crate::compose::grants::grant;
+use crate::compose::model::{entries, plain};
+
+/// The longest text that is looked at, in bytes.
+const TEXT: u64 = 1 << 20;
+/// Files looked at in all.
+const FILES: usize = 5_000;
+
+/// A file or a folder to copy before the stack is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// In the staged submission.
+    pub from: PathBuf,
+    /// In the folder of the run.
+    pub to: PathBuf,
+    /// Texts that differ, by their path below (empty for a file).
+    pub texts: BTreeMap<PathBuf, String>,
+}
+
+/// What must be copied, for every bind and every configuration of the model.
+pub(super) fn copies(work: &Work<'_>, source: &Value) -> Vec<Copy> {
+    let Some(into) = work.plan.copies.as_ref().filter(|_| !work.moves.is_empty()) else { return Vec::new() };
+    let model = work.approved.model();
+    let mut sources: BTreeSet<PathBuf> = BTreeSet::new();
+    for (_, service) in entries(source, "services") {
+        let mounts = service.get("volumes").and_then(Value::as_array);
+        for mount in mounts.into_iter().flatten() {
+            let bind = mount.get("type").and_then(Value::as_str) == Some("bind");
+            if bind && grant(model, service, mount).is_none() {
+                sources.extend(mount.get("source").and_then(Value::as_str).map(path));
+            }
+        }
+    }
+    for (_, config) in entries(source, "configs") {
+        sources.extend(config.get("file").and_then(Value::as_str).map(path));
+    }
+    sources.retain(|source| source.starts_with(model.root()));
+    let mut budget = FILES;
+    let mut out: Vec<Copy> = Vec::new();
+    // Outer folders come first: what is mounted from within one that is copied comes from the copy.
+    for source in sources {
+        if out.iter().any(|copy| source.starts_with(&copy.from)) {
+            continue;
+        }
+        let mut texts = BTreeMap::new();
+        look(&source, Path::new(""), &work.moves, &mut budget, &mut texts);
+        if !texts.is_empty() {
+            let name = source.file_name().unwrap_or_default();
+            let to = into.join(out.len().to_string()).join(name);
+            out.push(Copy { from: source, to, texts });
+        }
+    }
+    out
+}
+
+fn path(text: &str) -> PathBuf {
+    clean(Path::new(&plain(text)))
+}
+
+/// Where a path of the submission is mounted from.
+pub(super) fn mounted(copies: &[Copy], path: &Path) -> PathBuf {
+    let copied = copies.iter().find_map(|copy| Some((copy, path.strip_prefix(&copy.from).ok()?)));
+    match copied {
+        Some((copy, rest)) if rest.as_os_str().is_empty() => copy.to.clone(),
+        Some((copy, rest)) => copy.to.join(rest),
+        None => path.to_owned(),
+    }
+}
+
+fn look(top: &Path, below: &Path, moves: &Moves, budget: &mut usize, texts: &mut BTreeMap<PathBuf, String>) {
+    let full = if below.as_os_str().is_empty() { top.to_owned() } else { top.join(below) };
+    // A link that is mounted is followed by the engine; one that is met within a folder is copied as it is.
+    let meta = if below.as_os_str().is_empty() { full.metadata() } else { full.symlink_metadata() };
+    let Ok(meta) = meta else { return };
+    if meta.is_dir() {
+        let mut names: Vec<_> =
+            std::fs::read_dir(&full).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+        names.sort_unstable();
+        for name in names {
+            look(top, &below.join(name), moves, budget, texts);
+        }
+    } else if meta.is_file() && meta.len() <= TEXT && *budget > 0 {
+        *budget -= 1;
+        let text = std::fs::read(&full).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let new = text.filter(|text| !text.contains('\0')).and_then(|text| translate::text(&text, moves));
+        texts.extend(new.map(|new| (below.to_owned(), new)));
+    }
+}
+
+impl Copy {
+    /// Makes the copy.
+    pub fn make(&self) -> std::io::Result<()> {
+        if let Some(parent) = self.to.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        self.one(Path::new(""))
+    }
+
+    fn one(&self, below: &Path) -> std::io::Result<()> {
+        let at = |base: &Path| if below.as_os_str().is_empty() { base.to_owned() } else { base.join(below) };
+        let (from, to) = (at(&self.from), at(&self.to));
+        let top = below.as_os_str().is_empty();
+        let meta = if top { from.metadata()? } else { from.symlink_metadata()? };
+        if meta.is_dir() {
+            std::fs::create_dir_all(&to)?;
+            for entry in std::fs::read_dir(&from)? {
+                self.one(&below.join(entry?.file_name()))?;
+            }
+        } else if meta.is_symlink() {
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(std::fs::read_link(&from)?, &to)?;
+            return Ok(());
+        } else if let Some(text) = self.texts.get(below) {
+            std::fs::write(&to, text)?;
+        } else {
+            std::fs::copy(&from, &to)?;
+        }
+        std::fs::set_permissions(&to, meta.permissions())
+    }
+}

@@ -1,0 +1,158 @@
+//! What stands in for the engine's socket, seen from inside real containers.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use support::{Running, docker, until};
+use tp_tests::Submission;
+
+/// A small API, Traefik in front of it, and a container that has the socket too.
+fn compose(name: &str) -> String {
+    let server = "require('http').createServer((q, r) => r.end('NAME')).listen(5000)".replace("NAME", name);
+    format!(
+        r#"name: {name}
+services:
+  api:
+    image: node:20-alpine
+    command: ["node", "-e", "{server}"]
+    environment: {{SECRET: hidden-value}}
+    labels:
+      - traefik.enable=true
+      - traefik.http.routers.api.rule=Host(`api.localhost`)
+      - traefik.http.services.api.loadbalancer.server.port=5000
+    networks: [frontend, backend]
+  traefik:
+    image: traefik:v2.11
+    container_name: {name}-proxy
+    command:
+      - --providers.docker=true
+      - --providers.docker.exposedbydefault=false
+      - --providers.docker.network={name}_frontend
+      - --entrypoints.web.address=:80
+      - --api.insecure=true
+    volumes: ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+    networks: [frontend, backend]
+  eye:
+    image: node:20-alpine
+    command: ["sleep", "600"]
+    init: true
+    user: "1000"
+    volumes: ["/run/docker.sock:/tmp/eye/docker.sock"]
+    networks: [frontend]
+networks:
+  frontend:
+  backend:
+"#
+    )
+}
+
+/// Asks the filtered engine from inside `eye`; status and body.
+fn ask(run: &Running, method: &str, path: &str) -> (u64, Value) {
+    let script = "const [m, p] = process.argv.slice(1); const r = require('http').request({socketPath: '/tmp/eye/docker.sock', method: m, path: p}, a => { let b = ''; a.on('data', d => b += d); a.on('end', () => console.log(JSON.stringify([a.statusCode, b]))) }); r.on('error', e => console.log(JSON.stringify([0, String(e)]))); r.end()";
+    let said = run.exec("eye", &["node", "-e", script, method, path]);
+    let pair: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let body = pair[1].as_str().unwrap_or_default();
+    (pair[0].as_u64().unwrap_or_default(), serde_json::from_str(body).unwrap_or_else(|_| body.into()))
+}
+
+fn fetch(run: &Running, url: &str, host: &str) -> String {
+    let script = "const [u, h] = process.argv.slice(1); require('http').get(u, {headers: {Host: h}}, r => { let b = ''; r.on('data', d => b += d); r.on('end', () => console.log(b)) }).on('error', e => console.log(String(e)))";
+    run.exec("eye", &["node", "-e", script, url, host])
+}
+
+fn check_socket(run: &Running, name: &str) {
+    let (status, list) = ask(run, "GET", "/v1.45/containers/json?all=1");
+    assert_eq!(status, 200, "{list}");
+    let names: BTreeSet<String> = list
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["Names"][0].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let expected = [format!("/{name}-api-1"), format!("/{name}-proxy"), format!("/{name}-eye-1")];
+    assert_eq!(names, expected.into());
+    let (status, one) = ask(run, "GET", &format!("/containers/{name}-api-1/json"));
+    assert_eq!(status, 200);
+    let text = one.to_string();
+    for hidden in ["hidden-value", "/var/lib/docker", "tp-docker", run.stack.project()] {
+        assert!(!text.contains(hidden), "{hidden} in {text}");
+    }
+    let networks: BTreeSet<&str> = one["NetworkSettings"]["Networks"]
+        .as_object()
+        .expect("networks")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let (front, back) = (format!("{name}_frontend"), format!("{name}_backend"));
+    assert_eq!(networks, [front.as_str(), back.as_str()].into());
+    assert_eq!(ask(run, "GET", &format!("/networks/{name}_frontend")).0, 200);
+    assert_eq!(ask(run, "GET", "/networks/bridge").0, 404);
+    assert_eq!(ask(run, "GET", "/images/node:20-alpine/json").0, 200);
+    assert_eq!(ask(run, "GET", "/info").1["Containers"], json!(3));
+    assert_eq!(ask(run, "GET", "/tasks").0, 503);
+    for (method, path) in [
+        ("POST", format!("/containers/{name}-api-1/stop")),
+        ("GET", format!("/containers/{name}-api-1/archive?path=/etc")),
+        ("GET", format!("/containers/{name}-api-1/logs?stdout=1")),
+        ("GET", "/volumes".to_owned()),
+        ("POST", "/build".to_owned()),
+    ] {
+        let (status, said) = ask(run, method, &path);
+        assert_eq!(status, 403, "{method} {path}: {said}");
+    }
+}
+
+/// Two runs at once: each Traefik routes to its own API, by the network that its file names.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the image traefik:v2.11 (make test-all)"]
+async fn each_traefik_sees_its_own_run() {
+    let write = |name: &str| Submission::empty().with("compose.yaml", &compose(name));
+    let (one, two) = (write("un"), write("deux"));
+    let (one, two) = tokio::join!(Running::up(&one), Running::up(&two));
+    let (one, two) = (one.expect("up"), two.expect("up"));
+    for (run, name) in [(&one, "un"), (&two, "deux")] {
+        check_socket(run, name);
+        let served =
+            until(|| fetch(run, "http://traefik/", "api.localhost"), |said| said.trim() == name).await;
+        assert!(served.is_ok(), "{served:?}");
+        let seen = fetch(run, "http://traefik:8080/api/http/services/api@docker", "x");
+        let seen: Value = serde_json::from_str(&seen).unwrap_or_else(|e| panic!("{e}: {seen}"));
+        let ip = docker(&[
+            "inspect",
+            "--format",
+            &format!(
+                "{{{{(index .NetworkSettings.Networks \"{}_frontend\").IPAddress}}}}",
+                run.stack.project()
+            ),
+            &run.container("api"),
+        ]);
+        let servers = seen["loadBalancer"]["servers"].as_array().cloned().unwrap_or_default();
+        assert_eq!(servers, [json!({ "url": format!("http://{}:5000", ip.trim()) })]);
+    }
+    // A container that stops disappears from Traefik: events go through.
+    docker(&["stop", "-t", "0", &one.container("api")]);
+    let gone = until(|| fetch(&one, "http://traefik/", "api.localhost"), |said| said.contains("404")).await;
+    assert!(gone.is_ok(), "{gone:?}");
+    assert_eq!(fetch(&two, "http://traefik/", "api.localhost").trim(), "deux");
+
+    let (first, second) = two.stack.amplified_engine("api", 9).await.expect("an engine").expect("asked for");
+    assert_ne!(first, second);
+    let list = docker(&[
+        "run",
+        "--rm",
+        "--network=none",
+        "-v",
+        &format!("{second}:/s:ro"),
+        "node:20-alpine",
+        "node",
+        "-e",
+        "require('http').get({socketPath: '/s/docker.sock', path: '/containers/json'}, a => { let b = ''; a.on('data', d => b += d); a.on('end', () => console.log(b)) })",
+    ]);
+    let list: Value = serde_json::from_str(&list).unwrap_or_else(|e| panic!("{e}: {list}"));
+    let ids: BTreeSet<&str> =
+        list.as_array().expect("a list").iter().filter_map(|one| one["Id"].as_str()).collect();
+    assert_eq!(ids.len(), 12);
+    assert!(one.down().await.expect("clean-up") & two.down().await.expect("clean-up"));
+}
