@@ -343,7 +343,7 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
         );
     }
     if run.pace.evaluation >= run.pace.scrape
-        && run.pace.evaluation > asked.by - asked.not_before.min(asked.by)
+        && run.pace.evaluation > asked.by.saturating_sub(asked.not_before)
     {
         let found = in_config("evaluation_interval", "évaluations trop espacées");
         return ("à quel rythme les règles sont-elles évaluées ?".to_owned(), found);

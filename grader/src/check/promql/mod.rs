@@ -196,11 +196,11 @@ pub fn selectors(expr: &str) -> Vec<Selector> {
             index += 1;
             continue;
         }
-        let name = token.kind == Kind::Word
-            && !KEYWORDS.iter().any(|w| token.says(w))
-            && !next.is_some_and(|n| n.is('('))
-            && !(AGGREGATIONS.iter().any(|w| token.says(w))
-                && next.is_some_and(|n| n.says("by") || n.says("without")));
+        let called = next.is_some_and(|n| n.is('('));
+        let grouped = next.is_some_and(|n| n.says("by") || n.says("without"));
+        let taken = KEYWORDS.iter().any(|w| token.says(w));
+        let aggregates = AGGREGATIONS.iter().any(|w| token.says(w)) && grouped;
+        let name = token.kind == Kind::Word && !taken && !called && !aggregates;
         if name || token.is('{') {
             let open = if name { index + 1 } else { index };
             let braces = tokens.get(open).is_some_and(|t| t.is('{'));

@@ -162,7 +162,7 @@ pub async fn missing(
     if let Ok((files, _)) = known.as_ref() {
         why(check, cx, files, missing, loaded, &mut miss).await?;
     } else {
-        miss.hint = "un fichier de règles doit être monté, puis nommé dans la configuration".to_owned();
+        miss.hint.push_str("un fichier de règles doit être monté, puis nommé dans la configuration");
     }
     Ok(miss)
 }
@@ -188,9 +188,9 @@ async fn why(
         miss.noted.extend(promtool(cx, files).await?);
         miss.place = in_config(&absent.pattern, "ce fichier n'existe pas dans le conteneur")
             .or_else(|| tell::at(cx.world, &check.service, "volumes", "volumes de Prometheus"));
-        miss.hint =
-            "un fichier de votre dossier n'est dans le conteneur que s'il y est monté, au chemin nommé"
-                .to_owned();
+        miss.hint.push_str(
+            "un fichier de votre dossier n'est dans le conteneur que s'il y est monté, au chemin nommé",
+        );
         miss.try_it = format!("docker compose exec {} promtool check config {}", check.service, files.path);
         return Ok(());
     }
@@ -203,7 +203,7 @@ async fn why(
         }
         miss.place = in_config("global:", "aucune clé rule_files dans ce fichier")
             .or_else(|| in_config("scrape_configs:", "aucune clé rule_files dans ce fichier"));
-        miss.hint = "monter un fichier ne suffit pas : qui dit à Prometheus de le lire ?".to_owned();
+        miss.hint.push_str("monter un fichier ne suffit pas : qui dit à Prometheus de le lire ?");
         return Ok(());
     }
     // Named and there: another name, or not the file that was handed in.
@@ -243,7 +243,7 @@ async fn why(
 async fn beside(cx: &Cx<'_>, check: &RulesLoaded, files: &Files) -> Result<Option<String>, Fault> {
     let dir = files.path.rsplit_once('/').map_or("/", |(dir, _)| dir);
     let names = cx.world.list_inside(&check.service, dir).await?.unwrap_or_default();
-    for name in names.iter().filter(|n| n.ends_with(".yml") || n.ends_with(".yaml")).take(20) {
+    for name in names.iter().filter(|n| [".yml", ".yaml"].iter().any(|end| n.ends_with(end))).take(20) {
         let path = files::absolute(dir, name);
         let text = cx.world.read_inside(&check.service, &path).await?.unwrap_or_default();
         if path != files.path && !files::alerts_of(&text).is_empty() {

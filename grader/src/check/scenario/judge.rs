@@ -336,7 +336,7 @@ mod tests {
                 active_since = if holds { active_since.or(Some(at)) } else { None };
                 let state = match active_since {
                     None => State::Inactive,
-                    Some(since) if at - since >= s(hold) => State::Firing,
+                    Some(since) if at >= since + s(hold) => State::Firing,
                     Some(_) => State::Pending,
                 };
                 Tick { at, state, other: None }

@@ -129,7 +129,7 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         Err(trouble) => return silent(trouble.told()),
     };
     let ids: Vec<String> = instances.iter().map(|i| i.id.chars().take(12).collect()).collect();
-    let bases = attributed(samples, family, &mine, &check.target, &ids);
+    let bases = attributed(&samples, family, &mine, &check.target, &ids);
     let missing: Vec<String> =
         used.iter().filter(|m| *m != "up" && !bases.iter().any(|b| b.name() == *m)).cloned().collect();
     let interval = interval(&bases, &targets).unwrap_or(wait);
@@ -193,7 +193,7 @@ fn includes(labels: &Labels, part: &Labels) -> bool {
 
 /// Says of each series whether it is about the service of the scenario.
 fn attributed(
-    samples: Vec<Sample>,
+    samples: &[Sample],
     family: Family,
     mine: &[&Target],
     service: &str,

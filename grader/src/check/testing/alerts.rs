@@ -111,7 +111,7 @@ impl FakeAlert {
             let ever = active.is_some() && !self.ends;
             if seen_down || ever || self.early {
                 let since = active.map_or(at, |(since, _)| since);
-                active = Some((since, at - since >= ms(self.hold)));
+                active = Some((since, at >= since + ms(self.hold)));
             } else {
                 active = None;
             }
@@ -273,7 +273,7 @@ pub fn promtool(
             let got = since.map_or_else(
                 || "nil".to_owned(),
                 |since| {
-                    let state = if at - since >= Duration::from_secs(hold) { "firing" } else { "pending" };
+                    let state = if at >= since + Duration::from_secs(hold) { "firing" } else { "pending" };
                     let labels: String =
                         who.as_object().expect("labels").iter().map(|(k, v)| format!(", {k}={v}")).collect();
                     format!("{{alertstate=\"{state}\"{labels}}} 1E+00")

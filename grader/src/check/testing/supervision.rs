@@ -82,10 +82,12 @@ pub fn params(path: &str) -> BTreeMap<String, String> {
     query.split('&').filter_map(|p| p.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect()
 }
 
+/// A successful answer of the API.
 pub fn good(data: &Value) -> (u16, String) {
     (200, json!({"status": "success", "data": data}).to_string())
 }
 
+/// An instant vector: labels, instant, value.
 pub fn vector(samples: Vec<(Value, f64, f64)>) -> (u16, String) {
     let result: Vec<Value> = samples
         .into_iter()

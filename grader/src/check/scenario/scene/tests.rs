@@ -90,7 +90,7 @@ fn a_target_goes_down() {
     ];
     let times = Times::plan(s(15), s(15), s(0), s(60), s(0));
     let made = play(Scenario::TargetDown, &times, &bases, H, 1.0);
-    let before = times.fault - times.interval;
+    let before = times.fault.saturating_sub(times.interval);
     assert_eq!(level(&made, 0, &times, before), Value::Is(1.0));
     assert_eq!(level(&made, 0, &times, times.fault), Value::Is(0.0));
     assert_eq!(level(&made, 0, &times, times.recovery), Value::Is(1.0));
