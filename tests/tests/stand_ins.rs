@@ -206,7 +206,11 @@ fn value(text: &str, series: &str, labels: &[&str]) -> Option<f64> {
 async fn monitors_measure_the_run_and_only_the_run() {
     let run = Running::up(&Submission::empty().with("compose.yaml", MONITORS)).await.expect("up");
     let metrics = || fetch(&run, "http://cadvisor:8080/metrics", "x");
-    let api = ["name=\"mon-api\"", "image=\"node:20-alpine\"", "container_label_com_docker_compose_service=\"api\""];
+    let api = [
+        "name=\"mon-api\"",
+        "image=\"node:20-alpine\"",
+        "container_label_com_docker_compose_service=\"api\"",
+    ];
     let (has, wanted) = (
         |text: &str, series: &str| value(text, series, &api),
         [
@@ -221,7 +225,10 @@ async fn monitors_measure_the_run_and_only_the_run() {
     let whole = until(metrics, |text| wanted.iter().all(|series| has(text, series).is_some())).await;
     let text = whole.unwrap_or_else(|text| {
         let log = docker(&["logs", &run.container("cadvisor")]);
-        panic!("missing: {:?}\n{log}", wanted.iter().filter(|series| has(&text, series).is_none()).collect::<Vec<_>>())
+        panic!(
+            "missing: {:?}\n{log}",
+            wanted.iter().filter(|series| has(&text, series).is_none()).collect::<Vec<_>>()
+        )
     });
     assert_eq!(has(&text, "container_spec_memory_limit_bytes"), Some(134_217_728.0));
     // No container of anybody else, under any name; the machine as a whole remains.
@@ -248,6 +255,10 @@ async fn monitors_measure_the_run_and_only_the_run() {
 
     let node = fetch(&run, "http://node-exporter:9100/metrics", "x");
     let total = value(&node, "node_cpu_seconds_total", &["mode=\"idle\""]);
-    assert!(total.is_some() && node.contains("\nnode_memory_MemTotal_bytes "), "{}", &node[..node.len().min(2000)]);
+    assert!(
+        total.is_some() && node.contains("\nnode_memory_MemTotal_bytes "),
+        "{}",
+        &node[..node.len().min(2000)]
+    );
     assert!(run.down().await.expect("clean-up"));
 }

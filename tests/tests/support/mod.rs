@@ -71,7 +71,7 @@ impl Running {
         };
         let stack = Stack::new(engine, session, plan).map_err(told("stack"))?;
         let error = stack.up(&[], false).await.map_err(told("up"))?;
-        let up = stack.settle(error, Duration::from_secs(60)).await.map_err(told("settle"))?;
+        let up = stack.settle(&[], error, Duration::from_secs(60)).await.map_err(told("settle"))?;
         if up.compose_error.is_some() || !up.not_ready.is_empty() {
             return Err(format!("{up:?}"));
         }

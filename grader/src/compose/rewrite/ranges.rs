@@ -133,7 +133,9 @@ mod tests {
             let fixed: Vec<IpAddr> = fixed.iter().map(|a| a.parse().expect("address")).collect();
             moves.add(net(old), net(new), &translate(&fixed, net(old), net(new)));
         }
-        loose.iter().for_each(|new| moves.add_loose(net(new)));
+        for new in loose {
+            moves.add_loose(net(new));
+        }
         moves
     }
 

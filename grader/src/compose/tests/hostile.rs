@@ -39,6 +39,7 @@ async fn service(lines: &str) -> Option<Outcome> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
     let refused: &[(&str, &str)] = &[
         ("privileged: true", "privileged"),
