@@ -25,7 +25,7 @@ fn inspected(id: &str, project: &str) -> Value {
 }
 
 /// A false engine that does not filter at all: what is filtered is so by the proxy.
-async fn answer(path: &str) -> (u16, Value) {
+fn answer(path: &str) -> (u16, Value) {
     let path = path.split('?').next().unwrap_or_default();
     let path = path.strip_prefix("/v1.45").unwrap_or(path);
     let listed = |id: &str, project: &str| json!({"Id": id, "Names": [format!("/{project}-api-1")], "Image": "x", "ImageID": "i", "Labels": labels(project), "State": "running"});
@@ -62,10 +62,10 @@ async fn engine_session(mut stream: UnixStream, seen: Arc<Mutex<Vec<String>>>) -
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         return Ok(());
     }
-    let (status, value) = answer(&path).await;
+    let (status, value) = answer(&path);
     let body = value.to_string();
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
     stream.write_all(head.as_bytes()).await

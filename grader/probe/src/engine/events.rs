@@ -36,7 +36,7 @@ pub(super) async fn open(run: &Run, asked: &Request) -> Result<Option<Stream>, R
     let mut target = format!("/events?filters={}", filters.query());
     for key in ["since", "until"] {
         if let Some(value) = asked.query.get(key).filter(|value| !value.is_empty()) {
-            target.push_str(&format!("&{key}={}", encode(value)));
+            target = format!("{target}&{key}={}", encode(value));
         }
     }
     let mut stream = run.upstream.open(asked.version.as_deref(), &target).await?;

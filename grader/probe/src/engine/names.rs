@@ -93,7 +93,7 @@ impl Names {
         let keys = ["Id", "Image", "ImageID", "Command", "Created", "Ports", "State", "Status"];
         let mut out = pick(seen, &keys);
         out.insert("Names".into(), vec![format!("/{}", who.name)].into());
-        self.member(&mut out, seen, "Labels", |names, labels| names.labels(labels));
+        self.member(&mut out, seen, "Labels", Self::labels);
         self.common(&mut out, seen, &who);
         if let Some(mode) = seen.pointer("/HostConfig/NetworkMode").and_then(Value::as_str) {
             out.insert("HostConfig".into(), serde_json::json!({ "NetworkMode": self.mode(mode) }));

@@ -137,14 +137,13 @@ impl Run {
         let missing = || Refusal::missing("container", name);
         let mut rank = 0;
         let id = if is_id(name) { self.look(version, name).await? } else { None };
-        let seen = match id {
-            Some(seen) => seen,
-            None => {
-                let members = self.members(version).await?;
-                let (id, of) = amplify::find(&members, &self.names.view.amplify, name).ok_or_else(missing)?;
-                rank = of;
-                self.look(version, id).await?.ok_or_else(missing)?
-            }
+        let seen = if let Some(seen) = id {
+            seen
+        } else {
+            let members = self.members(version).await?;
+            let (id, of) = amplify::find(&members, &self.names.view.amplify, name).ok_or_else(missing)?;
+            rank = of;
+            self.look(version, id).await?.ok_or_else(missing)?
         };
         let (who, mut shown) = self.names.container(&seen).ok_or_else(missing)?;
         if rank > 0 {

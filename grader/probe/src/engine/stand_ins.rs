@@ -109,26 +109,17 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 /// `/proc/<pid>/net/dev`, from the engine's statistics.
 fn net_dev(stats: &Value) -> String {
-    let mut out = String::from(
-        "Inter-|   Receive                                                |  Transmit\n \
+    const HEAD: &str = "Inter-|   Receive                                                |  Transmit\n \
          face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls \
-         carrier compressed\n",
-    );
-    for (name, counts) in stats["networks"].as_object().into_iter().flatten() {
-        let get = |key: &str| counts[key].as_u64().unwrap_or(0);
-        out.push_str(&format!(
-            "{name:>6}: {} {} {} {} 0 0 0 0 {} {} {} {} 0 0 0 0\n",
-            get("rx_bytes"),
-            get("rx_packets"),
-            get("rx_errors"),
-            get("rx_dropped"),
-            get("tx_bytes"),
-            get("tx_packets"),
-            get("tx_errors"),
-            get("tx_dropped"),
-        ));
-    }
-    out
+         carrier compressed\n";
+    let lines = stats["networks"].as_object().into_iter().flatten().map(|(name, counts)| {
+        let way = |way: &str| {
+            let one = |what| counts[format!("{way}_{what}")].as_u64().unwrap_or(0).to_string();
+            format!("{} 0 0 0 0", ["bytes", "packets", "errors", "dropped"].map(one).join(" "))
+        };
+        format!("{name:>6}: {} {}\n", way("rx"), way("tx"))
+    });
+    std::iter::once(HEAD.to_owned()).chain(lines).collect()
 }
 
 #[cfg(test)]

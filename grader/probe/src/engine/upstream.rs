@@ -23,7 +23,7 @@ pub struct Upstream {
 
 /// An answer whose body is still to be read.
 pub struct Stream {
-    stream: UnixStream,
+    socket: UnixStream,
     body: Body,
     /// Bytes of the body that came with the head.
     begun: Vec<u8>,
@@ -44,7 +44,7 @@ impl Stream {
         let mut chunk = std::mem::take(&mut self.begun);
         if chunk.is_empty() {
             chunk.resize(16 * 1024, 0);
-            let length = self.stream.read(&mut chunk).await.map_err(|error| gateway(&error.to_string()))?;
+            let length = self.socket.read(&mut chunk).await.map_err(|error| gateway(&error.to_string()))?;
             if length == 0 {
                 return self.body.at_end().map(|()| None).map_err(|failure| gateway(&failure.message));
             }
@@ -81,7 +81,7 @@ impl Upstream {
             loop {
                 if let Some((head, length)) = head::parse(&bytes).map_err(|failure| gateway(&failure.message))? {
                     let body = Body::of(&head, false).map_err(|failure| gateway(&failure.message))?;
-                    return Ok(Stream { stream, body, begun: bytes.split_off(length), done: false, head });
+                    return Ok(Stream { socket: stream, body, begun: bytes.split_off(length), done: false, head });
                 }
                 let read = stream.read_buf(&mut bytes).await.map_err(|error| gateway(&error.to_string()))?;
                 if read == 0 || bytes.len() > crate::http::MAX_HEAD {

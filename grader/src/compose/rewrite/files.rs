@@ -70,8 +70,8 @@ fn path(text: &str) -> PathBuf {
 
 /// Where a path of the submission is mounted from.
 pub(super) fn mounted(copies: &[Copy], path: &Path) -> PathBuf {
-    let copied = copies.iter().find_map(|copy| Some((copy, path.strip_prefix(&copy.from).ok()?)));
-    match copied {
+    let found = copies.iter().find_map(|copy| Some((copy, path.strip_prefix(&copy.from).ok()?)));
+    match found {
         Some((copy, rest)) if rest.as_os_str().is_empty() => copy.to.clone(),
         Some((copy, rest)) => copy.to.join(rest),
         None => path.to_owned(),

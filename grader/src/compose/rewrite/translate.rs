@@ -188,7 +188,7 @@ fn statement<'a>(
     line_end: usize,
 ) -> Option<(usize, usize, &'a str, &'a str)> {
     let (before, after) = (&text[line_start..found.start], &text[found.end..line_end]);
-    let word = before.trim_start().split_whitespace().next().unwrap_or_default();
+    let word = before.split_whitespace().next().unwrap_or_default();
     let start = line_start + before.len() - before.trim_start().len();
     if matches!(word, "host" | "hostssl" | "hostnossl" | "hostgssenc" | "hostnogssenc") {
         let end = line_end - (after.len() - after.trim_end().len());
