@@ -126,6 +126,11 @@ pub trait Check: Send + Sync {
         Vec::new()
     }
 
+    /// Official images whose programs it runs through [`World::tool`].
+    fn tools(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Observes and judges. `Err` becomes `inconclusive`.
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault>;
 }

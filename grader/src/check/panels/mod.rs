@@ -205,6 +205,10 @@ impl Check for Panels {
         Ok(())
     }
 
+    fn tools(&self) -> Vec<String> {
+        if self.is_virtual() { vec![self.image.clone()] } else { Vec::new() }
+    }
+
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         for service in [&self.grafana.service, &self.prometheus.service] {
             if let Some(miss) = tell::absent(cx.world.declared(), service) {
