@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::grafana::{self, Account, DataSource, Grafana};
 use super::prom::told::{self, Endpoint};
-use super::prom::{Prom, Sample};
+use super::prom::{Prom, RuntimeInfo, Sample};
 use super::targets::locate::{Url, url};
 use super::{Check, Cx, Experiments, Stage, kit, prom, tell};
 use crate::error::Fault;
@@ -85,8 +85,21 @@ impl Datasource {
         }
     }
 
-    /// Asks Prometheus itself, then Grafana about the same instant, and compares.
+    /// Asks Prometheus itself, then Grafana, what no two servers say: the instant of its start, to
+    /// the nanosecond; else, where Grafana does not let that question through, those of its scrapes.
     async fn leads(&self, grafana: &Grafana<'_>, prom: &Prom<'_>, uid: &str) -> Result<Leads, Fault> {
+        let own = prom.runtime_info().await?.map(|info| info.start_time).unwrap_or_default();
+        let seen = grafana.through(uid, "/api/v1/status/runtimeinfo", &[]).await?;
+        let seen =
+            seen.ok().and_then(|answer| prom::read::<RuntimeInfo>(&answer).ok()).map(|info| info.start_time);
+        match seen.filter(|start| !start.is_empty() && !own.is_empty()) {
+            Some(start) if start == own => Ok(Leads::Here),
+            Some(_) => Ok(Leads::Elsewhere),
+            None => self.scrapes(grafana, prom, uid).await,
+        }
+    }
+
+    async fn scrapes(&self, grafana: &Grafana<'_>, prom: &Prom<'_>, uid: &str) -> Result<Leads, Fault> {
         let mut last = Leads::Elsewhere;
         for _ in 0..3 {
             let some = |seen: &Result<Vec<Sample>, prom::Trouble>| seen.as_ref().is_ok_and(|s| !s.is_empty());

@@ -142,6 +142,11 @@ pub trait Check: Send + Sync {
         Duration::from_secs(120)
     }
 
+    /// Official images whose programs it runs through [`World::tool`].
+    fn tools(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Observes and judges. `Err` becomes `inconclusive`.
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault>;
 }

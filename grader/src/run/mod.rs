@@ -185,6 +185,28 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     plan::grade(cx, &staged, &approved, &probe_image).await
 }
 
+/// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be
+/// had makes the checks that need it inconclusive, and nothing else.
+async fn tools(
+    cx: &Ctx<'_>,
+    places: &BTreeMap<String, Option<Place>>,
+    recipes: &BTreeMap<String, engine::Recipe>,
+    say: &(dyn Fn(&str, bool) + Sync),
+) -> Result<(), Stop> {
+    let checks = plan::selected(cx.lab, cx.options.only.as_deref());
+    let mut wanted: Vec<String> = checks.iter().flat_map(|c| c.check.tools()).collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted.retain(|image| !places.contains_key(image));
+    let policy = cx.options.images;
+    for one in engine::ensure_images(cx.engine, &cx.session, &wanted, recipes, policy, say).await? {
+        if let Resolved::Ready(used) = one {
+            cx.emit(Event::Image(used));
+        }
+    }
+    Ok(())
+}
+
 /// Makes the images of the active services ready, those that their Dockerfiles start from included.
 async fn images(cx: &Ctx<'_>, approved: &compose::ApprovedModel) -> Result<(), Stop> {
     cx.step("images", "images", StepState::Started);
@@ -229,6 +251,7 @@ async fn images(cx: &Ctx<'_>, approved: &compose::ApprovedModel) -> Result<(), S
             }
         }
     }
+    tools(cx, &places, &recipes, &say).await?;
     cx.step("images", "images", StepState::Done);
     if unknown.is_empty() { Ok(()) } else { Err(Stop::Invalid(unknown)) }
 }

@@ -251,7 +251,7 @@ impl Panels {
     }
 
     /// A panel that means the right thing and shows nothing.
-    pub(super) fn dead(&self, cx: &Cx<'_>, dead: &Dead<'_>, _: &Values) -> Miss {
+    pub(super) fn dead(&self, cx: &Cx<'_>, dead: &Dead<'_>) -> Miss {
         let title = tell::cut(&dead.one.panel.title, 60);
         let base = Miss {
             headline: format!("le panneau « {title} » ne montre aucune donnée"),

@@ -19,6 +19,9 @@ const SCRAPED: Duration = Duration::from_secs(45);
 /// Dashboards that are read at most.
 const MAX_BOARDS: usize = 20;
 
+/// One look at the list.
+type Listed = Result<Vec<Found>, Trouble>;
+
 /// A dashboard.
 #[derive(Debug)]
 pub struct Board {
@@ -60,8 +63,15 @@ impl Board {
 
 /// All dashboards, waited for while there are none.
 pub async fn boards(grafana: &Grafana<'_>) -> Result<Result<Vec<Board>, Trouble>, Fault> {
-    let some = |seen: &Result<Vec<Found>, Trouble>| seen.as_ref().is_ok_and(|f| !f.is_empty());
-    let found = match kit::patiently(PROVISIONED, some, || grafana.dashboards()).await? {
+    // Some, and no more coming: the same list twice, half a second apart.
+    let twice =
+        |seen: &(Listed, Listed)| matches!(seen, (Ok(a), Ok(b)) if !a.is_empty() && a.len() == b.len());
+    let look = || async {
+        let first = grafana.dashboards().await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        Ok((first, grafana.dashboards().await?))
+    };
+    let found = match kit::patiently(PROVISIONED, twice, look).await?.1 {
         Ok(found) => found,
         Err(trouble) => return Ok(Err(trouble)),
     };

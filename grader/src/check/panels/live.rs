@@ -136,23 +136,27 @@ async fn round<'a>(
     }
 }
 
-/// Runs all wants until each shows something, sending a little traffic meanwhile.
+/// What was seen of each want; `None` for one that shows nothing or was not looked at.
+type Seen = Vec<Option<Fact>>;
+
+/// Runs the wants that have a query until each shows something, sending a little traffic meanwhile;
+/// gives what was seen, and the first that shows nothing in the end.
 pub(super) async fn run<'a>(
     spec: &'a Panels,
     cx: &Cx<'_>,
     (grafana, prom): (&Grafana<'_>, &Prom<'_>),
     fitting: &[Vec<Candidate<'a>>],
-) -> Result<Result<Vec<Fact>, Dead<'a>>, Fault> {
+) -> Result<(Seen, Option<Dead<'a>>), Fault> {
     let began = Instant::now();
     let mut waved = began;
-    let mut facts: Vec<Option<Fact>> = vec![None; spec.wants.len()];
+    let mut facts: Seen = vec![None; spec.wants.len()];
     loop {
         let mut dead = None;
         if let Some(one) = fitting.iter().flatten().next() {
             one.board.refresh(prom).await?;
         }
         for (i, want) in spec.wants.iter().enumerate() {
-            if facts[i].is_some() {
+            if facts[i].is_some() || fitting[i].is_empty() {
                 continue;
             }
             match round(cx, grafana, want, &fitting[i]).await? {
@@ -162,11 +166,11 @@ pub(super) async fn run<'a>(
                 }
             }
         }
-        let Some(dead) = dead else { return Ok(Ok(facts.into_iter().flatten().collect())) };
+        let Some(dead) = dead else { return Ok((facts, None)) };
         // A data source that does not exist will not appear.
         let hopeless = matches!(dead.why, Why::Source(_));
         if hopeless || began.elapsed() >= PATIENCE {
-            return Ok(Err(dead));
+            return Ok((facts, Some(dead)));
         }
         if let Some(traffic) = &spec.traffic
             && waved.elapsed() >= WAVE

@@ -25,6 +25,8 @@ pub struct FakeProm {
     pub copies: u32,
     /// Whether it is collected at all.
     pub collects: bool,
+    /// Does not say when it started.
+    pub hides_start: bool,
     /// Answers 503 to everything.
     pub unready: bool,
     /// Instants of its scrapes, which no other server has.
@@ -52,6 +54,7 @@ impl Default for FakeProm {
             flags: json!({"storage.tsdb.retention.time": "15d"}),
             copies: 1,
             collects: true,
+            hides_start: false,
             unready: false,
             beat: 1_795_225_755.125,
         }
@@ -117,7 +120,10 @@ impl FakeProm {
         let text = |key: &str| params.get(key).map_or("", String::as_str);
         match path {
             "/metrics" => (200, "up 1\n".into()),
-            "/api/v1/status/runtimeinfo" => good(&json!({"storageRetention": self.retention})),
+            "/api/v1/status/runtimeinfo" => {
+                let start = if self.hides_start { String::new() } else { format!("start {}", self.beat) };
+                good(&json!({"storageRetention": self.retention, "startTime": start}))
+            }
             "/api/v1/status/flags" => good(&self.flags),
             "/api/v1/status/config" => good(&json!({"yaml": self.config})),
             "/api/v1/targets" => good(&json!({"activeTargets": self.targets, "droppedTargets": []})),

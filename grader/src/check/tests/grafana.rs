@@ -38,11 +38,13 @@ async fn sources_that_do_not_lead_there() {
     let port = FakeGrafana { healthy: false, ..changed("url", json!("http://prometheus:9091")) };
     fails(&judge("source", &with(port)).await, "refusée");
     // A healthy Prometheus, which is not that of the stack.
-    let other = FakeProm { beat: 1_795_225_750.0, ..FakeProm::default() };
-    fails(
-        &judge("source", &with(FakeGrafana { behind: other, ..FakeGrafana::default() })).await,
-        "autre Prometheus",
-    );
+    for hides_start in [false, true] {
+        let other = FakeProm { beat: 1_795_225_750.0, hides_start, ..FakeProm::default() };
+        let world = with(FakeGrafana { behind: other, ..FakeGrafana::default() });
+        fails(&judge("source", &world).await, "autre Prometheus");
+        let same = FakeProm { hides_start, ..FakeProm::default() };
+        passes(&judge("source", &with(FakeGrafana { behind: same, ..FakeGrafana::default() })).await);
+    }
 }
 
 #[tokio::test(start_paused = true)]

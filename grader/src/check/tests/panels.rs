@@ -107,7 +107,10 @@ async fn honest_dashboards() {
 #[tokio::test(start_paused = true)]
 async fn wrong_meanings() {
     let median = P95.replace("0.95", "0.5");
-    fails(&judge("panneaux", &three(RPS, &median, BY)).await, "la médiane");
+    let verdict = judge("panneaux", &three(RPS, &median, BY)).await;
+    fails(&verdict, "la médiane");
+    let Verdict::Fail(miss) = verdict else { unreachable!("it fails") };
+    assert!((miss.earned - 0.25).abs() < 1e-9 && miss.earned_for.contains("répartition"), "{miss:?}");
     fails(&judge("panneaux", &three(BY, P95, BY)).await, "requêtes par seconde");
     fails(&judge("panneaux", &three(&format!("{RPS} * 60"), P95, BY)).await, "par minute");
     fails(&judge("panneaux", &three(RPS, &format!("{P95} * 1000"), BY)).await, "millisecondes");
