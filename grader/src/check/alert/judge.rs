@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::prom::AlertState;
+use super::super::prom::{AlertState, span};
 use super::super::promql;
 use super::super::rules::files::{self, Files};
 use super::super::{Cx, kit, tell};
@@ -245,6 +245,9 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
     }
     let written = files.text.as_deref().is_some_and(|t| t.contains("evaluation_interval"));
     let minute = run.pace.evaluation == Duration::from_secs(60);
+    if let Some(place) = own_interval(alert, cx, files, run) {
+        return ("ce groupe de règles a son propre rythme d'évaluation".to_owned(), Some(place));
+    }
     if minute && !written {
         return (
             "sans evaluation_interval, Prometheus n'évalue les règles qu'une fois par minute".to_owned(),
@@ -265,6 +268,18 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
         "additionnez : collecte, évaluation, puis for".to_owned(),
         at("for", "cette attente, plus une collecte et une évaluation"),
     )
+}
+
+/// Position of the interval that a group of rules sets for itself, when that is the one in force.
+fn own_interval(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Option<Place> {
+    let declared = files.alert(&alert.name)?;
+    let text = files.texts.get(&declared.path)?;
+    let before = text.lines().take(declared.lines.get("alert").copied().unwrap_or(1));
+    let (line, shown) = before.enumerate().filter(|(_, l)| l.trim_start().starts_with("interval:")).last()?;
+    let length = span::parse(shown.split_once(':')?.1.split('#').next()?.trim().trim_matches(['"', '\'']))?;
+    let file = files::submitted(cx.world, &declared.path, Some(text))?;
+    (length == run.pace.evaluation)
+        .then(|| files::line_place(file, line + 1, shown, "rythme propre à ce groupe de règles"))
 }
 
 /// It was measured outside of what its own configuration promises.

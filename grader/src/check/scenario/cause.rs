@@ -26,7 +26,13 @@ pub async fn of(
     let found = match scenario.family() {
         Family::Latency => latency(check, cx, scenery).await?,
         Family::Memory => memory(check, cx, scenery).await?,
-        Family::Target => None,
+        Family::Target => Some((
+            format!(
+                "pendant la panne, up vaut 0 pour cette cible, ses autres séries n'existent plus ; expression : {}",
+                tell::cut(&scenery.rule.query, 120)
+            ),
+            "que vaut chaque partie de cette expression quand up vaut 0 ?".to_owned(),
+        )),
     };
     Ok(found.unwrap_or_else(|| {
         let expr = tell::cut(&scenery.rule.query, 120);
