@@ -48,7 +48,7 @@ pub struct Stack {
     file: PathBuf,
     probes: Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>,
     /// Twins: name to container.
-    twins: Mutex<HashMap<String, String>>,
+    pub(super) twins: Mutex<HashMap<String, String>>,
     doors: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
 }
 
@@ -376,37 +376,6 @@ impl Stack {
         let seat =
             if breakable { Seat::Breaker(instance.id.clone()) } else { Seat::Inside(instance.id.clone()) };
         self.probe(&format!("in:{}:{starts}", instance.id), seat).await
-    }
-
-    /// Starts a twin, known by its name from then on.
-    pub(super) async fn twin(&self, plan: &TwinPlan) -> Result<(), Fault> {
-        let id = super::twin::start(self, plan).await?;
-        self.twins.lock().await.insert(plan.name.clone(), id);
-        Ok(())
-    }
-
-    /// Probe inside a twin.
-    pub(super) async fn probe_twin(&self, name: &str) -> Result<Arc<Probe>, Fault> {
-        let Some(id) = self.twins.lock().await.get(name).cloned() else {
-            return Err(Fault::new(
-                FaultKind::Bug,
-                format!("le jumeau « {name} » n'a jamais été démarré"),
-                "signalez ce défaut du correcteur",
-            ));
-        };
-        match self.probe(&format!("twin:{id}"), Seat::Inside(id.clone())).await {
-            Ok(probe) => Ok(probe),
-            Err(fault) => super::twin::check_alive(self, name, &id).await.and(Err(fault)),
-        }
-    }
-
-    /// A fault when a twin is not running.
-    pub(super) async fn twin_alive(&self, name: &str) -> Result<(), Fault> {
-        let id = self.twins.lock().await.get(name).cloned();
-        match id {
-            Some(id) => super::twin::check_alive(self, name, &id).await,
-            None => Ok(()),
-        }
     }
 
     /// Puts probes inside these services as soon as each starts; returns once `done` says so and

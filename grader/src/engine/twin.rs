@@ -19,8 +19,41 @@ use crate::error::{Fault, FaultKind};
 /// two networks drawn 25 times show both but once in sixteen million.
 const CLONES: u32 = 24;
 
+impl Stack {
+    /// Starts a twin, known by its name from then on.
+    pub(super) async fn twin(&self, plan: &TwinPlan) -> Result<(), Fault> {
+        let id = start(self, plan).await?;
+        self.twins.lock().await.insert(plan.name.clone(), id);
+        Ok(())
+    }
+
+    /// Probe inside a twin.
+    pub(super) async fn probe_twin(&self, name: &str) -> Result<Arc<Probe>, Fault> {
+        let Some(id) = self.twins.lock().await.get(name).cloned() else {
+            return Err(Fault::new(
+                FaultKind::Bug,
+                format!("le jumeau « {name} » n'a jamais été démarré"),
+                "signalez ce défaut du correcteur",
+            ));
+        };
+        match self.probe(&format!("twin:{id}"), Seat::Inside(id.clone())).await {
+            Ok(probe) => Ok(probe),
+            Err(fault) => check_alive(self, name, &id).await.and(Err(fault)),
+        }
+    }
+
+    /// A fault when a twin is not running.
+    pub(super) async fn twin_alive(&self, name: &str) -> Result<(), Fault> {
+        let id = self.twins.lock().await.get(name).cloned();
+        match id {
+            Some(id) => check_alive(self, name, &id).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// Starts a twin and gives its container's id.
-pub(super) async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Fault> {
+async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Fault> {
     let Some(instance) = stack.running(&plan.service).await? else {
         return Err(Fault::new(
             FaultKind::Engine,
@@ -61,7 +94,7 @@ pub(super) async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Faul
 }
 
 /// A fault that says why a twin is not running, with the end of its log.
-pub(super) async fn check_alive(stack: &Stack, name: &str, id: &str) -> Result<(), Fault> {
+async fn check_alive(stack: &Stack, name: &str, id: &str) -> Result<(), Fault> {
     let docker = &stack.engine.docker;
     let seen = docker
         .inspect_container(id, None::<InspectContainerOptions>)

@@ -2,108 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::super::prom::AlertState;
+use super::super::prom::{AlertState, span};
 use super::super::promql;
 use super::super::rules::files::{self, Files};
 use super::super::{Cx, kit, tell};
-use super::live::{Hurdle, Mark, Outcome, Run};
+use super::live::{Hurdle, Outcome, Run};
+use super::show::{facts, when};
 use super::window::{self, Broken, told};
 use super::{Alert, twin};
 use crate::error::Fault;
-use crate::event::{Fact, Miss, Moment, Place, Stretch, Timeline, Verdict};
-use crate::time::{Judgement, Window};
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn stretch(window: Window) -> Stretch {
-    Stretch { from_ms: ms(window.not_before), to_ms: ms(window.by) }
-}
-
-fn moment(key: &str, text: &str, mark: &Mark, factor: u32) -> Moment {
-    let seen = window::scaled(mark.seen(), factor);
-    Moment {
-        key: key.to_owned(),
-        text: text.to_owned(),
-        after_ms: ms(seen.after),
-        until_ms: seen.until.map(ms),
-        said_ms: mark.said_us.map(|us| us * i64::from(factor) / 1000),
-    }
-}
-
-fn timeline(alert: &Alert, run: &Run) -> Timeline {
-    let stop = &alert.after.stop;
-    let at = |after: Duration| Mark { after, until: Some(after), said_us: None };
-    let mark = |key: &str, text: &str, mark: &Mark| moment(key, text, mark, run.factor);
-    let mut moments = vec![
-        mark("stopped", &format!("« {stop} » arrêté"), &at(Duration::ZERO)),
-        mark("scrape-failed", "première collecte en échec", &run.failed),
-        mark("pending", "alerte « pending »", &run.pending),
-        mark("firing", "alerte « firing »", &run.firing),
-        mark("started", &format!("« {stop} » démarré de nouveau"), &at(run.started)),
-    ];
-    if run.pending.until.is_some() {
-        moments.push(mark("resolved", "alerte terminée", &run.resolved));
-    }
-    Timeline {
-        zero: format!("arrêt de « {stop} »"),
-        factor: run.factor,
-        asked: Some(stretch(alert.asked())),
-        promised: Some(stretch(run.pace.promise(false))),
-        moments,
-    }
-}
-
-/// « à 74,9 s », « entre 74,5 s et 75,5 s », or that it was never seen.
-fn when(mark: &Mark, factor: u32) -> String {
-    let seen = window::scaled(mark.seen(), factor);
-    match seen.until {
-        None => format!("pas encore à {}", told(seen.after)),
-        Some(until) if until.saturating_sub(seen.after) < Duration::from_millis(300) => told(until),
-        Some(until) => format!("entre {} et {}", told(seen.after), told(until)),
-    }
-}
-
-fn facts(alert: &Alert, run: &Run) -> Vec<Fact> {
-    let promise = run.pace.promise(false);
-    let labels = json!(run.labels);
-    let mut all = vec![
-        Fact::new(
-            "alert",
-            json!({
-                "name": alert.name,
-                "factor": run.factor,
-                "scrape-ms": ms(run.pace.scrape),
-                "evaluation-ms": ms(run.pace.evaluation),
-                "for-ms": ms(run.pace.hold),
-                "expression-ms": ms(run.pace.expression),
-                "slack-ms": ms(window::SLACK * run.factor),
-                "scrape-took-ms": ms(run.took * run.factor),
-                "target": labels,
-            }),
-            format!(
-                "{} : « firing » promis entre {} et {} ; mesuré {} (tolérance {})",
-                run.pace.sum(),
-                told(promise.not_before),
-                told(promise.by),
-                when(&run.firing, run.factor),
-                told(window::SLACK * run.factor),
-            ),
-        )
-        .with_timeline(timeline(alert, run)),
-    ];
-    if let Some(why) = &run.why_real {
-        all.push(Fact::new("real-time", json!(why), format!("mesuré en temps réel : {why}")));
-    }
-    if !run.error.is_empty() {
-        let took = told(run.took);
-        all.push(Fact::new("scrape-error", json!(run.error), format!("collecte en échec après {took}")));
-    }
-    all
-}
+use crate::event::{Miss, Place, Verdict};
+use crate::time::Judgement;
 
 fn base(alert: &Alert, run: &Run) -> Miss {
     let asked = alert.asked();
@@ -336,6 +245,9 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
     }
     let written = files.text.as_deref().is_some_and(|t| t.contains("evaluation_interval"));
     let minute = run.pace.evaluation == Duration::from_secs(60);
+    if let Some(place) = own_interval(alert, cx, files, run) {
+        return ("ce groupe de règles a son propre rythme d'évaluation".to_owned(), Some(place));
+    }
     if minute && !written {
         return (
             "sans evaluation_interval, Prometheus n'évalue les règles qu'une fois par minute".to_owned(),
@@ -356,6 +268,18 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
         "additionnez : collecte, évaluation, puis for".to_owned(),
         at("for", "cette attente, plus une collecte et une évaluation"),
     )
+}
+
+/// Position of the interval that a group of rules sets for itself, when that is the one in force.
+fn own_interval(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Option<Place> {
+    let declared = files.alert(&alert.name)?;
+    let text = files.texts.get(&declared.path)?;
+    let before = text.lines().take(declared.lines.get("alert").copied().unwrap_or(1));
+    let (line, shown) = before.enumerate().filter(|(_, l)| l.trim_start().starts_with("interval:")).last()?;
+    let length = span::parse(shown.split_once(':')?.1.split('#').next()?.trim().trim_matches(['"', '\'']))?;
+    let file = files::submitted(cx.world, &declared.path, Some(text))?;
+    (length == run.pace.evaluation)
+        .then(|| files::line_place(file, line + 1, shown, "rythme propre à ce groupe de règles"))
 }
 
 /// It was measured outside of what its own configuration promises.

@@ -17,6 +17,8 @@ use crate::time::{Judgement, Seen};
 
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(100);
+/// Longest wait for all to be well before the experiment, besides two rounds.
+const CALM: Duration = Duration::from_secs(12);
 /// Longest wait for the service to be scraped well again, besides one round.
 const RECOVERY: Duration = Duration::from_secs(30);
 
@@ -295,7 +297,7 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
     let mut run =
         Run { factor, why_real, pace: facts.pace, rule: facts.rule, labels: facts.labels, ..Run::default() };
     let round = (run.pace.scrape + run.pace.evaluation + run.pace.timeout) / factor;
-    let before = bench.settle(RECOVERY + round).await?;
+    let before = bench.settle(CALM + round * 2).await?;
     if let Some(hurdle) = hurdle(&before) {
         return Ok(Outcome::Stopped(hurdle));
     }

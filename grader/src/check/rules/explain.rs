@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::world::ToolRun;
 use super::super::{Cx, tell};
 use super::RulesLoaded;
+use super::expr;
 use super::files::{self, Files};
 use crate::error::Fault;
 use crate::event::{Miss, Place};
@@ -186,6 +187,9 @@ async fn why(
             "rule_files nomme « {pattern} », absent du conteneur : Prometheus démarre sans rien dire"
         ));
         miss.noted.extend(promtool(cx, files).await?);
+        if let Some(path) = beside(cx, check, files).await? {
+            miss.control = format!("« {} » est bien dans le conteneur", tell::cut(&path, 80));
+        }
         miss.place = in_config(&absent.pattern, "ce fichier n'existe pas dans le conteneur")
             .or_else(|| tell::at(cx.world, &check.service, "volumes", "volumes de Prometheus"));
         miss.hint.push_str(
@@ -204,6 +208,14 @@ async fn why(
         miss.place = in_config("global:", "aucune clé rule_files dans ce fichier")
             .or_else(|| in_config("scrape_configs:", "aucune clé rule_files dans ce fichier"));
         miss.hint.push_str("monter un fichier ne suffit pas : qui dit à Prometheus de le lire ?");
+        return Ok(());
+    }
+    // Written as a recorded series.
+    let recorded = expr::recorded(files);
+    if let Some(name) = missing.iter().find(|name| recorded.contains(name)) {
+        miss.noted.push(format!("une règle record: porte le nom « {} »", tell::cut(name, 60)));
+        miss.hint
+            .push_str("une règle record: calcule une série ; seule une règle alert: déclenche une alerte");
         return Ok(());
     }
     // Named and there: another name, or not the file that was handed in.

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::promql;
 use super::super::rules::files;
 use super::super::{Cx, tell};
 use super::judge::{State, Wrong};
-use super::live::{self, Hurdle, Play, Scenery};
-use super::scene::{Family, Latency, Scenario};
-use super::{RuleScenario, judge, told};
+use super::live::{Hurdle, Play, Scenery};
+use super::scene::Scenario;
+use super::{RuleScenario, cause, told};
 use crate::error::Fault;
 use crate::event::{Miss, Place};
-use crate::french::{decimal, list};
+use crate::french::decimal;
 
 /// What happens in a scenario.
 pub fn story(scenario: Scenario, play: &Play) -> String {
@@ -30,7 +29,8 @@ pub fn story(scenario: Scenario, play: &Play) -> String {
     format!("{what} (pendant {lasts})")
 }
 
-fn seconds(value: f64) -> String {
+/// A latency: « 1,75 s ».
+pub fn seconds(value: f64) -> String {
     let text = decimal(value, 3);
     let text = text.trim_end_matches('0').trim_end_matches(',');
     format!("{text} s")
@@ -260,134 +260,10 @@ async fn never(
         _ => "ni « pending » ni « firing »".to_owned(),
     };
     miss.place = place(check, cx, scenery, "expr", "expression qui ne devient pas vraie");
-    let (noted, hint) = match mismatch(scenery) {
-        Some(found) => found,
-        None => match scenario.family() {
-            Family::Latency => latency(check, cx, scenery).await?,
-            Family::Memory => memory(check, cx, scenery).await?,
-            Family::Target => None,
-        }
-        .unwrap_or_else(|| {
-            let expr = tell::cut(&scenery.rule.query, 120);
-            (format!("expression : {expr}"), "demandez à Prometheus la valeur de cette expression".to_owned())
-        }),
-    };
+    let (noted, hint) = cause::of(check, cx, scenery, scenario).await?;
     miss.noted.insert(0, noted);
     miss.hint = hint;
     Ok(miss)
-}
-
-/// A metric that does not exist, or a label that no series has.
-fn mismatch(scenery: &Scenery) -> Option<(String, String)> {
-    if !scenery.missing.is_empty() {
-        let names: Vec<String> =
-            scenery.missing.iter().map(|m| format!("« {} »", tell::cut(m, 80))).collect();
-        return Some((
-            format!("Prometheus n'a aucune série {}", list(&names)),
-            "le nom est-il exactement celui que la cible expose, et cette cible est-elle collectée ?"
-                .to_owned(),
-        ));
-    }
-    scenery.expressions.iter().flat_map(|e| promql::selectors(e)).find_map(|selector| {
-        let metric = selector.metric.as_deref()?;
-        let series: Vec<_> = scenery.bases.iter().filter(|b| b.name() == metric).collect();
-        let (label, wanted) = selector.equals.iter().find(|(label, wanted)| {
-            label != "__name__"
-                && !series.is_empty()
-                && !series.iter().any(|b| b.labels.get(label) == Some(wanted))
-        })?;
-        let mut seen: Vec<String> =
-            series.iter().filter_map(|b| b.labels.get(label)).map(|v| tell::cut(v, 60)).collect();
-        seen.sort();
-        seen.dedup();
-        seen.truncate(6);
-        let seen = if seen.is_empty() { "absent".to_owned() } else { tell::names(&seen) };
-        Some((
-            format!(
-                "{} ne désigne aucune série : {label}=\"{}\" n'existe pas (vus : {seen})",
-                tell::cut(&selector.text, 80),
-                tell::cut(wanted, 60)
-            ),
-            format!("quel {label} les séries de cette cible portent-elles vraiment ?"),
-        ))
-    })
-}
-
-/// Whether an alert becomes active at all in another scenario.
-async fn wakes(
-    check: &RuleScenario,
-    cx: &Cx<'_>,
-    scenery: &Scenery,
-    scenario: Scenario,
-) -> Result<bool, Fault> {
-    let play = live::play(cx, check, scenery, scenario).await?;
-    Ok(judge::seen(&play.ticks, &play.times).active.is_some())
-}
-
-/// Largest number written in the expressions.
-fn largest(scenery: &Scenery) -> f64 {
-    scenery.expressions.iter().flat_map(|e| promql::numbers(e)).filter(|n| n.is_finite()).fold(0.0, f64::max)
-}
-
-async fn latency(
-    check: &RuleScenario,
-    cx: &Cx<'_>,
-    scenery: &Scenery,
-) -> Result<Option<(String, String)>, Fault> {
-    let limit = check.threshold;
-    let Latency { last, slow, .. } = scenery.latency;
-    if last <= limit {
-        return Ok(Some((
-            format!("le plus grand « bucket » fini de l'histogramme vaut {}", seconds(last)),
-            "un histogramme ne distingue rien au-delà de son dernier bucket".to_owned(),
-        )));
-    }
-    let largest = largest(scenery);
-    if largest >= limit * 100.0 {
-        return Ok(Some((
-            format!(
-                "l'expression compare avec {} ; les requêtes lentes durent {}",
-                decimal(largest, 0),
-                seconds(slow)
-            ),
-            "en quelle unité cette métrique compte-t-elle ? son nom le dit".to_owned(),
-        )));
-    }
-    if wakes(check, cx, scenery, Scenario::LatencyMedian).await? {
-        return Ok(Some((
-            "elle se déclenche quand 70 % des requêtes sont lentes, pas quand 10 % le sont".to_owned(),
-            "quelle part des requêtes un 95ᵉ centile laisse-t-il au-dessus de lui ?".to_owned(),
-        )));
-    }
-    Ok(Some((
-        format!("les requêtes lentes durent {}, pour une limite de {}", seconds(slow), seconds(limit)),
-        "demandez à Prometheus la valeur de chaque partie de cette expression".to_owned(),
-    )))
-}
-
-async fn memory(
-    check: &RuleScenario,
-    cx: &Cx<'_>,
-    scenery: &Scenery,
-) -> Result<Option<(String, String)>, Fault> {
-    let more = wakes(check, cx, scenery, Scenario::Memory150).await?;
-    let largest = largest(scenery);
-    if more {
-        return Ok(Some((
-            "elle se déclenche au-delà de la limite, pas avant".to_owned(),
-            "à partir de quelle part de la limite l'énoncé demande-t-il une alerte ?".to_owned(),
-        )));
-    }
-    if (10.0..=100.0).contains(&largest) {
-        return Ok(Some((
-            format!(
-                "l'expression compare avec {}, même 150 % de la limite ne la déclenche pas",
-                decimal(largest, 0)
-            ),
-            "un rapport va de 0 à 1, un pourcentage de 0 à 100".to_owned(),
-        )));
-    }
-    Ok(None)
 }
 
 /// Labels and annotations that the rule must have.

@@ -1,6 +1,7 @@
 //! `rule-scenario`: what an alert does in a scenario, in virtual time, by `promtool test rules`. The
 //! student's rule files are taken as they are; the series carry the labels really seen live.
 
+mod cause;
 mod explain;
 mod judge;
 mod live;

@@ -197,8 +197,9 @@ impl Times {
 const REQUESTS: f64 = 100.0;
 /// Bytes of the limit of the container that is in trouble.
 const LIMIT: f64 = 256.0 * 1024.0 * 1024.0;
-/// Bytes of the limit given to containers without one, when that is not what is judged.
-const ROOMY: f64 = 8.0 * 1024.0 * 1024.0 * 1024.0;
+/// Bytes of the limit of the other containers: little, so that a threshold in bytes does not wake
+/// for them.
+const OTHERS: f64 = 64.0 * 1024.0 * 1024.0;
 /// Share of the limit used when all is well.
 const CALM: f64 = 0.30;
 
@@ -359,7 +360,7 @@ impl Series<'_> {
                     (true, false) => LIMIT,
                     // Who has no limit really has none here; elsewhere that is not what is judged.
                     (false, true) if self.base.value <= 0.0 => 0.0,
-                    (false, _) => ROOMY,
+                    (false, _) => OTHERS,
                 })
             }
             "container_spec_memory_reservation_limit_bytes"
@@ -373,7 +374,7 @@ impl Series<'_> {
             | "container_memory_max_usage_bytes"
             | "container_memory_rss" => {
                 let share = if target && troubled { self.scenario.share() } else { CALM };
-                Some((if target { LIMIT } else { ROOMY } * share).round())
+                Some((if target { LIMIT } else { OTHERS } * share).round())
             }
             _ => None,
         }
