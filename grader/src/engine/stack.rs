@@ -20,7 +20,7 @@ use super::events::Watch;
 use super::fault::{engine_fault, from_text, is_gone};
 use super::probe::{Probe, Seat};
 use super::session::Session;
-use crate::check::world::{Attachment, BringUp, Happening, Health, Instance, State, TwinPlan};
+use crate::check::world::{Attachment, BringUp, Happening, Health, Instance, State};
 use crate::compose::{EngineAccess, SandboxedModel};
 use crate::error::{Fault, FaultKind};
 

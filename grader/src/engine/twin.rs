@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthConfig, HostConfig, Mount,
@@ -11,6 +12,7 @@ use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerO
 use futures_util::StreamExt;
 
 use super::fault::{engine_fault, from_text};
+use super::probe::{Probe, Seat};
 use super::stack::Stack;
 use crate::check::world::{TWIN_SCRATCH, TwinPlan};
 use crate::error::{Fault, FaultKind};
