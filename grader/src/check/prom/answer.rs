@@ -179,15 +179,6 @@ pub struct ActiveAlert {
     pub value: String,
 }
 
-/// `data` of `/api/v1/alerts`.
-#[allow(dead_code, reason = "lab 05's kinds use it")]
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Alerts {
-    /// Pending and firing ones.
-    pub alerts: Vec<ActiveAlert>,
-}
-
 /// Kind of rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

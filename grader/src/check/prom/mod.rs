@@ -14,10 +14,9 @@ use serde::de::DeserializeOwned;
 use super::world::{Vantage, World, wire};
 use super::{kit, tell};
 use crate::error::Fault;
-#[allow(unused_imports, reason = "lab 05's kinds use what lab 04's do not")]
 pub use answer::{
-    ActiveAlert, AlertState, Alerts, Data, Flags, Health, Labels, Rule, RuleGroup, RuleKind, Rules,
-    RuntimeInfo, Sample, Series, Target, Targets,
+    AlertState, Data, Flags, Health, Labels, Rule, RuleGroup, RuleKind, Rules, RuntimeInfo, Sample, Target,
+    Targets,
 };
 
 /// The largest answer read, bytes.
@@ -132,7 +131,6 @@ pub struct Prom<'a> {
     port: u16,
 }
 
-#[allow(dead_code, reason = "lab 05's kinds use what lab 04's do not")]
 impl<'a> Prom<'a> {
     /// A server at an address, asked from `from`.
     pub fn at(world: &'a dyn World, from: Vantage, host: impl Into<String>, port: u16) -> Self {
@@ -198,27 +196,10 @@ impl<'a> Prom<'a> {
         Ok(self.query(expr, at).await?.map(Data::into_samples))
     }
 
-    /// A range query; instants are unix seconds, the step is in seconds.
-    pub async fn query_range(&self, expr: &str, start: f64, end: f64, step: f64) -> Reply<Vec<Series>> {
-        let (start, end, step) = (format!("{start:.3}"), format!("{end:.3}"), format!("{step:.3}"));
-        let params = [("query", expr), ("start", &start), ("end", &end), ("step", &step)];
-        let data: Result<Data, Trouble> = self.get("/api/v1/query_range", &params).await?;
-        Ok(data.map(|d| match d {
-            Data::Matrix(series) => series,
-            _ => Vec::new(),
-        }))
-    }
-
     /// `GET /api/v1/rules`.
     pub async fn rules(&self) -> Reply<Vec<RuleGroup>> {
         let found: Result<Rules, Trouble> = self.get("/api/v1/rules", &[]).await?;
         Ok(found.map(|f| f.groups))
-    }
-
-    /// `GET /api/v1/alerts`.
-    pub async fn alerts(&self) -> Reply<Vec<ActiveAlert>> {
-        let found: Result<Alerts, Trouble> = self.get("/api/v1/alerts", &[]).await?;
-        Ok(found.map(|f| f.alerts))
     }
 
     /// The YAML of the configuration in force, defaults written out (`GET /api/v1/status/config`).
@@ -255,11 +236,6 @@ impl<'a> Prom<'a> {
     pub async fn label_values(&self, label: &str, selector: &str) -> Reply<Vec<String>> {
         let params: &[(&str, &str)] = if selector.is_empty() { &[] } else { &[("match[]", selector)] };
         self.get(&format!("/api/v1/label/{}/values", encode(label)), params).await
-    }
-
-    /// Names of all labels.
-    pub async fn labels(&self) -> Reply<Vec<String>> {
-        self.get("/api/v1/labels", &[]).await
     }
 }
 
