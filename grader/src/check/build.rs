@@ -83,6 +83,36 @@ fn at_install(world: &dyn World, project: &Project, label: &str) -> Option<crate
 }
 
 /// True when the log shows that the lock file was read and refused.
+/// The lock file without one direct dependency that needs no other, and that dependency's name.
+///
+/// `npm ci` refuses it (`EUSAGE`) after asking for that package alone, where an empty lock makes it
+/// ask for all of them. `None` when the file has no such package.
+fn without_a_leaf(lock: &str) -> Option<(String, String)> {
+    let mut lock: Value = serde_json::from_str(lock.trim_start_matches('\u{feff}')).ok()?;
+    let packages = lock.get_mut("packages")?.as_object_mut()?;
+    let direct: Vec<String> = packages
+        .get("")?
+        .get("dependencies")?
+        .as_object()?
+        .keys()
+        .map(|n| format!("node_modules/{n}"))
+        .collect();
+    let weight = |entry: &Value| {
+        let fetched = entry.get("resolved").and_then(Value::as_str).is_none_or(|r| r.starts_with("https://"));
+        let linked = ["link", "dev", "optional", "peer", "inBundle"];
+        let plain = linked.iter().all(|k| entry.get(k).and_then(Value::as_bool) != Some(true));
+        let needs = ["dependencies", "optionalDependencies", "peerDependencies"];
+        let count: usize =
+            needs.iter().filter_map(|k| entry.get(k)?.as_object()).map(serde_json::Map::len).sum();
+        (fetched && plain).then_some(count)
+    };
+    let (_, path) =
+        direct.into_iter().filter_map(|path| Some((weight(packages.get(&path)?)?, path))).min()?;
+    packages.remove(&path);
+    let name = path.strip_prefix("node_modules/")?.to_owned();
+    Some((serde_json::to_string_pretty(&lock).ok()?, name))
+}
+
 fn lock_refused(log: &str) -> bool {
     let log = log.to_lowercase();
     log.contains("eusage") || (log.contains("npm ci") && log.contains("can only install"))
@@ -111,7 +141,7 @@ impl Check for Lockfile {
         };
         let base = Miss {
             expected:
-                "npm ci installe d'après le fichier de verrouillage, et échoue s'il ne décrit plus rien"
+                "npm ci installe d'après le fichier de verrouillage, et échoue s'il ne correspond plus à package.json"
                     .to_owned(),
             try_it: format!("docker compose build --no-cache {service}"),
             ..Miss::default()
@@ -134,24 +164,25 @@ impl Check for Lockfile {
                 ..base
             });
         };
-        let change = Alteration::Replace { file: join(&project.folder, lock), content: "{}\n".to_owned() };
+        let (content, altered) = match world.read(&project.path(lock)).as_deref().and_then(without_a_leaf) {
+            Some((content, name)) => (content, format!("un verrou sans « {} »", tell::cut(&name, 60))),
+            None => ("{}\n".to_owned(), "un verrou vide".to_owned()),
+        };
+        let change = Alteration::Replace { file: join(&project.folder, lock), content };
         let outcome = world.rebuild(service, change).await?;
         let facts = vec![
             Fact::new(
                 "built-without-lock",
                 outcome.ok,
-                if outcome.ok {
-                    "avec un verrou vide, la construction réussit"
-                } else {
-                    "avec un verrou vide, la construction échoue"
-                },
+                format!("avec {altered}, la construction {}", if outcome.ok { "réussit" } else { "échoue" }),
             ),
             Fact::new("log", json!(tell::tail(&outcome.log, 12)), "fin du journal de construction"),
         ];
         if outcome.ok {
             return tell::fail(Miss {
-                headline: "la construction réussit alors que le verrou ne décrit plus rien".to_owned(),
-                observed: format!("{lock} remplacé par {{}} : l'image se construit quand même"),
+                headline: "la construction réussit alors que le verrou ne décrit plus tous les paquets"
+                    .to_owned(),
+                observed: format!("{lock} remplacé par {altered} : l'image se construit quand même"),
                 place: at_install(world, &project, "installation des paquets"),
                 hint:
                     "deux commandes npm installent des paquets ; une seule exige le fichier de verrouillage"

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell, watch};
 
 use crate::error::{Fault, FaultKind};
 use crate::event::Verdict;
@@ -133,6 +133,12 @@ pub trait Check: Send + Sync {
         Vec::new()
     }
 
+    /// Of a check judged on the second copy: the keys of [`Memo`] of what it makes on the first,
+    /// which is removed once they are known.
+    fn on_first(&self, _experiments: &Experiments) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Gets ready, as soon as the stack is up and beside everything else, what `judge` would
     /// otherwise have to wait for. Faults show when it judges.
     async fn prepare(&self, _cx: &Cx<'_>) {}
@@ -156,6 +162,7 @@ pub trait Check: Send + Sync {
 pub struct Memo {
     cells: Mutex<HashMap<String, Cell>>,
     alone: Mutex<()>,
+    made: watch::Sender<()>,
 }
 
 /// One shared result.
@@ -165,6 +172,20 @@ impl Memo {
     /// Held by whatever drives or breaks the copy, so that two of them never overlap.
     pub async fn alone(&self) -> MutexGuard<'_, ()> {
         self.alone.lock().await
+    }
+
+    /// Waits until there is a result under each of `keys`.
+    pub async fn wait(&self, keys: &[String]) {
+        let mut made = self.made.subscribe();
+        loop {
+            let known = {
+                let cells = self.cells.lock().await;
+                keys.iter().all(|key| cells.get(key).is_some_and(|cell| cell.initialized()))
+            };
+            if known || made.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// The result under `key`, made by `make` the first time. Concurrent callers wait.
@@ -178,6 +199,7 @@ impl Memo {
             .get_or_try_init(|| async { make.await.map(|v| Arc::new(v) as Arc<dyn Any + Send + Sync>) })
             .await?
             .clone();
+        self.made.send_modify(|()| ());
         any.downcast::<T>().map_err(|_| {
             Fault::new(
                 FaultKind::Bug,

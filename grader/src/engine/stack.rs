@@ -332,6 +332,11 @@ impl Stack {
         }
     }
 
+    /// Removes this copy, as far as it can: the end of the session does the rest and proves it.
+    pub async fn down(&self) {
+        super::sweep::project(&self.engine, &self.session.id, self.project()).await;
+    }
+
     /// The first running container of a service.
     pub(super) async fn running(&self, service: &str) -> Result<Option<Instance>, Fault> {
         Ok(self.instances(service).await?.into_iter().find(|i| i.state == State::Running))

@@ -20,13 +20,24 @@ use super::session::{INSTALL, SESSION, base, is_alive};
 use crate::error::{Fault, FaultKind};
 use crate::event::Inventory;
 
+/// Label that Compose gives to what belongs to a project.
+const PROJECT: &str = "com.docker.compose.project";
+
 /// Objects found under one label.
 #[derive(Default)]
 struct Found {
     containers: Vec<ContainerSummary>,
-    networks: Vec<(String, String)>,
-    volumes: Vec<(String, String)>,
-    images: Vec<(String, String)>,
+    networks: Vec<Object>,
+    volumes: Vec<Object>,
+    images: Vec<Object>,
+}
+
+/// A network, a volume or an image.
+struct Object {
+    id: String,
+    /// Empty for an image.
+    name: String,
+    session: String,
 }
 
 impl Found {
@@ -66,19 +77,19 @@ async fn find(engine: &Engine, label: &str) -> Result<Found, Fault> {
         networks: networks
             .map_err(doing("la liste des réseaux"))?
             .into_iter()
-            .filter_map(|n| Some((n.id?, session_of(n.labels.as_ref()))))
+            .filter_map(|n| Some(Object { id: n.id?, name: n.name?, session: session_of(n.labels.as_ref()) }))
             .collect(),
         volumes: volumes
             .map_err(doing("la liste des volumes"))?
             .volumes
             .unwrap_or_default()
             .into_iter()
-            .map(|v| (v.name, session_of(Some(&v.labels))))
+            .map(|v| Object { id: v.name.clone(), name: v.name, session: session_of(Some(&v.labels)) })
             .collect(),
         images: images
             .map_err(doing("la liste des images"))?
             .into_iter()
-            .map(|i| (i.id, session_of(Some(&i.labels))))
+            .map(|i| Object { id: i.id, name: String::new(), session: session_of(Some(&i.labels)) })
             .collect(),
     })
 }
@@ -115,6 +126,28 @@ pub(super) async fn session(engine: &Engine, id: &str) -> Result<Inventory, Faul
     Ok(last)
 }
 
+/// Removes the objects of one Compose project of a session, and what is attached to them, as far as
+/// it can: the end of the session does the rest and proves it.
+pub(super) async fn project(engine: &Engine, session: &str, project: &str) {
+    let Ok(mut found) = find(engine, &format!("{SESSION}={session}")).await else { return };
+    let prefix = format!("{project}_");
+    let own = |c: &ContainerSummary| {
+        c.labels.as_ref().and_then(|l| l.get(PROJECT)).is_some_and(|name| name == project)
+    };
+    let members: BTreeSet<String> =
+        found.containers.iter().filter(|c| own(c)).filter_map(|c| c.id.clone()).collect();
+    found.containers.retain(|c| {
+        let mode = c.host_config.as_ref().and_then(|h| h.network_mode.as_deref());
+        let seated = mode.and_then(|m| m.strip_prefix("container:")).is_some_and(|id| members.contains(id));
+        let networks = c.network_settings.as_ref().and_then(|n| n.networks.as_ref());
+        own(c) || seated || networks.is_some_and(|n| n.keys().any(|name| name.starts_with(&prefix)))
+    });
+    found.networks.retain(|n| n.name.starts_with(&prefix));
+    found.volumes.retain(|v| v.name.starts_with(&prefix));
+    found.images.clear();
+    remove(engine, &found, &mut BTreeSet::new()).await;
+}
+
 /// One round of removals, each family at once. Errors show in the next listing.
 async fn remove(engine: &Engine, found: &Found, anonymous: &mut BTreeSet<String>) {
     let docker = &engine.docker;
@@ -126,13 +159,13 @@ async fn remove(engine: &Engine, found: &Found, anonymous: &mut BTreeSet<String>
         }
     }))
     .await;
-    let networks = join_all(found.networks.iter().map(|(id, _)| async move {
+    let networks = join_all(found.networks.iter().map(|Object { id, .. }| async move {
         let _ = docker.remove_network(id).await;
     }));
-    let volumes = join_all(found.volumes.iter().map(|(name, _)| async move {
-        let _ = docker.remove_volume(name, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
+    let volumes = join_all(found.volumes.iter().map(|Object { id, .. }| async move {
+        let _ = docker.remove_volume(id, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
     }));
-    let images = join_all(found.images.iter().map(|(id, _)| async move {
+    let images = join_all(found.images.iter().map(|Object { id, .. }| async move {
         let _ =
             docker.remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None).await;
     }));
@@ -184,9 +217,9 @@ async fn dead_sessions(engine: &Engine) -> Result<Vec<String>, Fault> {
     let found = find(engine, &format!("{INSTALL}={install}")).await?;
     let mut ids: BTreeSet<String> = BTreeSet::new();
     ids.extend(found.containers.iter().map(|c| session_of(c.labels.as_ref())));
-    ids.extend(found.networks.into_iter().map(|o| o.1));
-    ids.extend(found.volumes.into_iter().map(|o| o.1));
-    ids.extend(found.images.into_iter().map(|o| o.1));
+    ids.extend(found.networks.into_iter().map(|o| o.session));
+    ids.extend(found.volumes.into_iter().map(|o| o.session));
+    ids.extend(found.images.into_iter().map(|o| o.session));
     for entry in std::fs::read_dir(&base).into_iter().flatten().flatten() {
         ids.insert(entry.file_name().to_string_lossy().into_owned());
     }

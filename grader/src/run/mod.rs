@@ -1,6 +1,8 @@
 //! One run: a submission from its folder to its events.
 
+mod builds;
 mod judge;
+mod listen;
 mod plan;
 mod reach;
 

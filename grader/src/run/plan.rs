@@ -1,7 +1,6 @@
 //! The copies of the stack and the order of the work on them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,14 @@ use futures_util::future::join_all;
 use rand::Rng;
 use tokio::sync::watch;
 
+use super::builds::{build_all, build_request, early};
 use super::judge::{Board, at_stage, judge};
+use super::listen::listen;
 use super::{Ctx, Stop, reach};
-use crate::check::world::{BringUp, Vantage, World};
+use crate::check::world::BringUp;
 use crate::check::{Cx, Memo, Stage};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
-use crate::error::{Fault, FaultKind};
 use crate::event::{Event, StepState};
 use crate::lab::{CheckSpec, Lab};
 
@@ -100,27 +100,26 @@ pub(super) async fn grade(
 
     // What needs no build starts while the images are built.
     cx.step("build", "construction des images", StepState::Started);
-    let (built, early_up) = tokio::join!(build_all(cx, &shared), async {
-        if shared.early.is_empty() || shared.builds.is_empty() {
-            Ok(None)
-        } else {
-            main.up(&shared.early, false).await
+    let start_early = |stack: Option<Arc<Stack>>| {
+        let services = &shared.early;
+        let worth = !services.is_empty() && !shared.builds.is_empty();
+        async move {
+            match stack.filter(|_| worth) {
+                Some(stack) => stack.up(services, false).await,
+                None => Ok(None),
+            }
         }
-    });
-    let built = built?;
-    let early_up = early_up?;
+    };
+    let (built, early_up, second_early_up) = tokio::join!(
+        build_all(cx, &shared.builds),
+        start_early(Some(Arc::clone(&main))),
+        start_early(second.clone())
+    );
+    let (built, early_up, second_early_up) = (built?, early_up?, second_early_up?);
     let state = if built.is_none() { StepState::Done } else { StepState::Failed };
     cx.step("build", "construction des images", state);
 
-    // The checks of the second copy may also look at the first.
-    let (publish, published) = tokio::sync::watch::channel(None);
-    let first = first_copy(cx, &shared, &main, built.clone(), early_up, publish);
-    let other = async {
-        match &second {
-            Some(stack) => second_copy(cx, &shared, stack, built.clone(), published).await,
-            None => Ok(()),
-        }
-    };
+    let copies = both(cx, &shared, (&main, early_up), (second.as_ref(), second_early_up), built.as_ref());
     // What only builds again needs no running stack.
     let blank =
         Arc::new(world(cx, &shared, &main, BringUp { build_failed: built.clone(), ..BringUp::default() }));
@@ -135,45 +134,48 @@ pub(super) async fn grade(
         building.await;
         Ok(())
     };
-    tokio::try_join!(first, other, building)?;
+    tokio::try_join!(copies, building)?;
     Ok(())
 }
 
-/// A build of the staged copy under a name of ours.
-fn build_request(
+/// Takes both copies to their end, side by side.
+async fn both(
     cx: &Ctx<'_>,
-    root: &Path,
-    service: &str,
-    plan: compose::BuildPlan,
-) -> Result<BuildRequest, Stop> {
-    let context = root.join(&plan.context);
-    let dockerfile = match (&plan.inline, &plan.dockerfile) {
-        (Some(text), _) => {
-            let file = cx.session.dir().join(format!("Dockerfile.{}", image_name(service)));
-            std::fs::write(&file, text).map_err(|e| {
-                Fault::new(
-                    FaultKind::Disk,
-                    "le dossier temporaire est plein ou interdit",
-                    "libérez de la place",
-                )
-                .detail(e)
-            })?;
-            file
+    shared: &Shared<'_>,
+    (main, early_up): (&Arc<Stack>, Option<String>),
+    (second, second_early_up): (Option<&Arc<Stack>>, Option<String>),
+    built: Option<&(String, String)>,
+) -> Result<(), Stop> {
+    // The checks of the second copy may also look at the first.
+    let (publish, published) = tokio::sync::watch::channel(None);
+    let (over, mut is_over) = watch::channel(false);
+    let first = async {
+        first_copy(cx, shared, main, built.cloned(), early_up, publish).await?;
+        // What checks of the second copy make on the first must have been made, or never will be.
+        let shared_with_second: Vec<String> = at_stage(cx, &shared.checks, Stage::Second)
+            .into_iter()
+            .flat_map(|spec| spec.check.on_first(&cx.lab.experiments))
+            .collect();
+        tokio::select! {
+            () = shared.memo_main.wait(&shared_with_second) => {}
+            _ = is_over.wait_for(|over| *over) => {}
         }
-        (None, Some(file)) => root.join(file),
-        (None, None) => context.join("Dockerfile"),
+        // The rest of the clean-up, and the proof of it, come at the end of the session.
+        main.down().await;
+        Ok::<(), Stop>(())
     };
-    Ok(BuildRequest {
-        context,
-        dockerfile,
-        args: plan.args.into_iter().collect(),
-        labels: plan.labels.into_iter().collect(),
-        contexts: plan.contexts.into_iter().map(|(name, path)| (name, root.join(path))).collect(),
-        secrets: plan.secrets.into_iter().map(|(id, path)| (id, root.join(path))).collect(),
-        no_network: plan.no_network,
-        target: plan.target,
-        tag: Some(format!("tp-run-{}/{}:copie", cx.session.id, image_name(service))),
-    })
+    let other = async {
+        if let Some(stack) = second {
+            second_copy(cx, shared, stack, built.cloned(), second_early_up, published).await?;
+            let _ = over.send(true);
+            stack.down().await;
+        } else {
+            let _ = over.send(true);
+        }
+        Ok(())
+    };
+    tokio::try_join!(first, other)?;
+    Ok(())
 }
 
 /// Only the checks asked for, with what they need.
@@ -186,36 +188,6 @@ pub(super) fn selected(lab: &Lab, only: Option<&str>) -> Vec<CheckSpec> {
         }
     }
     lab.checks.iter().filter(|c| wanted.contains(c.card.id.as_str())).cloned().collect()
-}
-
-/// A service name as part of an image name.
-fn image_name(service: &str) -> String {
-    let name: String =
-        service.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("s-{}", name.trim_matches('-'))
-}
-
-/// Services that can start before anything is built.
-fn early(declared: &crate::check::world::Declared, builds: &BTreeMap<String, BuildRequest>) -> Vec<String> {
-    let mut late: BTreeSet<&str> = builds.keys().map(String::as_str).collect();
-    loop {
-        let more: Vec<&str> = declared
-            .services
-            .iter()
-            .filter(|(name, s)| {
-                let mode = s.network_mode.as_deref().and_then(|m| m.strip_prefix("service:"));
-                !late.contains(name.as_str())
-                    && (s.depends_on.keys().any(|d| late.contains(d.as_str()))
-                        || mode.is_some_and(|m| late.contains(m)))
-            })
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if more.is_empty() {
-            break;
-        }
-        late.extend(more);
-    }
-    declared.services.keys().filter(|s| !late.contains(s.as_str())).cloned().collect()
 }
 
 /// Services that a check will break on this copy.
@@ -254,26 +226,6 @@ fn sandboxed(
         ..compose::Plan::default()
     };
     compose::sandbox(shared.approved, &plan)
-}
-
-/// Builds every image; `Some` names the service whose build failed and gives the log.
-async fn build_all(cx: &Ctx<'_>, shared: &Shared<'_>) -> Result<Option<(String, String)>, Stop> {
-    let builds = shared.builds.iter().map(|(service, request)| async move {
-        let name = format!("image:{service}");
-        let text = format!("construction de {service}");
-        cx.step(&name, &text, StepState::Started);
-        let outcome = engine::build(cx.engine, &cx.session, request).await?;
-        let state = if outcome.ok { StepState::Done } else { StepState::Failed };
-        cx.step(&name, &text, state);
-        Ok::<_, Stop>((service.clone(), outcome))
-    });
-    for outcome in join_all(builds).await {
-        let (service, outcome) = outcome?;
-        if !outcome.ok {
-            return Ok(Some((service, outcome.log)));
-        }
-    }
-    Ok(None)
 }
 
 /// Brings a copy up and waits for it, putting probes in place as services start.
@@ -343,31 +295,41 @@ async fn first_copy(
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     cx.step("up", "démarrage de la pile", if well { StepState::Done } else { StepState::Failed });
     let world = Arc::new(world(cx, shared, stack, up));
-    if well {
-        listen(cx, &world).await?;
-    }
-    let _ = publish.send(Some(Arc::clone(&world)));
-    cx.step("checks", "contrôles", StepState::Started);
     let check =
         Cx { world: world.as_ref(), experiments: &cx.lab.experiments, memo: &shared.memo_main, second: None };
-    let together = [Stage::Static, Stage::Image, Stage::Observe];
-    let looking = together.iter().flat_map(|stage| at_stage(cx, &shared.checks, *stage));
-    let looking = looking.filter(|spec| !spec.check.is_early());
-    let looking = join_all(looking.map(|spec| judge(cx, &shared.board, spec, &check)));
-    let driving = async {
-        for spec in at_stage(cx, &shared.checks, Stage::Drive) {
-            judge(cx, &shared.board, spec, &check).await;
-        }
-    };
     let preparing = async {
         if well {
             join_all(shared.checks.iter().map(|spec| spec.check.prepare(&check))).await;
         }
     };
+    let judging = async {
+        if well {
+            listen(cx, &world).await?;
+        }
+        let _ = publish.send(Some(Arc::clone(&world)));
+        judge_first(cx, shared, &check, well).await;
+        Ok::<(), Stop>(())
+    };
+    let ((), judged) = tokio::join!(preparing, judging);
+    judged
+}
+
+/// The checks of the first copy.
+async fn judge_first(cx: &Ctx<'_>, shared: &Shared<'_>, check: &Cx<'_>, well: bool) {
+    cx.step("checks", "contrôles", StepState::Started);
+    let together = [Stage::Static, Stage::Image, Stage::Observe];
+    let looking = together.iter().flat_map(|stage| at_stage(cx, &shared.checks, *stage));
+    let looking = looking.filter(|spec| !spec.check.is_early());
+    let looking = join_all(looking.map(|spec| judge(cx, &shared.board, spec, check)));
+    let driving = async {
+        for spec in at_stage(cx, &shared.checks, Stage::Drive) {
+            judge(cx, &shared.board, spec, check).await;
+        }
+    };
     let drawn = tokio::sync::Notify::new();
     let drawing = async {
         if well {
-            reach::draw(cx, world.as_ref()).await;
+            reach::draw(cx, check.world).await;
         }
         drawn.notify_one();
     };
@@ -376,12 +338,11 @@ async fn first_copy(
         drawn.notified().await;
         for stage in [Stage::Break, Stage::Recreate] {
             let specs = at_stage(cx, &shared.checks, stage);
-            join_all(specs.into_iter().map(|spec| judge(cx, &shared.board, spec, &check))).await;
+            join_all(specs.into_iter().map(|spec| judge(cx, &shared.board, spec, check))).await;
         }
     };
-    tokio::join!(looking, driving, drawing, preparing, breaking);
+    tokio::join!(looking, driving, drawing, breaking);
     cx.step("checks", "contrôles", StepState::Done);
-    Ok(())
 }
 
 /// The checks that must be over before anything of the first copy is broken.
@@ -399,6 +360,7 @@ async fn second_copy(
     shared: &Shared<'_>,
     stack: &Arc<Stack>,
     built: Option<(String, String)>,
+    early_up: Option<String>,
     mut published: watch::Receiver<Option<Arc<StackWorld>>>,
 ) -> Result<(), Stop> {
     let experiments = &cx.lab.experiments;
@@ -407,7 +369,7 @@ async fn second_copy(
     if let Some(cache) = &experiments.cache {
         seats.extend([cache.request.service.clone(), cache.store.clone()]);
     }
-    let up = bring_up(cx, shared, stack, built, None, (&seats, true)).await?;
+    let up = bring_up(cx, shared, stack, built, early_up, (&seats, true)).await?;
     let well = up.build_failed.is_none() && up.compose_error.is_none() && up.not_ready.is_empty();
     let world = world(cx, shared, stack, up);
     if well {
@@ -430,61 +392,4 @@ async fn second_copy(
         judge(cx, &shared.board, spec, &check).await;
     }
     Ok(())
-}
-
-/// Waits, within bounds, until the ports that the experiments use are listened to, and at least
-/// one exposed port of each other service without a health check.
-async fn listen(cx: &Ctx<'_>, world: &StackWorld) -> Result<(), Stop> {
-    let experiments = &cx.lab.experiments;
-    let mut wanted: BTreeMap<String, (BTreeSet<u16>, Duration)> = BTreeMap::new();
-    let requests = experiments
-        .cache
-        .iter()
-        .map(|c| &c.request)
-        .chain(experiments.traffic.iter().map(|t| &t.metrics))
-        .chain(experiments.outage.iter().filter_map(|o| o.request.as_ref()));
-    for request in requests {
-        wanted
-            .entry(request.service.clone())
-            .or_insert((BTreeSet::new(), Duration::from_secs(15)))
-            .0
-            .insert(request.port);
-    }
-    for (name, declared) in &world.declared.services {
-        if declared.healthcheck.is_none() && !wanted.contains_key(name) {
-            for instance in world.instances(name).await? {
-                if !instance.exposed.is_empty() {
-                    let ports = instance.exposed.iter().copied().collect();
-                    wanted.insert(name.clone(), (ports, Duration::from_secs(5)));
-                }
-            }
-        }
-    }
-    join_all(
-        wanted.iter().map(|(service, (ports, patience))| wait_listening(world, service, ports, *patience)),
-    )
-    .await;
-    Ok(())
-}
-
-/// Polls until one of `ports` accepts a connection; what never does is the checks' business.
-async fn wait_listening(world: &StackWorld, service: &str, ports: &BTreeSet<u16>, patience: Duration) {
-    use crate::check::world::wire;
-    let deadline = tokio::time::Instant::now() + patience;
-    let mut pause = Duration::from_millis(20);
-    while tokio::time::Instant::now() < deadline {
-        let targets: Vec<wire::Target> = ports
-            .iter()
-            .map(|port| wire::Target { label: port.to_string(), host: "127.0.0.1".into(), port: *port })
-            .collect();
-        let ask = wire::Ask::Matrix(wire::Matrix { targets, timeout_ms: 1_000 });
-        let Ok(answer) = world.ask(&Vantage::Service(service.to_owned()), ask).await else { return };
-        if let wire::Outcome::Matrix(matrix) = answer.outcome
-            && matrix.results.iter().any(|r| matches!(r.outcome, wire::TcpOutcome::Connected(_)))
-        {
-            return;
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(250));
-    }
 }

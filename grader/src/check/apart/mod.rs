@@ -282,6 +282,16 @@ impl Check for Apart {
         }
     }
 
+    async fn prepare(&self, cx: &Cx<'_>) {
+        // Any question seats the probe in the network.
+        if let Some(network) = &self.from_network
+            && cx.world.declared().networks.contains_key(network)
+        {
+            let nothing = wire::Matrix { targets: Vec::new(), timeout_ms: 100 };
+            let _ = cx.world.ask(&Vantage::Network(network.clone()), wire::Ask::Matrix(nothing)).await;
+        }
+    }
+
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
         let Some(from) = self.vantage() else { return Err(kit::lab_fault("apart : pas de point de vue")) };

@@ -32,11 +32,15 @@ pub fn stage(experiments: &Experiments, service: &str) -> Stage {
     if of(experiments, service).is_some_and(|o| o.second) { Stage::Second } else { Stage::Break }
 }
 
+fn key(outage: &Outage) -> String {
+    format!("outage:{}", outage.service)
+}
+
 /// The outage of a service on its own copy, made once.
 pub async fn shared(cx: &Cx<'_>, outage: &Outage) -> Result<std::sync::Arc<Run>, Fault> {
     let here = if outage.second { cx.on_second()? } else { *cx };
     here.memo
-        .once(&format!("outage:{}", outage.service), async {
+        .once(&key(outage), async {
             let _alone = here.memo.alone().await;
             run::run(here.world, outage, cx.experiments.cache.as_ref()).await
         })
@@ -52,6 +56,11 @@ impl Check for OutageCheck {
 
     fn disturbs(&self, _: &Experiments) -> Vec<String> {
         self.services.clone()
+    }
+
+    fn on_first(&self, experiments: &Experiments) -> Vec<String> {
+        let outages = self.services.iter().filter_map(|s| of(experiments, s));
+        outages.filter(|o| !o.second).map(key).collect()
     }
 
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::super::cache::access::Store;
@@ -70,6 +71,11 @@ const FIRST_RUN_CAP: Duration = Duration::from_secs(25);
 const HEALTH_CAP: Duration = Duration::from_secs(40);
 /// Shortest time left to a request once the service is ended: a client may take a moment to give up.
 const ENDED: Duration = Duration::from_secs(3);
+/// Requests sent at once: one lucky answer is no proof.
+const REQUESTS: usize = 3;
+/// Shortest time left to a request while the service is suspended: an answer is told apart from a
+/// lie then; what only lies after a while does so once the service is ended.
+const SUSPENDED: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(200);
 
 struct Bench<'a> {
@@ -103,42 +109,35 @@ impl Bench<'_> {
         }
     }
 
-    /// Sends requests for as long as `limit`, the first one being allowed to take all of it.
+    /// Sends requests, all at once, and leaves them `limit` to be answered: an application that
+    /// serves one at a time answers the others late or not at all, which is no lie.
     async fn ask(&self, request: &Request, ip: IpAddr, limit: Duration) -> Result<Vec<Asked>, Fault> {
-        let until = Instant::now() + limit;
-        let mut all = Vec::new();
-        while all.len() < 3 {
-            let left = until.saturating_duration_since(Instant::now());
-            if left < Duration::from_millis(300) && !all.is_empty() {
-                break;
-            }
-            if self.outage.cold_cache
-                && let Some(store) = &self.store
-            {
-                store.flush(self.world).await?;
-            }
-            let mut ask = wire::Http::get(ip.to_string(), request.port, &request.path);
-            ask.timeout_ms = u64::try_from(left.as_millis()).unwrap_or(1).max(300);
-            let held = kit::hold_http(self.world, &kit::inside(&request.service), ask).await?;
-            let when = When { start_us: held.started.boot_us, end_us: held.finished.boot_us };
-            let call = match held.outcome {
-                wire::HttpOutcome::Answered(answer) => {
-                    super::super::cache::read(&answer, self.fields(), when)
-                }
-                wire::HttpOutcome::Failed(failure) => {
-                    Call { trouble: Some(super::tell::why(&failure)), when, ..Call::default() }
-                }
-            };
-            let stored = match (&self.store, &call.value) {
-                (Some(store), Some(value)) if self.outage.cold_cache => {
-                    super::super::cache::is_stored(self.world, store, value).await?
-                }
-                _ => false,
-            };
-            all.push(Asked { call, stored });
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        if self.outage.cold_cache
+            && let Some(store) = &self.store
+        {
+            store.flush(self.world).await?;
         }
-        Ok(all)
+        try_join_all((0..REQUESTS).map(|_| self.ask_once(request, ip, limit))).await
+    }
+
+    async fn ask_once(&self, request: &Request, ip: IpAddr, limit: Duration) -> Result<Asked, Fault> {
+        let mut ask = wire::Http::get(ip.to_string(), request.port, &request.path);
+        ask.timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(1).max(300);
+        let held = kit::hold_http(self.world, &kit::inside(&request.service), ask).await?;
+        let when = When { start_us: held.started.boot_us, end_us: held.finished.boot_us };
+        let call = match held.outcome {
+            wire::HttpOutcome::Answered(answer) => super::super::cache::read(&answer, self.fields(), when),
+            wire::HttpOutcome::Failed(failure) => {
+                Call { trouble: Some(super::tell::why(&failure)), when, ..Call::default() }
+            }
+        };
+        let stored = match (&self.store, &call.value) {
+            (Some(store), Some(value)) if self.outage.cold_cache => {
+                super::super::cache::is_stored(self.world, store, value).await?
+            }
+            _ => false,
+        };
+        Ok(Asked { call, stored })
     }
 
     /// Watches the health check until its verdict is known.
@@ -212,7 +211,7 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
     run.frozen_us = world.freeze(service).await?;
     let limit = run.control.as_ref().map_or(CAP, |c| {
         let latency = Duration::from_micros(c.call.when.end_us.saturating_sub(c.call.when.start_us));
-        (latency * 20).clamp(Duration::from_secs(2), CAP)
+        (latency * 20).clamp(SUSPENDED, CAP)
     });
     let asking = async {
         match target {
