@@ -13,6 +13,7 @@ use bollard::query_parameters::{
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
 use rand::Rng;
+use tokio::sync::watch;
 
 use super::connect::Engine;
 use super::fault::{engine_fault, is_gone};
@@ -136,9 +137,13 @@ pub(super) async fn project(engine: &Engine, session: &str, project: &str) {
     };
     let members: BTreeSet<String> =
         found.containers.iter().filter(|c| own(c)).filter_map(|c| c.id.clone()).collect();
+    let there: BTreeSet<String> = found.containers.iter().filter_map(|c| c.id.clone()).collect();
     found.containers.retain(|c| {
         let mode = c.host_config.as_ref().and_then(|h| h.network_mode.as_deref());
-        let seated = mode.and_then(|m| m.strip_prefix("container:")).is_some_and(|id| members.contains(id));
+        // Also what sits in a container that is there no more.
+        let seated = mode
+            .and_then(|m| m.strip_prefix("container:"))
+            .is_some_and(|id| members.contains(id) || !there.contains(id));
         let networks = c.network_settings.as_ref().and_then(|n| n.networks.as_ref());
         own(c) || seated || networks.is_some_and(|n| n.keys().any(|name| name.starts_with(&prefix)))
     });
@@ -148,39 +153,72 @@ pub(super) async fn project(engine: &Engine, session: &str, project: &str) {
     remove(engine, &found, &mut BTreeSet::new()).await;
 }
 
-/// One round of removals, each family at once. Errors show in the next listing.
+/// One round of removals. Errors show in the next listing.
+///
+/// A volume goes as soon as the containers that hold it are gone, beside the other removals (a
+/// database's takes an engine up to a second); networks and images once every container is.
 async fn remove(engine: &Engine, found: &Found, anonymous: &mut BTreeSet<String>) {
     let docker = &engine.docker;
     let force = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-    join_all(found.containers.iter().filter_map(|c| c.id.as_deref()).map(|id| {
-        let force = force.clone();
+    let force_volume = || Some(RemoveVolumeOptionsBuilder::new().force(true).build());
+    let ids: BTreeSet<&str> = found.containers.iter().filter_map(|c| c.id.as_deref()).collect();
+    let (say, gone) = watch::channel(BTreeSet::new());
+    let containers = join_all(ids.iter().map(|id| {
+        let (force, say) = (force.clone(), &say);
         async move {
             let _ = docker.remove_container(id, Some(force)).await;
+            say.send_modify(|gone| {
+                gone.insert(*id);
+            });
         }
-    }))
-    .await;
-    let networks = join_all(found.networks.iter().map(|Object { id, .. }| async move {
-        let _ = docker.remove_network(id).await;
     }));
-    let volumes = join_all(found.volumes.iter().map(|Object { id, .. }| async move {
-        let _ = docker.remove_volume(id, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
+    let volumes = join_all(found.volumes.iter().map(|volume| {
+        let holds =
+            |c: &&ContainerSummary| c.mounts.iter().flatten().any(|m| m.name.as_ref() == Some(&volume.name));
+        let holders: BTreeSet<&str> =
+            found.containers.iter().filter(holds).filter_map(|c| c.id.as_deref()).collect();
+        let released = after(gone.clone(), holders);
+        async move {
+            released.await;
+            let _ = docker.remove_volume(&volume.id, force_volume()).await;
+        }
     }));
-    let images = join_all(found.images.iter().map(|Object { id, .. }| async move {
-        let _ =
-            docker.remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None).await;
+    let networks = join_all(found.networks.iter().map(|network| {
+        let released = after(gone.clone(), ids.clone());
+        async move {
+            released.await;
+            let _ = docker.remove_network(&network.id).await;
+        }
+    }));
+    let images = join_all(found.images.iter().map(|image| {
+        let released = after(gone.clone(), ids.clone());
+        async move {
+            released.await;
+            let force = RemoveImageOptionsBuilder::new().force(true).build();
+            let _ = docker.remove_image(&image.id, Some(force), None).await;
+        }
     }));
     let names: Vec<String> = anonymous.iter().cloned().collect();
-    let orphans = join_all(names.iter().map(|name| async move {
-        let _ = docker.remove_volume(name, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await;
-        match docker.inspect_volume(name).await {
-            Err(e) if is_gone(&e) => Some(name.clone()),
-            _ => None,
+    let orphans = join_all(names.iter().map(|name| {
+        let released = after(gone.clone(), ids.clone());
+        async move {
+            released.await;
+            let _ = docker.remove_volume(name, force_volume()).await;
+            match docker.inspect_volume(name).await {
+                Err(e) if is_gone(&e) => Some(name.clone()),
+                _ => None,
+            }
         }
     }));
-    let (_, _, _, gone) = tokio::join!(networks, volumes, images, orphans);
+    let (_, _, _, _, gone) = tokio::join!(containers, volumes, networks, images, orphans);
     for name in gone.into_iter().flatten() {
         anonymous.remove(&name);
     }
+}
+
+/// Waits until all of `wanted` are gone.
+async fn after(mut gone: watch::Receiver<BTreeSet<&str>>, wanted: BTreeSet<&str>) {
+    let _ = gone.wait_for(|gone| gone.is_superset(&wanted)).await;
 }
 
 /// Sweeps a session whose owner died, its directory included.
