@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{CheckArgs, Global, PolicyArgs, ReplayArgs};
 use super::output::Output;
-use super::{places, shell};
+use super::{places, shell, student};
 use crate::compose::{self, ComposeTool, ConfigError};
 use crate::engine::Engine;
 use crate::error::{ExitCode, Fault, FaultKind};
@@ -21,7 +21,8 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         Err(e) => return shell::fault(&e),
     };
     let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let Some(id) = args.lab.clone().or_else(|| guess_lab(&labs, &dir)) else {
+    let Some(id) = args.lab.clone().or_else(|| guess_lab(&labs, &dir)).or_else(|| student::lab_of(&dir))
+    else {
         shell::complain(
             "erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)",
         );
@@ -73,7 +74,9 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         timeout: global.timeout,
     };
     run(&engine, &lab, &options, shell::interrupted(), &|event| output.event(event)).await;
-    let code = output.finish();
+    let report = output.finish();
+    student::note(&lab, &options.dir, args.only.is_some(), &report);
+    let code = report.exit();
     if global.exit_zero && matches!(code, ExitCode::Failed | ExitCode::Refused) {
         ExitCode::Passed
     } else {
@@ -106,7 +109,7 @@ pub fn replay(args: &ReplayArgs, global: &Global) -> ExitCode {
             for event in events {
                 output.event(event);
             }
-            output.finish()
+            output.finish().exit()
         }
         Err(e) => {
             shell::complain(&format!("erreur · {e}"));
@@ -161,7 +164,7 @@ pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
     }
     output.event(Event::Cleaned(Inventory::default()));
     output.event(Event::RunFinished(RunFinished { elapsed_ms: 0 }));
-    output.finish()
+    output.finish().exit()
 }
 
 async fn opinion(dir: &Path) -> Result<Opinion, Fault> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{HintArgs, LabLint};
-use super::{places, shell};
+use super::{places, shell, student};
 use crate::error::ExitCode;
 use crate::french;
 use crate::lab::{self, Lab, LabError};
@@ -38,7 +38,7 @@ fn load_dir(labs: &Path, dir: &Path) -> Result<Lab, LabError> {
 }
 
 /// `grader hint`
-pub fn hint(args: &HintArgs) -> ExitCode {
+pub fn hint(args: &HintArgs, dir: Option<&Path>) -> ExitCode {
     let labs = match places::labs() {
         Ok(labs) => labs,
         Err(e) => return shell::fault(&e),
@@ -65,6 +65,7 @@ pub fn hint(args: &HintArgs) -> ExitCode {
     };
     match spec.hints.get(args.level.saturating_sub(1)) {
         Some(text) if args.level > 0 => {
+            student::note_hint(&lab.id, id, args.level, dir);
             shell::say(&format!(
                 "{} · indice {} sur {}\n  {text}",
                 spec.card.id,

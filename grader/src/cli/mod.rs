@@ -10,6 +10,8 @@ mod output;
 mod places;
 pub mod progress;
 mod shell;
+mod student;
+mod usage;
 mod variants;
 
 use std::process::ExitCode as ProcessCode;
@@ -30,7 +32,7 @@ pub fn main() -> ProcessCode {
     install_panic_hook();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => return args::explain(&e),
+        Err(e) => return usage::explain(&e),
     };
     if let Command::List = cli.command {
         // No engine, no runtime: this must answer at once.
@@ -52,11 +54,14 @@ async fn run(cli: Cli) -> ExitCode {
     let global = cli.global;
     match cli.command {
         Command::List => labs::list(),
+        Command::Init(args) => student::init(&args, global.dir.as_deref()),
+        Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
+        Command::Status => student::status(global.dir.as_deref()),
         Command::Check(args) => check::check(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
         Command::Policy(args) => check::policy(&args, &global).await,
-        Command::Hint(args) => labs::hint(&args),
+        Command::Hint(args) => labs::hint(&args, global.dir.as_deref()),
         Command::Images { command: ImagesCommand::List } => images::list().await,
         Command::Images { command: ImagesCommand::Build(args) } => images::build(&args).await,
         Command::Images { command: ImagesCommand::Ready(args) } => images::ready(&args).await,

@@ -6,9 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use super::args::{Color, Format, Global};
 use super::progress::Progress;
 use super::shell;
-use crate::error::ExitCode;
 use crate::event::Event;
-use crate::report::Fold;
+use crate::report::{Fold, Report};
 use crate::reporter::human::{Options, Verbosity};
 use crate::reporter::{Fanout, Human, Json, JsonLines};
 
@@ -68,8 +67,8 @@ impl Output {
         inner.fold.push(event);
     }
 
-    /// Ends the reporters and gives the exit code of the run.
-    pub fn finish(self) -> ExitCode {
+    /// Ends the reporters and gives the report.
+    pub fn finish(self) -> Report {
         let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
         inner.progress.clear();
         for (name, error) in inner.fanout.finish() {
@@ -77,6 +76,6 @@ impl Output {
                 shell::complain(&format!("erreur · le rapport « {name} » n'a pas pu être écrit ({error})"));
             }
         }
-        inner.fold.finish().exit()
+        inner.fold.finish()
     }
 }

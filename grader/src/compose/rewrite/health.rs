@@ -6,7 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::Work;
 
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Between checks of a service that has started: nobody waits for them, and each is a process more.
+const INTERVAL: Duration = Duration::from_secs(4);
+/// The same where the engine has no `start_interval`: then it is also the wait for the first one.
+const INTERVAL_ALONE: Duration = Duration::from_secs(1);
 /// Longest run of a test.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// The same for a service that a check will break: its health must tell soon, and a test that
@@ -42,6 +45,10 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+fn interval(work: &Work<'_>) -> Duration {
+    if work.plan.start_interval { INTERVAL } else { INTERVAL_ALONE }
+}
+
 fn written(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
@@ -50,7 +57,7 @@ fn written(duration: Duration) -> String {
 pub(super) fn of_image(work: &Work<'_>) -> Value {
     let mut out = json!({
         "start_period": written(Duration::from_secs(20)),
-        "interval": written(INTERVAL),
+        "interval": written(interval(work)),
         "timeout": written(TIMEOUT),
         "retries": 2,
     });
@@ -68,13 +75,12 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
         return json!({ "disable": true });
     }
     let own = |key: &str| check.get(key).and_then(Value::as_str).and_then(duration);
-    let interval = own("interval").filter(|d| !d.is_zero()).unwrap_or(Duration::from_secs(30));
+    let asked = own("interval").filter(|d| !d.is_zero()).unwrap_or(Duration::from_secs(30));
     let timeout = own("timeout").filter(|d| !d.is_zero()).unwrap_or(Duration::from_secs(30));
     let start = own("start_period").unwrap_or_default();
     let retries = check.get("retries").and_then(Value::as_u64).filter(|n| *n > 0).unwrap_or(3);
     let tries = u32::try_from(retries.min(1000)).unwrap_or(1000);
-    let grace =
-        (start + interval.saturating_mul(tries)).clamp(Duration::from_secs(20), Duration::from_secs(90));
+    let grace = (start + asked.saturating_mul(tries)).clamp(Duration::from_secs(20), Duration::from_secs(90));
     let mut out = Map::new();
     if let Some(test) = check.get("test").filter(|t| !t.is_null()) {
         out.insert("test".into(), test.clone());
@@ -83,7 +89,7 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     // The grace period stands for the tries that the student's interval would have left.
     out.insert("start_period".into(), written(grace).into());
     let brittle = work.plan.brittle.iter().any(|name| name == service);
-    let (interval, longest) = if brittle { BRITTLE } else { (INTERVAL, TIMEOUT) };
+    let (interval, longest) = if brittle { BRITTLE } else { (interval(work), TIMEOUT) };
     let (first, interval, shown) = match late {
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {

@@ -1,0 +1,146 @@
+//! `init` and `reset`: the starter of a lab, in a folder of the student's, nothing lost.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::progress::{FOLDER, Journal};
+use crate::cli::args::{InitArgs, ResetArgs};
+use crate::cli::{places, shell};
+use crate::error::ExitCode;
+use crate::lab::{self, Lab};
+
+/// `grader init`
+pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
+    let lab = match load(&args.lab) {
+        Ok(lab) => lab,
+        Err(code) => return code,
+    };
+    let here = dir.unwrap_or(Path::new("."));
+    let folder = here.join(args.folder.clone().unwrap_or_else(|| PathBuf::from(format!("tp-{}", lab.id))));
+    if !is_free(&folder) {
+        shell::complain(&format!(
+            "erreur · le dossier « {} » existe déjà et n'est pas vide : rien n'a été touché\n  à faire  choisissez un autre \
+             dossier (grader init {} AUTRE), ou repartez de zéro en gardant une sauvegarde : grader reset {} -C {}",
+            folder.display(),
+            lab.id,
+            lab.id,
+            folder.display()
+        ));
+        return ExitCode::Usage;
+    }
+    match begin(&lab, &folder, here) {
+        Ok(()) => {
+            shell::say(&format!("TP {} · {} : prêt dans « {} »", lab.id, lab.title, folder.display()));
+            shell::say(&format!("  énoncé   {}", lab.dir.join("statement.md").display()));
+            shell::say(&format!("  ensuite  cd {} && grader check {}", folder.display(), lab.id));
+            ExitCode::Passed
+        }
+        Err(e) => trouble(&folder, &e),
+    }
+}
+
+/// `grader reset`
+pub fn reset(args: &ResetArgs, dir: Option<&Path>) -> ExitCode {
+    let lab = match load(&args.lab) {
+        Ok(lab) => lab,
+        Err(code) => return code,
+    };
+    let known = Journal::find(dir.unwrap_or(Path::new("."))).ok().flatten();
+    let folder = dir.map(Path::to_path_buf).or_else(|| {
+        let journal = known.as_ref()?;
+        Some(journal.root().join(journal.lab(&lab.id)?.folder.as_ref()?))
+    });
+    let Some(folder) = folder.filter(|f| f.is_dir()) else {
+        shell::complain(&format!(
+            "erreur · quel dossier faut-il remettre à zéro ?\n  à faire  grader reset {} -C votre-dossier",
+            lab.id
+        ));
+        return ExitCode::Usage;
+    };
+    let at = jiff::Zoned::now().strftime("%Y-%m-%d-%Hh%M-%S").to_string();
+    let home = known.as_ref().map_or_else(|| folder.clone(), |j| j.root().to_path_buf());
+    let backup = home.join(FOLDER).join("sauvegardes").join(format!("tp-{}-{at}", lab.id));
+    let work = || {
+        std::fs::create_dir_all(&backup)?;
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name() != FOLDER {
+                std::fs::rename(entry.path(), backup.join(entry.file_name()))?;
+            }
+        }
+        copy(&lab.dir.join("starter"), &folder)
+    };
+    match work() {
+        Ok(()) => {
+            shell::say(&format!("TP {} : « {} » est remis à son départ", lab.id, folder.display()));
+            shell::say(&format!("  votre travail est gardé dans {}", backup.display()));
+            ExitCode::Passed
+        }
+        Err(e) => trouble(&folder, &e),
+    }
+}
+
+fn load(id: &str) -> Result<Lab, ExitCode> {
+    let labs = places::labs().map_err(|e| shell::fault(&e))?;
+    lab::load(&labs, id).map_err(|e| {
+        shell::complain(&format!("erreur · {e}"));
+        ExitCode::Usage
+    })
+}
+
+fn trouble(folder: &Path, error: &io::Error) -> ExitCode {
+    shell::complain(&format!(
+        "erreur · « {} » n'a pas pu être préparé ({error})\n  à faire  vérifiez les droits et la place sur le disque",
+        folder.display()
+    ));
+    ExitCode::Environment
+}
+
+/// True for a folder that is not there, or holds nothing but what is ours.
+fn is_free(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.all(|e| e.is_ok_and(|e| e.file_name() == FOLDER)),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn begin(lab: &Lab, folder: &Path, here: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    copy(&lab.dir.join("starter"), folder)?;
+    let mut journal = Journal::open(here)?;
+    let whole = folder.canonicalize()?;
+    let relative = whole.strip_prefix(journal.root()).unwrap_or(&whole).to_string_lossy().into_owned();
+    journal.lab_mut(&lab.id).folder = Some(relative);
+    journal.save()
+}
+
+/// Copies a folder of ours: plain files and folders only.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_use_is_not_free() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(is_free(dir.path()));
+        assert!(is_free(&dir.path().join("absent")));
+        std::fs::create_dir(dir.path().join(FOLDER)).expect("folder");
+        assert!(is_free(dir.path()));
+        std::fs::write(dir.path().join("notes.txt"), "à moi").expect("written");
+        assert!(!is_free(dir.path()));
+    }
+}

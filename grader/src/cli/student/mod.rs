@@ -1,0 +1,10 @@
+//! What a student does between two checks: begin, begin again, see where one stands.
+
+mod folder;
+mod note;
+mod progress;
+mod status;
+
+pub use folder::{init, reset};
+pub use note::{lab_of, note, note_hint};
+pub use status::status;
