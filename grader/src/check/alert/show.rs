@@ -57,7 +57,9 @@ pub fn when(mark: &Mark, factor: u32) -> String {
     let seen = window::scaled(mark.seen(), factor);
     match seen.until {
         None => format!("pas encore à {}", told(seen.after)),
-        Some(until) if until.saturating_sub(seen.after) < Duration::from_millis(300) => told(until),
+        Some(until) if until.saturating_sub(seen.after) < Duration::from_millis(300) => {
+            format!("à {}", told(until))
+        }
         Some(until) => format!("entre {} et {}", told(seen.after), told(until)),
     }
 }

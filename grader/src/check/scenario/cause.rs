@@ -129,7 +129,7 @@ async fn memory(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Result<
     let largest = largest(scenery);
     if more {
         return Ok(Some((
-            "elle se déclenche au-delà de la limite, pas avant".to_owned(),
+            "elle se déclenche à 150 % de la limite, pas à ce taux".to_owned(),
             "à partir de quelle part de la limite l'énoncé demande-t-il une alerte ?".to_owned(),
         )));
     }

@@ -148,7 +148,7 @@ async fn memory_is_judged_on_both_sides_of_its_limit() {
     let limits = memory("'memory-70', 'memory-81', 'memory-95'");
     passes(&judge(&world(|r| r > 0.8 && r.is_finite()), &limits).await);
     fails(&judge(&world(|r| r > 0.6), &limits).await, "70 %");
-    fails(&judge(&world(|r| r > 0.9), &limits).await, "au-delà de la limite");
+    fails(&judge(&world(|r| r > 0.9), &limits).await, "à 150 % de la limite");
     fails(&judge(&world(|r| r < 0.8), &limits).await, "tout va bien");
     fails(&judge(&world(|r| r > 80.0), &memory("'memory-95'")).await, "ne se déclenche pas");
     let unlimited = memory("'memory-no-limit'");

@@ -16,7 +16,8 @@ pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
         Err(code) => return code,
     };
     let here = dir.unwrap_or(Path::new("."));
-    let folder = here.join(args.folder.clone().unwrap_or_else(|| PathBuf::from(format!("tp-{}", lab.id))));
+    let name = args.folder.clone().unwrap_or_else(|| PathBuf::from(format!("tp-{}", lab.id)));
+    let folder = dir.map_or_else(|| name.clone(), |dir| dir.join(&name));
     if !is_free(&folder) {
         shell::complain(&format!(
             "erreur · le dossier « {} » existe déjà et n'est pas vide : rien n'a été touché\n  à faire  choisissez un autre \

@@ -27,7 +27,8 @@ pub fn status(dir: Option<&Path>) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    let mut next = None;
+    // What is begun comes first.
+    let (mut next, mut fresh) = (None, None);
     for dir in lab::list(&labs) {
         let Ok(lab) = lab::load(&labs, &dir.file_name().unwrap_or_default().to_string_lossy()) else {
             continue;
@@ -35,11 +36,12 @@ pub fn status(dir: Option<&Path>) -> ExitCode {
         let record = journal.lab(&lab.id);
         shell::say(&line(&lab.id, &lab.title, lab.checks.len(), record));
         let whole = record.and_then(|r| r.best.as_ref()).is_some_and(|m| m.points >= m.total);
-        if !whole && next.is_none() {
-            next = Some(advice(&lab.id, record));
+        if !whole {
+            let slot = if record.is_some_and(|r| r.folder.is_some()) { &mut next } else { &mut fresh };
+            slot.get_or_insert_with(|| advice(&lab.id, record));
         }
     }
-    match next {
+    match next.or(fresh) {
         Some(next) => shell::say(&format!("\n  ensuite  {next}")),
         None => shell::say("\nTous les TP sont acquis."),
     }
