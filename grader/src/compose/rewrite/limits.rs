@@ -37,9 +37,10 @@ pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut M
     let limits = out.get_mut("deploy").and_then(|d| d.get_mut("resources")).and_then(|r| r.get_mut("limits"));
     let pids =
         |value: Option<&Value>| value.and_then(Value::as_u64).filter(|n| *n > 0).map_or(cap, |n| n.min(cap));
-    if let Some(limits) = limits.filter(|l| l.get("pids").is_some()) {
+    // Compose refuses two limits that differ, an absent one in a `limits` that is there included.
+    if let Some(limits) = limits.and_then(Value::as_object_mut) {
         let kept = pids(limits.get("pids"));
-        limits["pids"] = kept.into();
+        limits.insert("pids".into(), kept.into());
         if out.contains_key("pids_limit") {
             out.insert("pids_limit".into(), kept.into());
         }
@@ -67,8 +68,8 @@ fn cap_memory(work: &mut Work<'_>, name: &str, cap: u64, out: &mut Map<String, V
     let mut deploy = out.get_mut("deploy").and_then(|d| d.get_mut("resources"));
     let limits = deploy.as_mut().and_then(|r| r.get_mut("limits")).and_then(Value::as_object_mut);
     let own = limits.as_ref().and_then(|l| l.get("memory")).and_then(bytes).filter(|n| *n > 0);
-    if let (Some(own), Some(limits)) = (own, limits) {
-        if own > cap {
+    if let Some(limits) = limits {
+        if own.is_none_or(|own| own > cap) {
             limits.insert("memory".into(), cap.to_string().into());
             if out.contains_key("mem_limit") {
                 out.insert("mem_limit".into(), cap.to_string().into());

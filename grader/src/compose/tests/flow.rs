@@ -81,6 +81,38 @@ async fn the_socket_and_the_machine_have_stand_ins() {
 }
 
 /// Files that are mounted follow the subnets that moved; what other checks read stays as it was.
+/// Compose refuses two limits that differ (« can't set distinct values on 'pids_limit' and
+/// 'deploy.resources.limits.pids' »), one that is absent from a `limits` included.
+#[tokio::test]
+async fn limits_written_in_either_place_are_capped_in_both() {
+    let folder = Folder::new(&[(
+        "compose.yaml",
+        "services:
+  short: {image: alpine, mem_limit: 64m, pids_limit: 900, cpus: 0.5}
+  long: {image: alpine, deploy: {resources: {limits: {memory: 256M}}}}
+  cpu: {image: alpine, deploy: {resources: {limits: {cpus: '0.5'}}}}
+  reserved: {image: alpine, deploy: {resources: {reservations: {memory: 32M}}}}
+  both: {image: alpine, pids_limit: 900, deploy: {resources: {limits: {memory: 64m, pids: 900}}}}
+  none: {image: alpine}
+",
+    )]);
+    let Some(model) = model(&folder).await else { return };
+    let approved = approve(model.expect("canonical")).expect("approved");
+    let plan = Plan { memory: Some(1 << 30), pids: 200, ..plan() };
+    let sandboxed = sandbox(&approved, &plan);
+    accepted(&folder, &sandboxed).await;
+    let services = &sandboxed.file()["services"];
+    for (name, memory) in [("short", 64 << 20), ("reserved", 1 << 30), ("none", 1 << 30)] {
+        assert_eq!(services[name]["pids_limit"], 200, "{name}");
+        assert_eq!(services[name]["mem_limit"], memory.to_string(), "{name}");
+    }
+    for (name, memory) in [("long", 256 << 20), ("cpu", 1 << 30), ("both", 64 << 20)] {
+        let limits = &services[name]["deploy"]["resources"]["limits"];
+        assert_eq!((&limits["pids"], &limits["memory"]), (&200.into(), &memory.to_string().into()), "{name}");
+    }
+    assert_eq!(services["both"]["pids_limit"], 200);
+}
+
 #[tokio::test]
 async fn mounted_files_follow_the_addresses() {
     let text = "services:
