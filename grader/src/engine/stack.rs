@@ -119,6 +119,13 @@ impl Stack {
         if machine.iter().any(|m| lower.contains(m)) {
             return Err(from_text("le démarrage de la pile", &said.text));
         }
+        // Compose had accepted the student's file: what it refuses is what we made of it.
+        if ["invalid compose project", "validating "].iter().any(|m| lower.contains(m)) {
+            let todo = "signalez ce défaut du correcteur, avec votre fichier Compose";
+            let fault =
+                Fault::new(FaultKind::Bug, "Compose refuse le fichier que le correcteur a réécrit", todo);
+            return Err(fault.detail(said.text));
+        }
         Ok(Some(said.text))
     }
 
