@@ -51,13 +51,18 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+offered() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
+
 install_engine() {
   command -v apt-get >/dev/null 2>&1 || die "installation automatique prévue pour Debian et Ubuntu ; ailleurs, installez Docker Engine et Compose v2 puis relancez"
   # shellcheck disable=SC1091
   . /etc/os-release
   apt_update
-  case "${ID:-}:${VERSION_ID:-}" in
-    debian:12)
+  local kind=${ID:-}
+  # By what apt offers, not by the release's number: a machine may mix releases.
+  if [ "$kind" = debian ] && ! { offered docker-cli && offered docker-buildx; }; then kind=debian-old; fi
+  case "$kind" in
+    debian-old)
       add_trixie_pinned_low
       apt_update
       say "installation de docker.io, docker-cli, docker-compose, docker-buildx, iptables (paquets de Debian trixie)…"
@@ -65,7 +70,7 @@ install_engine() {
       # From the release itself, with the dependencies that it brings.
       apt_install -t trixie docker.io docker-cli docker-compose docker-buildx
       ;;
-    debian:*)
+    debian)
       say "installation de docker.io, docker-cli, docker-compose, docker-buildx (paquets de la distribution)…"
       apt_install docker.io docker-cli docker-compose docker-buildx iptables ca-certificates
       ;;
