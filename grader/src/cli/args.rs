@@ -49,7 +49,7 @@ pub struct Cli {
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// Form of the report.
@@ -159,6 +159,8 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub enum Command {
+    /// Examine la machine et dit quoi corriger
+    Doctor,
     /// Liste les TP
     List,
     /// Commence un TP : copie son point de départ dans un dossier à vous
@@ -171,6 +173,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Donne un indice
     Hint(HintArgs),
+    /// Dit ce que demande un contrôle
+    Explain(ExplainArgs),
     /// Supprime ce que des corrections interrompues ont laissé
     Clean(CleanArgs),
     /// Relit un journal d'événements (.jsonl)
@@ -328,6 +332,17 @@ pub struct HintArgs {
     /// Niveau de l'indice, du plus vague au plus précis
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub level: usize,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Le TP
+    #[arg(value_name = "TP")]
+    pub lab: String,
+    /// Le contrôle
+    #[arg(value_name = "ID")]
+    pub check: String,
 }
 
 /// `clean`

@@ -4,6 +4,8 @@ mod args;
 #[cfg(feature = "book")]
 mod book;
 mod check;
+mod doctor;
+mod explain;
 mod images;
 mod labs;
 mod output;
@@ -18,7 +20,7 @@ use std::process::ExitCode as ProcessCode;
 
 use clap::Parser;
 
-use self::args::{Cli, Command, ImagesCommand, LabCommand};
+use self::args::{Cli, Command, Global, ImagesCommand, LabCommand};
 use crate::error::ExitCode;
 
 /// Parses the arguments and runs the command.
@@ -34,10 +36,12 @@ pub fn main() -> ProcessCode {
         Ok(cli) => cli,
         Err(e) => return usage::explain(&e),
     };
-    if let Command::List = cli.command {
-        // No engine, no runtime: this must answer at once.
-        return labs::list().into();
-    }
+    // No engine, no runtime: these must answer at once.
+    let command = match cli.command {
+        None => return student::next(cli.global.dir.as_deref()).into(),
+        Some(Command::List) => return labs::list().into(),
+        Some(command) => command,
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -45,14 +49,14 @@ pub fn main() -> ProcessCode {
             return ExitCode::Environment.into();
         }
     };
-    let code = runtime.block_on(run(cli));
+    let code = runtime.block_on(run(command, cli.global));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     code.into()
 }
 
-async fn run(cli: Cli) -> ExitCode {
-    let global = cli.global;
-    match cli.command {
+async fn run(command: Command, global: Global) -> ExitCode {
+    match command {
+        Command::Doctor => doctor::doctor(global.dir.as_deref()).await,
         Command::List => labs::list(),
         Command::Init(args) => student::init(&args, global.dir.as_deref()),
         Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
@@ -61,6 +65,7 @@ async fn run(cli: Cli) -> ExitCode {
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
         Command::Policy(args) => check::policy(&args, &global).await,
+        Command::Explain(args) => explain::explain(&args),
         Command::Hint(args) => labs::hint(&args, global.dir.as_deref()),
         Command::Images { command: ImagesCommand::List } => images::list().await,
         Command::Images { command: ImagesCommand::Build(args) } => images::build(&args).await,

@@ -12,6 +12,7 @@ mod probe;
 mod recipe;
 mod session;
 mod stack;
+mod survey;
 mod sweep;
 mod tool;
 mod tools;
@@ -27,6 +28,7 @@ pub use images::{
 pub use recipe::{Recipe, build_recipes, recipes};
 pub use session::{Session, reap_main};
 pub use stack::{Stack, StackPlan};
+pub use survey::Survey;
 pub use sweep::{clean, inventory};
 pub use tool::Toolbox;
 pub use tools::Tools;

@@ -7,4 +7,4 @@ mod status;
 
 pub use folder::{init, reset};
 pub use note::{lab_of, note, note_hint};
-pub use status::status;
+pub use status::{next, status};

@@ -48,6 +48,22 @@ pub fn status(dir: Option<&Path>) -> ExitCode {
     ExitCode::Passed
 }
 
+/// Bare `grader`: what to do next.
+pub fn next(dir: Option<&Path>) -> ExitCode {
+    if let Ok(Some(_)) = Journal::find(dir.unwrap_or(Path::new("."))) {
+        return status(dir);
+    }
+    shell::say(
+        "TP Docker : des travaux pratiques, et un correcteur qui démarre votre pile pour de vrai.\n\n  \
+         grader doctor          vérifie cette machine\n  \
+         grader list            montre les TP\n  \
+         grader init 01         commence le premier, dans tp-01\n  \
+         grader check 01 -C …   corrige un dossier\n  \
+         grader --help          montre tout le reste",
+    );
+    ExitCode::Passed
+}
+
 /// `02  Titre   14/20 au mieux (16 contrôles sur 19 au dernier essai, 3 essais, 2 indices)`
 fn line(id: &str, title: &str, checks: usize, record: Option<&Record>) -> String {
     let told = match record {
