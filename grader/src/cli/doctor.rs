@@ -111,8 +111,8 @@ async fn ask() -> Result<(Survey, Inventory), Fault> {
 
 fn machine(here: PathBuf, survey: Option<&Survey>) -> Machine {
     let env = |names: &[&str]| names.iter().find_map(|n| std::env::var(n).ok()).filter(|v| !v.is_empty());
-    let wsl = std::fs::read_to_string("/proc/version")
-        .is_ok_and(|text| text.to_lowercase().contains("microsoft"));
+    let wsl =
+        std::fs::read_to_string("/proc/version").is_ok_and(|text| text.to_lowercase().contains("microsoft"));
     Machine {
         here: here.canonicalize().unwrap_or(here),
         wsl,
@@ -133,7 +133,8 @@ fn version(text: &str) -> Option<(u32, u32)> {
 
 fn of_engine(survey: &Survey) -> Vec<Finding> {
     let mut found = Vec::new();
-    let told = format!("Docker {} (API {}.{}), {}", survey.version, survey.api.0, survey.api.1, survey.system);
+    let told =
+        format!("Docker {} (API {}.{}), {}", survey.version, survey.api.0, survey.api.1, survey.system);
     found.push(if survey.os != "linux" {
         Finding::wrong(
             "moteur",
@@ -143,15 +144,21 @@ fn of_engine(survey: &Survey) -> Vec<Finding> {
     } else if version(&survey.version).is_some_and(|v| v < (24, 0)) {
         Finding::wrong("moteur", told, "installez Docker 24 ou plus récent")
     } else if survey.api < (1, 44) {
-        Finding::beware("moteur", told, "Docker 25 ou plus récent attend moins longtemps les contrôles de santé")
+        Finding::beware(
+            "moteur",
+            told,
+            "Docker 25 ou plus récent attend moins longtemps les contrôles de santé",
+        )
     } else {
         Finding::well("moteur", told)
     });
     found.push(match &survey.compose {
         None => Finding::wrong("Compose", "ne répond pas", "réinstallez Docker Compose v2"),
-        Some(text) if version(text).is_some_and(|v| v < (2, 20)) => {
-            Finding::wrong("Compose", text.clone(), "installez Compose 2.20 ou plus récent (include, depends_on)")
-        }
+        Some(text) if version(text).is_some_and(|v| v < (2, 20)) => Finding::wrong(
+            "Compose",
+            text.clone(),
+            "installez Compose 2.20 ou plus récent (include, depends_on)",
+        ),
         Some(text) => Finding::well("Compose", text.clone()),
     });
     let power = format!("{} processeur(s), {:.1} Gio de mémoire", survey.processors, gib(survey.memory));
@@ -196,7 +203,12 @@ fn of_machine(machine: &Machine, survey: Option<&Survey>) -> Vec<Finding> {
             Finding::well(what, told)
         });
     };
-    space("disque", machine.engine_space, 8 * GIB, "docker system df montre qui prend la place ; docker system prune en rend");
+    space(
+        "disque",
+        machine.engine_space,
+        8 * GIB,
+        "docker system df montre qui prend la place ; docker system prune en rend",
+    );
     space("temporaire", machine.temp_space, GIB, "libérez de la place dans le dossier temporaire (TMPDIR)");
     if machine.wsl && machine.here.starts_with("/mnt") {
         found.push(Finding::beware(
@@ -279,13 +291,15 @@ mod tests {
 
     #[test]
     fn the_machine_s_side() {
-        let quiet = Machine { engine_space: Some(50 * GIB), temp_space: Some(20 * GIB), ..Machine::default() };
+        let quiet =
+            Machine { engine_space: Some(50 * GIB), temp_space: Some(20 * GIB), ..Machine::default() };
         assert_eq!(levels(&of_machine(&quiet, Some(&survey()))), [Level::Well; 2]);
         let full = Machine { engine_space: Some(GIB), temp_space: None, ..Machine::default() };
         assert_eq!(levels(&of_machine(&full, Some(&survey()))), [Level::Wrong]);
         let windows = Machine { wsl: true, here: "/mnt/c/tp".into(), ..Machine::default() };
         assert_eq!(levels(&of_machine(&windows, None)), [Level::Beware]);
-        let behind = Machine { proxy: Some("p:3128".into()), no_proxy: "localhost".into(), ..Machine::default() };
+        let behind =
+            Machine { proxy: Some("p:3128".into()), no_proxy: "localhost".into(), ..Machine::default() };
         assert_eq!(levels(&of_machine(&behind, Some(&survey()))), [Level::Beware]);
         let both = Survey { proxy: Some("p:3128".into()), ..survey() };
         assert_eq!(levels(&of_machine(&behind, Some(&both))), [Level::Well]);
