@@ -6,6 +6,7 @@ use super::{places, shell};
 use crate::engine::{self, Engine, Survey};
 use crate::error::{ExitCode, Fault};
 use crate::event::Inventory;
+use crate::french;
 use crate::reporter::clean::inline;
 
 /// How serious a finding is.
@@ -161,7 +162,12 @@ fn of_engine(survey: &Survey) -> Vec<Finding> {
         ),
         Some(text) => Finding::well("Compose", text.clone()),
     });
-    let power = format!("{} processeur(s), {:.1} Gio de mémoire", survey.processors, gib(survey.memory));
+    let power = format!(
+        "{} processeur{}, {} de mémoire",
+        survey.processors,
+        if survey.processors > 1 { "s" } else { "" },
+        gib(survey.memory)
+    );
     found.push(if survey.memory < 3 * GIB {
         Finding::beware(
             "puissance",
@@ -186,15 +192,15 @@ fn of_engine(survey: &Survey) -> Vec<Finding> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn gib(bytes: u64) -> f64 {
-    bytes as f64 / GIB as f64
+fn gib(bytes: u64) -> String {
+    format!("{} Gio", french::decimal(bytes as f64 / GIB as f64, 1))
 }
 
 fn of_machine(machine: &Machine, survey: Option<&Survey>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut space = |what: &'static str, free: Option<u64>, least: u64, todo: &str| {
         let Some(free) = free else { return };
-        let told = format!("{:.1} Gio libres", gib(free));
+        let told = format!("{} libres", gib(free));
         found.push(if free < least / 4 {
             Finding::wrong(what, told, todo)
         } else if free < least {
