@@ -1,6 +1,7 @@
 //! `apart`: TCP ports must not be reached. A negative check: it always carries positive controls,
 //! and a connection that went through is seen again in a quiet moment before it costs a point.
 
+mod decoy;
 mod misses;
 
 use std::net::IpAddr;
@@ -247,6 +248,7 @@ impl Apart {
         })
     }
 
+    /// What goes through to a target, without what anybody at all would have answered.
     async fn leaks(
         &self,
         world: &dyn World,
@@ -256,7 +258,11 @@ impl Apart {
     ) -> Result<Vec<Leak>, Fault> {
         let tries = ways.iter().map(|way| attempt(world, from, way, &all.ips));
         let seen = futures_util::future::try_join_all(tries).await?;
-        Ok(seen.into_iter().flatten().collect())
+        let judged = seen.into_iter().flatten().map(|leak| async move {
+            let elsewhere = decoy::answers_too(world, from, &leak).await?;
+            Ok::<_, Fault>((!elsewhere).then_some(leak))
+        });
+        Ok(futures_util::future::try_join_all(judged).await?.into_iter().flatten().collect())
     }
 }
 
