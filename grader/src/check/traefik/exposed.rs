@@ -94,10 +94,10 @@ impl ExposedOnly {
             })
             .collect();
         Miss {
-            headline: format!("Traefik expose « {} », qui ne l'a pas demandé", first.service),
+            headline: format!("Traefik expose « {} », qui doit rester hors d'atteinte", first.service),
             observed: format!("le service « {} » de Traefik mène à {}", first.name, first.server),
             noted,
-            hint: "sans consigne contraire, Traefik prend tous les conteneurs qu'il voit".to_owned(),
+            hint: "exposedByDefault vaut true quand il n'est pas écrit ; à false, Traefik ne prend que les conteneurs étiquetés traefik.enable=true".to_owned(),
             ..self.base(gate)
         }
     }
