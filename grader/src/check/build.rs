@@ -82,7 +82,6 @@ fn at_install(world: &dyn World, project: &Project, label: &str) -> Option<crate
         .find_map(|n| world.place_in(file, n, label))
 }
 
-/// True when the log shows that the lock file was read and refused.
 /// The lock file without one direct dependency that needs no other, and that dependency's name.
 ///
 /// `npm ci` refuses it (`EUSAGE`) after asking for that package alone, where an empty lock makes it
@@ -113,6 +112,7 @@ fn without_a_leaf(lock: &str) -> Option<(String, String)> {
     Some((serde_json::to_string_pretty(&lock).ok()?, name))
 }
 
+/// True when the log shows that the lock file was read and refused.
 fn lock_refused(log: &str) -> bool {
     let log = log.to_lowercase();
     log.contains("eusage") || (log.contains("npm ci") && log.contains("can only install"))

@@ -195,52 +195,8 @@ pub enum Command {
     #[cfg(feature = "book")]
     Book {
         #[command(subcommand)]
-        command: BookCommand,
+        command: super::book::BookCommand,
     },
-}
-
-/// `book …`
-#[cfg(feature = "book")]
-#[derive(Debug, Subcommand)]
-pub enum BookCommand {
-    /// Construit le livre
-    Build(BookBuild),
-    /// Construit le livre et le montre sur cette machine, à jour à chaque changement
-    Serve(BookServe),
-    /// Construit le livre et vérifie ses liens, ses pages et ce qu'il ne doit pas contenir
-    Test(BookTest),
-}
-
-/// `book build`
-#[cfg(feature = "book")]
-#[derive(Clone, Debug, Args)]
-pub struct BookBuild {
-    /// Édition de l'enseignant, avec les solutions
-    #[arg(long)]
-    pub teacher: bool,
-    /// Dossier à écrire (book/build, ou book/build-enseignant)
-    #[arg(long, value_name = "DOSSIER")]
-    pub into: Option<PathBuf>,
-}
-
-/// `book serve`
-#[cfg(feature = "book")]
-#[derive(Clone, Debug, Args)]
-pub struct BookServe {
-    #[command(flatten)]
-    pub build: BookBuild,
-    /// Port sur 127.0.0.1
-    #[arg(long, default_value_t = 4000, value_name = "PORT")]
-    pub port: u16,
-}
-
-/// `book test`
-#[cfg(feature = "book")]
-#[derive(Clone, Copy, Debug, Args)]
-pub struct BookTest {
-    /// Vérifie l'édition de l'enseignant
-    #[arg(long)]
-    pub teacher: bool,
 }
 
 /// `images …`

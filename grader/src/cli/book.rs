@@ -2,11 +2,52 @@
 
 use std::path::PathBuf;
 
-use super::args::{BookBuild, BookCommand, BookServe, BookTest};
+use clap::{Args, Subcommand};
+
 use super::{places, shell};
 use crate::book::{self, Built, Edition, Order};
 use crate::error::ExitCode;
 use crate::french;
+
+/// `book …`
+#[derive(Debug, Subcommand)]
+pub enum BookCommand {
+    /// Construit le livre
+    Build(BookBuild),
+    /// Construit le livre et le montre sur cette machine, à jour à chaque changement
+    Serve(BookServe),
+    /// Construit le livre et vérifie ses liens, ses pages et ce qu'il ne doit pas contenir
+    Test(BookTest),
+}
+
+/// `book build`
+#[derive(Clone, Debug, Args)]
+pub struct BookBuild {
+    /// Édition de l'enseignant, avec les solutions
+    #[arg(long)]
+    pub teacher: bool,
+    /// Dossier à écrire (book/build, ou book/build-enseignant)
+    #[arg(long, value_name = "DOSSIER")]
+    pub into: Option<PathBuf>,
+}
+
+/// `book serve`
+#[derive(Clone, Debug, Args)]
+pub struct BookServe {
+    #[command(flatten)]
+    pub build: BookBuild,
+    /// Port sur 127.0.0.1
+    #[arg(long, default_value_t = 4000, value_name = "PORT")]
+    pub port: u16,
+}
+
+/// `book test`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct BookTest {
+    /// Vérifie l'édition de l'enseignant
+    #[arg(long)]
+    pub teacher: bool,
+}
 
 /// Runs a command of the book.
 pub async fn run(command: BookCommand) -> ExitCode {

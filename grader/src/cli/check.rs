@@ -28,23 +28,14 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         );
         return ExitCode::Usage;
     };
-    let lab = match crate::lab::load(&labs, &id) {
+    let lab = match places::lab(&labs, &id) {
         Ok(lab) => lab,
-        Err(e) => {
-            shell::complain(&format!("erreur · {e}"));
-            return ExitCode::Usage;
-        }
+        Err(code) => return code,
     };
     if let Some(only) = &args.only
-        && !lab.checks.iter().any(|c| &c.card.id == only)
+        && let Err(code) = places::check(&lab, only)
     {
-        let ids: Vec<&str> = lab.checks.iter().map(|c| c.card.id.as_str()).collect();
-        shell::complain(&format!(
-            "erreur · pas de contrôle « {only} » dans le TP {}\n  à faire  {}",
-            lab.id,
-            ids.join(", ")
-        ));
-        return ExitCode::Usage;
+        return code;
     }
     if !dir.is_dir() {
         shell::complain(&format!(

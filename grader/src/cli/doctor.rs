@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{places, shell};
-use crate::engine::{self, Engine, Survey};
+use crate::engine::{self, Engine, Survey, version};
 use crate::error::{ExitCode, Fault};
 use crate::event::Inventory;
 use crate::french;
@@ -126,10 +126,9 @@ fn machine(here: PathBuf, survey: Option<&Survey>) -> Machine {
 
 const GIB: u64 = 1 << 30;
 
-/// `26.1.5+dfsg1` → `(26, 1)`.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.trim_start_matches('v').split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+/// True for a version that says its numbers, and they are too low.
+fn is_before(text: &str, least: (u32, u32)) -> bool {
+    ((1, 0)..least).contains(&version(text))
 }
 
 fn of_engine(survey: &Survey) -> Vec<Finding> {
@@ -142,7 +141,7 @@ fn of_engine(survey: &Survey) -> Vec<Finding> {
             format!("{told} : conteneurs « {} »", survey.os),
             "passez Docker Desktop en conteneurs Linux (icône, « Switch to Linux containers… »)",
         )
-    } else if version(&survey.version).is_some_and(|v| v < (24, 0)) {
+    } else if is_before(&survey.version, (24, 0)) {
         Finding::wrong("moteur", told, "installez Docker 24 ou plus récent")
     } else if survey.api < (1, 44) {
         Finding::beware(
@@ -155,7 +154,7 @@ fn of_engine(survey: &Survey) -> Vec<Finding> {
     });
     found.push(match &survey.compose {
         None => Finding::wrong("Compose", "ne répond pas", "réinstallez Docker Compose v2"),
-        Some(text) if version(text).is_some_and(|v| v < (2, 20)) => Finding::wrong(
+        Some(text) if is_before(text, (2, 20)) => Finding::wrong(
             "Compose",
             text.clone(),
             "installez Compose 2.20 ou plus récent (include, depends_on)",
@@ -165,7 +164,7 @@ fn of_engine(survey: &Survey) -> Vec<Finding> {
     let power = format!(
         "{} processeur{}, {} de mémoire",
         survey.processors,
-        if survey.processors > 1 { "s" } else { "" },
+        french::agree(survey.processors, "", "s"),
         gib(survey.memory)
     );
     found.push(if survey.memory < 3 * GIB {
@@ -309,12 +308,5 @@ mod tests {
         assert_eq!(levels(&of_machine(&behind, Some(&survey()))), [Level::Beware]);
         let both = Survey { proxy: Some("p:3128".into()), ..survey() };
         assert_eq!(levels(&of_machine(&behind, Some(&both))), [Level::Well]);
-    }
-
-    #[test]
-    fn versions() {
-        assert_eq!(version("v2.26.1-4"), Some((2, 26)));
-        assert_eq!(version("26.1.5+dfsg1"), Some((26, 1)));
-        assert_eq!(version("dev"), None);
     }
 }

@@ -3,30 +3,17 @@
 use super::args::ExplainArgs;
 use super::{places, shell};
 use crate::error::ExitCode;
-use crate::{french, lab};
+use crate::french;
 
 /// `grader explain`
 pub fn explain(args: &ExplainArgs) -> ExitCode {
-    let labs = match places::labs() {
-        Ok(labs) => labs,
-        Err(e) => return shell::fault(&e),
-    };
-    let lab = match lab::load(&labs, &args.lab) {
+    let lab = match places::find_lab(&args.lab) {
         Ok(lab) => lab,
-        Err(e) => {
-            shell::complain(&format!("erreur · {e}"));
-            return ExitCode::Usage;
-        }
+        Err(code) => return code,
     };
-    let Some(spec) = lab.checks.iter().find(|s| s.card.id == args.check) else {
-        let ids: Vec<&str> = lab.checks.iter().map(|s| s.card.id.as_str()).collect();
-        shell::complain(&format!(
-            "erreur · pas de contrôle « {} » dans le TP {}\n  à faire  {}",
-            args.check,
-            lab.id,
-            ids.join(", ")
-        ));
-        return ExitCode::Usage;
+    let spec = match places::check(&lab, &args.check) {
+        Ok(spec) => spec,
+        Err(code) => return code,
     };
     let points = spec.card.points;
     shell::say(&format!(

@@ -6,7 +6,7 @@ use super::args::{HintArgs, LabLint};
 use super::{places, shell, student};
 use crate::error::ExitCode;
 use crate::french;
-use crate::lab::{self, Lab, LabError};
+use crate::lab::{self, Lab};
 
 /// `grader list`
 pub fn list() -> ExitCode {
@@ -16,7 +16,7 @@ pub fn list() -> ExitCode {
     };
     let mut code = ExitCode::Passed;
     for dir in lab::list(&labs) {
-        match load_dir(&labs, &dir) {
+        match places::lab_in(&labs, &dir) {
             Ok(lab) => shell::say(&format!(
                 "{}  {:<46} {:>2} contrôles, {} points",
                 lab.id,
@@ -33,22 +33,11 @@ pub fn list() -> ExitCode {
     code
 }
 
-fn load_dir(labs: &Path, dir: &Path) -> Result<Lab, LabError> {
-    lab::load(labs, &dir.file_name().unwrap_or_default().to_string_lossy())
-}
-
 /// `grader hint`
 pub fn hint(args: &HintArgs, dir: Option<&Path>) -> ExitCode {
-    let labs = match places::labs() {
-        Ok(labs) => labs,
-        Err(e) => return shell::fault(&e),
-    };
-    let lab = match lab::load(&labs, &args.lab) {
+    let lab = match places::find_lab(&args.lab) {
         Ok(lab) => lab,
-        Err(e) => {
-            shell::complain(&format!("erreur · {e}"));
-            return ExitCode::Usage;
-        }
+        Err(code) => return code,
     };
     let Some(id) = &args.check else {
         for spec in &lab.checks {
@@ -110,7 +99,7 @@ pub fn lint(args: &LabLint) -> ExitCode {
     };
     let wanted: Vec<_> = match &args.lab {
         Some(id) => vec![lab::load(&labs, id)],
-        None => lab::list(&labs).iter().map(|dir| load_dir(&labs, dir)).collect(),
+        None => lab::list(&labs).iter().map(|dir| places::lab_in(&labs, dir)).collect(),
     };
     let mut code = ExitCode::Passed;
     for lab in wanted {

@@ -1,8 +1,11 @@
-//! Where the labs are: beside the working directory, above it, or beside the binary.
+//! Where the labs are: beside the working directory, above it, or beside the binary; and what a
+//! command names in them.
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Fault, FaultKind};
+use super::shell;
+use crate::error::{ExitCode, Fault, FaultKind};
+use crate::lab::{self, CheckSpec, Lab, LabError};
 
 /// The folder of the labs: `TP_DOCKER_LABS`, else `labs/` in the working directory or above it,
 /// else beside the binary or above it.
@@ -22,4 +25,35 @@ pub fn labs() -> Result<PathBuf, Fault> {
         "le dossier « labs » est introuvable",
         "placez-vous dans le projet, ou donnez son chemin : TP_DOCKER_LABS=…/labs",
     ))
+}
+
+/// The lab that a command names; otherwise says why there is none and gives the exit code.
+pub fn lab(labs: &Path, id: &str) -> Result<Lab, ExitCode> {
+    lab::load(labs, id).map_err(|e| {
+        shell::complain(&format!("erreur · {e}"));
+        ExitCode::Usage
+    })
+}
+
+/// The same, sought where the labs are.
+pub fn find_lab(id: &str) -> Result<Lab, ExitCode> {
+    lab(&labs().map_err(|e| shell::fault(&e))?, id)
+}
+
+/// The lab of a folder given by [`lab::list`].
+pub fn lab_in(labs: &Path, dir: &Path) -> Result<Lab, LabError> {
+    lab::load(labs, &dir.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The check that a command names; otherwise says which there are and gives the exit code.
+pub fn check<'a>(lab: &'a Lab, id: &str) -> Result<&'a CheckSpec, ExitCode> {
+    lab.checks.iter().find(|spec| spec.card.id == id).ok_or_else(|| {
+        let ids: Vec<&str> = lab.checks.iter().map(|c| c.card.id.as_str()).collect();
+        shell::complain(&format!(
+            "erreur · pas de contrôle « {id} » dans le TP {}\n  à faire  {}",
+            lab.id,
+            ids.join(", ")
+        ));
+        ExitCode::Usage
+    })
 }

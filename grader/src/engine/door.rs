@@ -56,8 +56,8 @@ impl Engine {
     }
 }
 
-/// The first two numbers of a version.
-fn version(text: &str) -> (u32, u32) {
+/// The first two numbers of a version, zeros where it has none.
+pub fn version(text: &str) -> (u32, u32) {
     let digits = text.trim().trim_start_matches('v');
     let mut numbers = digits.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
@@ -213,6 +213,9 @@ mod tests {
         assert_eq!(version("v2.24.0"), (2, 24));
         assert_eq!(version("6.18.44-fc-v595"), (6, 18));
         assert_eq!(version(""), (0, 0));
+        assert_eq!(version("v2.26.1-4"), (2, 26));
+        assert_eq!(version("26.1.5+dfsg1"), (26, 1));
+        assert_eq!(version("dev"), (0, 0));
     }
 
     #[test]

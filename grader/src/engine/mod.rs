@@ -21,7 +21,7 @@ mod world;
 
 pub use build::{BuildRequest, build};
 pub use connect::Engine;
-pub use door::Ability;
+pub use door::{Ability, version};
 pub use images::{
     ImagePolicy, Resolved, ensure_images, is_built, missing_images, probe_image, remove_kept_images,
 };

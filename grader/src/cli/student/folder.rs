@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::progress::{FOLDER, Journal};
 use crate::cli::args::{InitArgs, ResetArgs};
+use crate::cli::variants::copy;
 use crate::cli::{places, shell};
 use crate::error::ExitCode;
-use crate::lab::{self, Lab};
+use crate::lab::Lab;
 
 /// `grader init`
 pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
-    let lab = match load(&args.lab) {
+    let lab = match places::find_lab(&args.lab) {
         Ok(lab) => lab,
         Err(code) => return code,
     };
@@ -42,7 +43,7 @@ pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
 
 /// `grader reset`
 pub fn reset(args: &ResetArgs, dir: Option<&Path>) -> ExitCode {
-    let lab = match load(&args.lab) {
+    let lab = match places::find_lab(&args.lab) {
         Ok(lab) => lab,
         Err(code) => return code,
     };
@@ -81,14 +82,6 @@ pub fn reset(args: &ResetArgs, dir: Option<&Path>) -> ExitCode {
     }
 }
 
-fn load(id: &str) -> Result<Lab, ExitCode> {
-    let labs = places::labs().map_err(|e| shell::fault(&e))?;
-    lab::load(&labs, id).map_err(|e| {
-        shell::complain(&format!("erreur · {e}"));
-        ExitCode::Usage
-    })
-}
-
 fn trouble(folder: &Path, error: &io::Error) -> ExitCode {
     shell::complain(&format!(
         "erreur · « {} » n'a pas pu être préparé ({error})\n  à faire  vérifiez les droits et la place sur le disque",
@@ -106,28 +99,12 @@ fn is_free(folder: &Path) -> bool {
 }
 
 fn begin(lab: &Lab, folder: &Path, here: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
     copy(&lab.dir.join("starter"), folder)?;
     let mut journal = Journal::open(here)?;
     let whole = folder.canonicalize()?;
     let relative = whole.strip_prefix(journal.root()).unwrap_or(&whole).to_string_lossy().into_owned();
     journal.lab_mut(&lab.id).folder = Some(relative);
     journal.save()
-}
-
-/// Copies a folder of ours: plain files and folders only.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            std::fs::create_dir_all(&target)?;
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -30,9 +30,7 @@ pub fn status(dir: Option<&Path>) -> ExitCode {
     // What is begun comes first.
     let (mut next, mut fresh) = (None, None);
     for dir in lab::list(&labs) {
-        let Ok(lab) = lab::load(&labs, &dir.file_name().unwrap_or_default().to_string_lossy()) else {
-            continue;
-        };
+        let Ok(lab) = places::lab_in(&labs, &dir) else { continue };
         let record = journal.lab(&lab.id);
         shell::say(&line(&lab.id, &lab.title, lab.checks.len(), record));
         let whole = record.and_then(|r| r.best.as_ref()).is_some_and(|m| m.points >= m.total);
@@ -72,7 +70,7 @@ fn line(id: &str, title: &str, checks: usize, record: Option<&Record>) -> String
             None => "commencé, pas encore corrigé".to_owned(),
             Some(best) => {
                 let hints: usize = record.hints.values().sum();
-                let plural = |n: usize| if n > 1 { "s" } else { "" };
+                let plural = |n: usize| french::agree(n as u64, "", "s");
                 let attempts = usize::try_from(record.attempts).unwrap_or(usize::MAX);
                 format!(
                     "{}/{} au mieux · {} contrôle{} sur {checks} au dernier essai · {attempts} essai{} · {hints} indice{}",
