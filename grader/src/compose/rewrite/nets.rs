@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{SandboxedNetwork, Work, labels, new_names, replicas, text};
+use super::{Plan, SandboxedNetwork, Work, labels, new_names, replicas, text};
 use crate::compose::model::{entries, pools, scalar};
 
 /// Room left for the gateway and the probes of the grader.
@@ -15,7 +15,7 @@ const SPARE: usize = 6;
 
 /// Rewrites every network and remembers how addresses move.
 pub(super) fn rewrite(work: &mut Work<'_>, source: &Value) -> Map<String, Value> {
-    let names = new_names(work.plan, entries(source, "networks"));
+    let names = in_order(work.plan, source);
     let mut out = Map::new();
     for (index, (key, value)) in entries(source, "networks").enumerate() {
         let name = names[key].clone();
@@ -27,6 +27,27 @@ pub(super) fn rewrite(work: &mut Work<'_>, source: &Value) -> Map<String, Value>
         }
     }
     out
+}
+
+/// The new names, in the order of the real ones: among the networks of a container, Docker takes
+/// the first by name for its default route, and so for what enters by a published port
+/// (libnetwork, `Endpoint.Less`, before priorities of gateways in version 28).
+fn in_order(plan: &Plan, source: &Value) -> BTreeMap<String, String> {
+    let names = new_names(plan, entries(source, "networks"));
+    let mut both: Vec<(String, &String)> = entries(source, "networks")
+        .map(|(key, value)| (text(value, "name").unwrap_or_else(|| key.clone()), &names[key]))
+        .collect();
+    both.sort();
+    both.dedup();
+    if both.is_sorted_by_key(|(_, new)| *new) {
+        return names;
+    }
+    let rank = |new: &String| both.iter().position(|(_, n)| *n == new).unwrap_or_default();
+    let ranked = |new: &String| match new.strip_prefix(&format!("{}_", plan.project)) {
+        Some(key) => format!("{}_{:03}_{key}", plan.project, rank(new)),
+        None => new.clone(),
+    };
+    names.iter().map(|(key, new)| (key.clone(), ranked(new))).collect()
 }
 
 fn network(work: &mut Work<'_>, source: &Value, index: usize, key: &str, name: &str, value: &Value) -> Value {
