@@ -106,6 +106,12 @@ pub(super) fn grant(model: &ComposeModel, service: &Value, mount: &Value) -> Opt
     }
 }
 
+/// True for a service that is shown the counters of every container of the machine.
+pub(super) fn is_lent_counters(model: &ComposeModel, service: &Value) -> bool {
+    let mounts = service.get("volumes").and_then(Value::as_array);
+    mounts.into_iter().flatten().any(|m| matches!(grant(model, service, m), Some(Grant::Cgroups { .. })))
+}
+
 /// Keys of a service that are dropped because its program does without, each with the reason.
 pub(super) fn dropped(service: &Value) -> Vec<(&'static str, &'static str)> {
     let Some(monitor) = monitor(service) else { return Vec::new() };

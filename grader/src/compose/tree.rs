@@ -260,6 +260,34 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Deepest nesting after expansion of the aliases.
+    pub fn expanded_depth(&self) -> usize {
+        let mut deep = vec![None; self.nodes.len()];
+        self.docs.iter().map(|doc| self.depth(*doc, &mut deep, 0)).max().unwrap_or(0)
+    }
+
+    fn depth(&self, id: Id, known: &mut [Option<usize>], at: usize) -> usize {
+        if let Some(depth) = known[id] {
+            return depth;
+        }
+        if at > DEPTH * 3 {
+            return at;
+        }
+        let mut below = |id: Id| self.depth(id, known, at + 1);
+        let depth = match &self.nodes[id].kind {
+            Kind::Scalar { .. } => 0,
+            Kind::Alias(target) => below(*target),
+            Kind::Seq(items) => 1 + items.iter().map(|item| below(*item)).max().unwrap_or(0),
+            Kind::Map(pairs) => {
+                1 + pairs.iter().map(|(key, value)| below(*key).max(below(*value))).max().unwrap_or(0)
+            }
+        };
+        known[id] = Some(depth);
+        depth
+    }
+}
+
 fn remember(anchors: &mut Vec<Option<Id>>, anchor: usize, id: Id) {
     if anchor == 0 {
         return;

@@ -9,6 +9,19 @@ use crate::compose::gate::clean;
 use crate::compose::grants;
 use crate::compose::model::{ComposeModel, entries, plain};
 
+/// True for what Compose or BuildKit would fetch rather than open: an address, or a git repository
+/// in one of its spellings (`user@host:path`, `github.com/…`, `host/path.git`).
+pub(in crate::compose) fn is_remote(text: &str) -> bool {
+    let lower = text.trim().to_ascii_lowercase();
+    let user = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let ssh = lower.split_once('@').is_some_and(|(name, rest)| user(name) && rest.contains(':'));
+    let repository = lower.split(['#', '?']).next().unwrap_or_default();
+    let bare = !lower.starts_with(['.', '/']) && repository.contains('/') && repository.ends_with(".git");
+    lower.contains("://") || ssh || bare || lower.starts_with("github.com/") || lower.starts_with("oci:")
+}
+
 /// True when an absolute path leaves the copy, by its text or by its links.
 pub(super) fn outside(model: &ComposeModel, path: &str) -> bool {
     let path = Path::new(path);
@@ -97,6 +110,29 @@ pub(super) fn nested_binds(judge: &mut Judge<'_>) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             let needle = format!("./{shown}");
             judge.refuse_item("bind-nested", &path, index, &[&needle, &shown], &shown);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_remote;
+
+    #[test]
+    fn addresses_and_repositories() {
+        for text in [
+            "https://x.invalid/a",
+            "git@x.invalid:a",
+            "robot-1@127.0.0.1:a",
+            "github.com/a/b",
+            "127.0.0.1:8080/x.git#main",
+            "oci://x",
+            "HTTP://x",
+        ] {
+            assert!(is_remote(text), "{text}");
+        }
+        for text in ["./x.git", "../a/x.git", "/abs/x.git", "x.git", "a/b.txt", "package@1.2.tgz", ".git"] {
+            assert!(!is_remote(text), "{text}");
         }
     }
 }

@@ -32,7 +32,7 @@ use objects::{granted, labels, named, new_names};
 pub use relay::{Relay, RelayTruth};
 
 /// Most copies of a service that are run.
-const REPLICAS: u64 = 5;
+pub(super) const REPLICAS: u64 = 5;
 
 /// What the run imposes on the model.
 #[derive(Clone, Debug)]
@@ -66,6 +66,8 @@ pub struct Plan {
     pub memory: Option<u64>,
     /// Processes of a container without a smaller limit.
     pub pids: u64,
+    /// Processors of the machine of the engine: more are not asked for.
+    pub cpus: f64,
 }
 
 impl Default for Plan {
@@ -85,6 +87,8 @@ impl Default for Plan {
             copies: None,
             memory: Some(1 << 30),
             pids: 512,
+            cpus: std::thread::available_parallelism()
+                .map_or(1.0, |n| f64::from(u32::try_from(n.get()).unwrap_or(u32::MAX))),
         }
     }
 }
