@@ -21,6 +21,8 @@ const NESTING: usize = 8;
 const DOLLARS: usize = 4_000;
 /// Ports of one range.
 pub(super) const RANGE: u32 = 100;
+/// Services written in all files: more take Compose too long to read.
+const SERVICES: usize = 200;
 /// Refusals told.
 const MOST: usize = 40;
 /// Files reached by `include` and `extends`.
@@ -136,7 +138,12 @@ pub(super) fn inspect(staged: &Staged) -> Option<Stop> {
     let mut stop = seen(staged);
     #[cfg(test)]
     stop.refusals.retain(|refusal| !super::policy::mutation::mutes(&refusal.rule));
-    stop.refusals.truncate(MOST);
+    let mut told = Vec::new();
+    stop.refusals.retain(|refusal| {
+        let new = !told.contains(&(refusal.rule.clone(), refusal.place.clone()));
+        told.push((refusal.rule.clone(), refusal.place.clone()));
+        new && told.len() <= MOST
+    });
     (!stop.problems.is_empty() || !stop.refusals.is_empty()).then_some(stop)
 }
 
@@ -151,6 +158,15 @@ fn seen(staged: &Staged) -> Stop {
     }
     if source.files().len() >= FILES {
         stop.refusals.push(refusal("too-many-includes", "trop de fichiers Compose inclus".into(), None));
+    }
+    let services = |tree: &Tree| -> usize {
+        let all = tree.docs.iter().filter_map(|doc| tree.get(*doc, "services"));
+        all.map(|(_, services)| tree.pairs(services).len()).sum()
+    };
+    let count: usize = source.files().iter().filter_map(|f| f.tree.as_ref().ok()).map(services).sum();
+    if count > SERVICES {
+        let place = source.place(&["services"], "trop de services");
+        stop.refusals.push(refusal("services-many", format!("le projet déclare {count} services"), place));
     }
     stop
 }
@@ -284,6 +300,10 @@ fn refusal(rule: &str, what: String, place: Option<Place>) -> Refusal {
         "path-variable" => (
             "un fichier lu doit se trouver dans le dossier rendu, et cela se vérifie avant de le lire",
             "écrivez le chemin en toutes lettres, par exemple ./api.env",
+        ),
+        "services-many" => (
+            "un TP en démarre quelques-uns ; autant occuperait toute la machine",
+            "gardez les services utiles, une seule copie de chacun",
         ),
         // path-outside
         _ => (

@@ -102,6 +102,9 @@ impl ComposeModel {
                 continue;
             }
             let Some(image) = service.get("image").and_then(Value::as_str).map(plain) else { continue };
+            if self.builder_of(&image).is_some() {
+                continue;
+            }
             let place = self.source.place(&["services", name, "image"], "");
             needs
                 .entry(image.clone())
@@ -110,6 +113,18 @@ impl ComposeModel {
                 .push(name.clone());
         }
         needs.into_values().collect()
+    }
+
+    /// The service that builds an image under this name: others may run it too.
+    pub(super) fn builder_of(&self, image: &str) -> Option<&str> {
+        let bare = |image: &str| image.strip_suffix(":latest").unwrap_or(image).to_owned();
+        entries(&self.active, "services")
+            .filter(|(_, service)| service.get("build").is_some_and(|build| !build.is_null()))
+            .find(|(_, service)| {
+                let named = service.get("image").and_then(Value::as_str).map(plain);
+                named.is_some_and(|named| bare(&named) == bare(image))
+            })
+            .map(|(name, _)| name.as_str())
     }
 
     /// How each built service is built.

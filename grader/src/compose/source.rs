@@ -74,6 +74,12 @@ impl SourceMap {
         Some(Self::at(file, start.line, start.column + 1, end.saturating_sub(start.column), label))
     }
 
+    /// Position of a node when all of its path is written.
+    pub(super) fn exact(&self, path: &[&str]) -> Option<Place> {
+        let found = self.find(path)?;
+        (found.depth == path.len()).then(|| self.place(path, "")).flatten()
+    }
+
     /// Position of the first line of a file of the submission that contains `needle`.
     pub fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place> {
         let read;

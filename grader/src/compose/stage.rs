@@ -149,6 +149,12 @@ impl Copy<'_> {
         let mut names: Vec<Vec<u8>> =
             entries.filter_map(Result::ok).map(|e| e.file_name().to_bytes().to_vec()).collect();
         names.sort();
+        // Known before anything of the folder is copied.
+        if self.files + names.len() as u64 > self.limits.files {
+            self.files += names.len() as u64;
+            self.problems.push(self.too_big(rel));
+            return;
+        }
         for name in names {
             if matches!(name.as_slice(), b"." | b".." | b".git" | b".grader") {
                 continue;

@@ -118,7 +118,7 @@ impl ComposeTool {
         let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(Stopped::Machine(cannot("no pipe")));
         };
-        let work = async {
+        let mut work = Box::pin(async {
             let (stdout, stderr) = tokio::join!(capped(out, STDOUT_CAP), capped(err, STDERR_CAP));
             match (stdout, stderr) {
                 (Ok((stdout, true)), Ok((stderr, _))) => {
@@ -131,8 +131,12 @@ impl ComposeTool {
                 (Ok((_, false)), _) => Err(Stopped::Big),
                 (Err(e), _) | (_, Err(e)) => Err(Stopped::Machine(cannot(&e))),
             }
-        };
-        match tokio::time::timeout(PATIENCE, work).await {
+        });
+        let mut said = tokio::time::timeout(PATIENCE, &mut work).await;
+        if said.is_err() && was_starved(pid) {
+            said = tokio::time::timeout(PATIENCE * 2, &mut work).await;
+        }
+        match said {
             Ok(said) => said,
             Err(_) if was_starved(pid) => Err(Stopped::Machine(Fault::new(
                 FaultKind::Noise,

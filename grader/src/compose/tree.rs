@@ -76,7 +76,7 @@ impl Tree {
                 line: e.marker().line(),
                 column: e.marker().col() + 1,
                 reason: e.info().to_owned(),
-                cause: Cause::Syntax,
+                cause: if e.info().contains("recursion") { Cause::Depth } else { Cause::Syntax },
             })?;
             match event {
                 Event::Scalar(text, style, anchor, tag) => {

@@ -90,7 +90,9 @@ fn contexts(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         at.push(name);
         if !is_plain(name) {
             judge.refuse("build-name", &at, name);
-        } else if is_remote(&text) || text.starts_with("service:") {
+        } else if text.starts_with("service:") {
+            judge.refuse("build-service", &at, &text);
+        } else if is_remote(&text) {
             judge.refuse("build-remote", &at, &short(source));
         } else if outside(judge.model, &text) {
             let shown = shown(judge.model, &text);

@@ -182,7 +182,7 @@ impl<'a> Judge<'a> {
             let mut at = path.to_vec();
             // The source of a long form, else the item itself.
             at.extend([needle, "source"]);
-            source.place(&at, "").filter(|p| p.mark.text.contains(needle))
+            source.exact(&at).or_else(|| source.exact(&at[..at.len() - 1]))
         });
         let mut at = path.to_vec();
         at.push(&index);

@@ -50,7 +50,11 @@ pub(super) fn shown(model: &ComposeModel, path: &str) -> String {
 
 /// True when the path passes by a link that was left out of the copy.
 pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
-    model.left_out.iter().any(|link| cleaned.starts_with(model.root.join(link)))
+    // Also when it gets there by another link.
+    let led = real(cleaned);
+    model.left_out.iter().map(|link| model.root.join(link)).any(|link| {
+        cleaned.starts_with(&link) || led.as_ref().is_some_and(|led| led.starts_with(&link))
+    })
 }
 
 /// Where a path leads, its missing end kept as it is. `None` when it cannot be told.
@@ -90,6 +94,10 @@ pub(super) fn nested_binds(judge: &mut Judge<'_>) {
             }
             let Some(source) = mount.get("source").and_then(Value::as_str) else { continue };
             let Some(source) = real(&clean(Path::new(&plain(source)))) else { continue };
+            // What is elsewhere is refused for that.
+            if !source.starts_with(&model.root) {
+                continue;
+            }
             if mount.get("read_only").and_then(Value::as_bool) != Some(true) {
                 writable.push(source.clone());
             }

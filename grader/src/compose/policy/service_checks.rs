@@ -222,7 +222,7 @@ pub(super) fn image(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     let image = scalar(value).unwrap_or_default();
     let service = path.get(1).and_then(|name| judge.tree.get("services")?.get(name));
     let built = service.is_some_and(|s| s.get("build").is_some_and(|b| !b.is_null()));
-    if !built && super::images::is_local(&image) {
+    if !built && judge.model.builder_of(&image).is_none() && super::images::is_local(&image) {
         judge.refuse("image-local", path, &image);
     }
 }

@@ -75,6 +75,7 @@ pub(super) fn labels(plan: &Plan, own: Option<&Value>) -> Value {
     let spaces: Vec<&str> = plan.labels.keys().filter_map(|k| Some(k.rsplit_once('.')?.0)).collect();
     let ours = |key: &str| {
         key.starts_with("com.docker.compose.")
+            || key.starts_with("tp-docker.")
             || spaces.iter().any(|s| key.strip_prefix(s).is_some_and(|rest| rest.starts_with('.')))
     };
     for (key, value) in own.and_then(Value::as_object).into_iter().flatten().filter(|(k, _)| !ours(k)) {

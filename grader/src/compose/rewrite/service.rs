@@ -157,11 +157,16 @@ fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
 /// The local image to run; as written when the plan has none.
 fn image(work: &mut Work<'_>, name: &str, source: &Value) -> String {
     let written = text(source, "image");
-    let local = if source.get("build").is_some() {
-        let local = work.plan.built.get(name).cloned();
-        Some(local.unwrap_or_else(|| format!("{}-{name}", work.plan.project)))
-    } else {
-        written.as_ref().and_then(|w| work.plan.images.get(w)).cloned()
+    let builder = match source.get("build") {
+        Some(_) => Some(name),
+        None => written.as_ref().and_then(|w| work.approved.model().builder_of(w)),
+    };
+    let local = match builder {
+        Some(builder) => {
+            let local = work.plan.built.get(builder).cloned();
+            Some(local.unwrap_or_else(|| format!("{}-{builder}", work.plan.project)))
+        }
+        None => written.as_ref().and_then(|w| work.plan.images.get(w)).cloned(),
     };
     let image = local.or_else(|| written.clone()).unwrap_or_default();
     if written.as_ref().is_some_and(|w| *w != image) {

@@ -11,6 +11,13 @@ pub(super) const TEXTS: &[Text] = &[
         "copiez les sources dans le dossier rendu : build: ./app",
     ),
     t(
+        "build-service",
+        "{sujet} part de l'image d'un autre service : {valeur}",
+        "image d'un autre service",
+        "le correcteur construit chaque image pour elle-même",
+        "deux étapes d'un même Dockerfile (FROM … AS socle) et build.target font la même chose",
+    ),
+    t(
         "build-outside",
         "{sujet} se construit hors du dossier rendu : {valeur}",
         "hors du dossier rendu",
