@@ -28,6 +28,18 @@ const MOST: usize = 40;
 /// Files reached by `include` and `extends`.
 const FILES: usize = 40;
 
+/// Refusals given here.
+#[cfg(test)]
+pub(super) const RULES: [&str; 7] = [
+    "alias-bomb",
+    "interpolation-bomb",
+    "too-many-includes",
+    "port-range",
+    "include-remote",
+    "path-variable",
+    "path-outside",
+];
+
 /// A reference to another file.
 struct Reference<'a> {
     /// Key that holds it: `env_file`, `include`…

@@ -42,6 +42,8 @@ pub(super) enum Grant {
     Own(&'static str),
     /// Nothing: it is not missed.
     Nothing,
+    /// Nothing: the container keeps its own time zone.
+    Clock,
 }
 
 /// The known program that a service runs: its image as it is, and no other program in it.
@@ -83,6 +85,9 @@ pub(super) fn grant(model: &ComposeModel, service: &Value, mount: &Value) -> Opt
     let source = source.to_str()?;
     if matches!(source, "/run" | "/var/run") {
         return Some(Grant::SocketFolder);
+    }
+    if matches!(source, "/etc/localtime" | "/etc/timezone" | "/usr/share/zoneinfo") {
+        return Some(Grant::Clock);
     }
     match (monitor(service)?, source) {
         (Monitor::Cadvisor, "/") => Some(Grant::Root),

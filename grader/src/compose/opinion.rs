@@ -53,6 +53,12 @@ pub(super) fn judged(model: ComposeModel) -> Opinion {
     Opinion { notices, changes: sandboxed.changes().to_vec(), model: Some(model), ..blank() }
 }
 
+/// What the gate stops.
+#[cfg(test)]
+pub(super) fn stopped(stop: super::gate::Stop) -> Opinion {
+    if stop.refusals.is_empty() { invalid(stop.problems) } else { refused(stop.refusals) }
+}
+
 fn blank() -> Opinion {
     Opinion {
         format: OPINION_FORMAT,

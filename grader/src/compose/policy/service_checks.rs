@@ -11,8 +11,9 @@ use crate::compose::gate::{RANGE, clean};
 use crate::compose::grants;
 use crate::compose::model::{entries, plain, scalar, texts};
 
-/// Capabilities that Docker gives by itself, and the one to keep memory from being swapped.
-const CAPABILITIES: [&str; 15] = [
+/// Capabilities that Docker gives by itself, the one to keep memory from being swapped, and one
+/// that the rewrite takes out.
+const CAPABILITIES: [&str; 16] = [
     "AUDIT_WRITE",
     "CHOWN",
     "DAC_OVERRIDE",
@@ -28,6 +29,7 @@ const CAPABILITIES: [&str; 15] = [
     "SETPCAP",
     "SETUID",
     "SYS_CHROOT",
+    crate::compose::rewrite::PRIORITY,
 ];
 
 /// Settings of the kernel that each container has for itself, besides those of `net.`.
@@ -213,8 +215,16 @@ static ULIMITS: Table = table(
     ],
 );
 
+static LIMIT: Table = table("service.ulimits.nofile", &[rule("soft", Allow), rule("hard", Allow)]);
+
 pub(super) fn ulimits(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     judge.object(path, value, &ULIMITS);
+    let pairs = value.as_object().into_iter().flatten().filter(|(_, limit)| limit.is_object());
+    for (name, limit) in pairs {
+        let mut at = path.to_vec();
+        at.push(name);
+        judge.object(&at, limit, &LIMIT);
+    }
 }
 
 /// An image that only this machine knows is somebody else's.
@@ -306,6 +316,7 @@ pub(super) static TABLES: &[(&str, &Table)] = &[
     ("service.post_start", &HOOK),
     ("service.pre_stop", &HOOK),
     ("service.ulimits", &ULIMITS),
+    ("service.ulimits.nofile", &LIMIT),
     ("service.volumes", &MOUNT),
     ("service.volumes (stand-in)", &STAND_IN),
     ("service.volumes.bind", &BIND),

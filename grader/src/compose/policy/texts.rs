@@ -226,13 +226,6 @@ const TEXTS: &[Text] = &[
         RELATIVE,
     ),
     t(
-        "bind-nested",
-        "{sujet} monte {valeur}, qu'un conteneur peut remplacer par un lien",
-        "à l'intérieur d'un montage modifiable",
-        "un conteneur qui peut écrire dans le dossier du dessus changerait ce qui est monté ici",
-        "montez le dossier du dessus en lecture seule (:ro), ou un volume nommé",
-    ),
-    t(
         "docker-sock",
         "{sujet} s'ouvre une entrée sur le moteur de conteneurs : {valeur}",
         "donne la main sur tout le moteur",
