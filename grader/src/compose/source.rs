@@ -100,6 +100,16 @@ impl SourceMap {
         })
     }
 
+    /// The first line further down than `above` that says `text`; `above` itself when none does.
+    pub(super) fn below(&self, above: Place, text: &str) -> Place {
+        let known = self.files.iter().find(|f| f.name == above.file);
+        let found = known.and_then(|file| {
+            let lines = file.lines.iter().enumerate().skip(above.mark.line);
+            lines.into_iter().find(|(_, line)| !text.is_empty() && line.trim() == text).map(|(index, _)| index)
+        });
+        found.and_then(|index| self.place_line(&above.file, index + 1, "")).unwrap_or(above)
+    }
+
     /// Position given by line and column (from 1) in a file of the submission.
     pub(super) fn place_at(&self, file: &str, line: usize, column: usize, label: &str) -> Option<Place> {
         let known = self.files.iter().find(|f| f.name == file)?;

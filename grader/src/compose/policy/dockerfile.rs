@@ -32,7 +32,8 @@ pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], plan: &BuildPlan) {
         let Some(name) = &name else {
             let mut at = path.to_vec();
             at.push("dockerfile_inline");
-            return source.place(&at, "");
+            let said = lines.get(line.checked_sub(1)?).map_or("", |l| l.trim());
+            return source.place(&at, "").map(|key| source.below(key, said));
         };
         let text = lines.get(line.checked_sub(1)?)?;
         let mark = crate::compose::source::mark(text, line, 1, text.trim_end().chars().count(), "");

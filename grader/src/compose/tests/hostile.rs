@@ -300,6 +300,28 @@ async fn special_files_and_links_out_do_not_pass() {
     assert!(!exists(&folder.target().join("copie/app")));
 }
 
+/// What the rewritten model does not show: the copy itself.
+#[test]
+fn the_copy_has_no_special_bit_and_nothing_of_somebody_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new(&[
+        ("compose.yaml", "services: {a: {image: x}}\n"),
+        ("racine", "x"),
+        ("un/a.txt", "the same twice"),
+        ("../voisin", "secret"),
+    ]);
+    let at = |name: &str| folder.origin().join(name);
+    std::fs::set_permissions(at("racine"), std::fs::Permissions::from_mode(0o6755)).expect("mode");
+    std::fs::hard_link(at("un/a.txt"), at("un/b.txt")).expect("link");
+    std::fs::hard_link(at("../voisin"), at("pris")).expect("link");
+    let staged = staged(&folder);
+    let mode = std::fs::metadata(staged.root.join("racine")).expect("copied").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o755);
+    assert!(exists(&staged.root.join("un/a.txt")) && exists(&staged.root.join("un/b.txt")));
+    assert!(!exists(&staged.root.join("pris")));
+    assert_eq!(staged.left_out, [PathBuf::from("pris")]);
+}
+
 #[tokio::test]
 async fn dotenv_cannot_steer_compose() {
     let folder = Folder::new(&[
