@@ -26,9 +26,8 @@ struct Inner {
 pub fn target(global: &Global, explain: bool) -> Result<(Box<dyn Write + Send>, Options), String> {
     let (out, is_terminal): (Box<dyn Write + Send>, bool) = match &global.output {
         Some(path) => {
-            let file = std::fs::File::create(path).map_err(|e| {
-                format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display())
-            })?;
+            let file = std::fs::File::create(path)
+                .map_err(|e| format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display()))?;
             (Box::new(std::io::BufWriter::new(file)), false)
         }
         None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
@@ -55,9 +54,7 @@ impl Output {
     pub fn open(global: &Global, explain: bool) -> Result<Self, String> {
         let (out, options) = target(global, explain)?;
         let fanout = match global.format {
-            Format::Human => {
-                Fanout::default().with("human", Human::new(options), out)
-            }
+            Format::Human => Fanout::default().with("human", Human::new(options), out),
             Format::Json => Fanout::default().with("json", Json::default(), out),
             Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),
         };

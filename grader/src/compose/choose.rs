@@ -147,7 +147,8 @@ pub(super) fn read_yaml(root: &Path, name: &str, limits: &Limits) -> Result<Sour
 /// that no text holds.
 fn control(name: &str, text: &str) -> Option<Place> {
     let bad = |c: char| {
-        (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+        (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
     };
     let lines = super::source::lines(text);
     lines.iter().enumerate().find_map(|(index, line)| {

@@ -172,7 +172,7 @@ pub(super) fn newer(stderr: &str, source: &SourceMap) -> Option<(Newer, String)>
 }
 
 /// How Compose says that it does not know a key.
-const UNKNOWN: &str = r"(\S+) Additional property (\S+) is not allowed";
+const UNKNOWN: &str = r"(\S+) Additional property (.+) is not allowed";
 
 fn schema(text: &str, source: &SourceMap) -> Option<Known> {
     if let Some([path, key]) = take(UNKNOWN, text) {

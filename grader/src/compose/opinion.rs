@@ -19,12 +19,8 @@ pub async fn opinion(dir: &Path, into: &Path) -> Result<Opinion, Fault> {
         Err(problems) => invalid(problems),
         Ok(staged) => match canonical(&staged, &ComposeTool::find()?).await {
             Ok(model) => judged(model),
-            Err(ConfigError::Student(problems)) => {
-                Opinion { notices: staged.notices, ..invalid(problems) }
-            }
-            Err(ConfigError::Refused(refusals)) => {
-                Opinion { notices: staged.notices, ..refused(refusals) }
-            }
+            Err(ConfigError::Student(problems)) => Opinion { notices: staged.notices, ..invalid(problems) },
+            Err(ConfigError::Refused(refusals)) => Opinion { notices: staged.notices, ..refused(refusals) },
             Err(ConfigError::Machine(fault)) => return Err(fault),
         },
     };
@@ -60,11 +56,7 @@ pub(super) fn stopped(stop: super::gate::Stop) -> Opinion {
 }
 
 fn blank() -> Opinion {
-    Opinion {
-        format: OPINION_FORMAT,
-        grader: env!("CARGO_PKG_VERSION").to_owned(),
-        ..Opinion::default()
-    }
+    Opinion { format: OPINION_FORMAT, grader: env!("CARGO_PKG_VERSION").to_owned(), ..Opinion::default() }
 }
 
 fn invalid(problems: Vec<Problem>) -> Opinion {

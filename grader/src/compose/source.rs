@@ -105,7 +105,10 @@ impl SourceMap {
         let known = self.files.iter().find(|f| f.name == above.file);
         let found = known.and_then(|file| {
             let lines = file.lines.iter().enumerate().skip(above.mark.line);
-            lines.into_iter().find(|(_, line)| !text.is_empty() && line.trim() == text).map(|(index, _)| index)
+            lines
+                .into_iter()
+                .find(|(_, line)| !text.is_empty() && line.trim() == text)
+                .map(|(index, _)| index)
         });
         found.and_then(|index| self.place_line(&above.file, index + 1, "")).unwrap_or(above)
     }

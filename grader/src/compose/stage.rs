@@ -67,7 +67,14 @@ pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<
 }
 
 fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
-    let mut copy = Copy { limits, bytes: 0, files: 0, left_out: Vec::new(), shared: BTreeMap::new(), problems: Vec::new() };
+    let mut copy = Copy {
+        limits,
+        bytes: 0,
+        files: 0,
+        left_out: Vec::new(),
+        shared: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     let prepared = || -> io::Result<(PathBuf, PathBuf, PathBuf)> {
         let into = into.canonicalize()?;
         let (root, home) = (into.join("copie"), into.join("vide"));
@@ -118,9 +125,10 @@ struct Copy<'a> {
 /// One remark for each, or one for all when they are many.
 fn told(what: &str, why: &str, links: &[PathBuf]) -> Vec<Notice> {
     let notice = |text: String| Notice { level: Level::Warning, text, place: None };
-    let shown = links.iter().take(5).map(|link| {
-        notice(format!("{what} « {} » {why} : il est laissé de côté", link.display()))
-    });
+    let shown = links
+        .iter()
+        .take(5)
+        .map(|link| notice(format!("{what} « {} » {why} : il est laissé de côté", link.display())));
     let more = links.len().saturating_sub(5);
     let rest = (more > 0).then(|| notice(format!("{more} autres pareils sont laissés de côté")));
     shown.chain(rest).collect()

@@ -278,7 +278,9 @@ mod tests {
         let text = "RUN <<A cat <<-'B' > x\nADD 1\nA\nADD 2\n\tB\nADD 3\n";
         assert_eq!(names(text), [(1, "RUN".into()), (6, "ADD".into())]);
         assert_eq!(parse(text).every.len(), 6);
-        for text in ["RUN echo a<<EOF\nADD x y\n", "RUN echo \"a <<EOF b\"\nADD x y\n", "RUN a <<<b\nADD x y\n"] {
+        for text in
+            ["RUN echo a<<EOF\nADD x y\n", "RUN echo \"a <<EOF b\"\nADD x y\n", "RUN a <<<b\nADD x y\n"]
+        {
             assert_eq!(names(text).len(), 2, "{text}");
             assert_eq!(parse(text).odd, None, "{text}");
         }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::Judge;
 use super::images::{self, Values};
 use super::paths::is_remote;
-use super::Judge;
 use crate::compose::dockerfile::{
     Instruction, arguments, copied_from, mount, parse, text_of, without_line, words,
 };

@@ -24,7 +24,8 @@ const PLATFORM: [&str; 8] = [
 /// True for a number, for a registry of this machine, and for the images of other runs.
 pub(super) fn is_local(image: &str) -> bool {
     let lower = image.to_ascii_lowercase();
-    let name = ["docker.io/", "index.docker.io/"].iter().find_map(|p| lower.strip_prefix(p)).unwrap_or(&lower);
+    let name =
+        ["docker.io/", "index.docker.io/"].iter().find_map(|p| lower.strip_prefix(p)).unwrap_or(&lower);
     let name = name.strip_prefix("library/").unwrap_or(name);
     let domain = name.split_once('/').map_or("", |(domain, _)| domain);
     let host = domain.strip_prefix('[').map_or_else(
@@ -124,7 +125,9 @@ mod tests {
         ] {
             assert!(is_local(image), "{image}");
         }
-        for image in ["nginx", "nginx:1.27", "gcr.io/cadvisor/cadvisor", "moi/tp-run", "cafe", "10.0.0.1:5000/x"] {
+        for image in
+            ["nginx", "nginx:1.27", "gcr.io/cadvisor/cadvisor", "moi/tp-run", "cafe", "10.0.0.1:5000/x"]
+        {
             assert!(!is_local(image), "{image}");
         }
     }

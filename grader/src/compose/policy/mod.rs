@@ -21,9 +21,9 @@ use super::model::{ComposeModel, entries};
 use crate::event::{Change, Place, Refusal};
 
 pub(super) use paths::{is_remote, real};
-pub(super) use tables::{Newer, refused_key, service_keys};
 #[cfg(test)]
 pub(super) use tables::all as tables;
+pub(super) use tables::{Newer, refused_key, service_keys};
 #[cfg(test)]
 pub(super) use texts::ids as refusal_ids;
 

@@ -69,8 +69,17 @@ fn is_asking(word: &str) -> bool {
     const PROGRAM: [&str; 8] = ["wget", "curl", "nc", "exit", "true", "false", "||", "&&"];
     const OUTPUT: [&str; 6] = ["-", "/dev/null", ">", ">/dev/null", "2>&1", "1"];
     const LONG: [&str; 11] = [
-        "--quiet", "--spider", "--tries", "--timeout", "--no-verbose", "--fail", "--silent", "--show-error",
-        "--location", "--output", "--max-time",
+        "--quiet",
+        "--spider",
+        "--tries",
+        "--timeout",
+        "--no-verbose",
+        "--fail",
+        "--silent",
+        "--show-error",
+        "--location",
+        "--output",
+        "--max-time",
     ];
     let word = word.trim_matches(['"', '\'']);
     let option = word.split('=').next().unwrap_or(word);
@@ -96,9 +105,7 @@ mod tests {
 
     #[test]
     fn asking_for_a_page_is_all_that_a_health_check_may_do() {
-        let foreign = |test: &[&str]| {
-            foreign_word(&test.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>())
-        };
+        let foreign = |test: &[&str]| foreign_word(&test.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>());
         for test in [
             &["CMD-SHELL", "wget --quiet --tries=1 --spider http://localhost:8080/healthz || exit 1"][..],
             &["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8080/metrics"],

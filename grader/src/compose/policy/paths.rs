@@ -48,9 +48,11 @@ pub(super) fn shown(model: &ComposeModel, path: &str) -> String {
 pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
     // Also when it gets there by another link.
     let led = real(cleaned);
-    model.left_out.iter().map(|link| model.root.join(link)).any(|link| {
-        cleaned.starts_with(&link) || led.as_ref().is_some_and(|led| led.starts_with(&link))
-    })
+    model
+        .left_out
+        .iter()
+        .map(|link| model.root.join(link))
+        .any(|link| cleaned.starts_with(&link) || led.as_ref().is_some_and(|led| led.starts_with(&link)))
 }
 
 /// Where a path leads, its missing end kept as it is. `None` when it cannot be told.

@@ -145,13 +145,13 @@ pub(super) fn extra_hosts(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 static PORT: Table = table(
     "service.ports",
     &[
-    rule("mode", Allow),
-    rule("target", Allow),
-    rule("published", Allow),
-    rule("host_ip", Allow),
-    rule("protocol", Allow),
-    rule("app_protocol", Allow),
-    rule("name", Allow),
+        rule("mode", Allow),
+        rule("target", Allow),
+        rule("published", Allow),
+        rule("host_ip", Allow),
+        rule("protocol", Allow),
+        rule("app_protocol", Allow),
+        rule("name", Allow),
     ],
 );
 
@@ -166,11 +166,11 @@ pub(super) fn ports(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 static HOOK: Table = table(
     "service.post_start",
     &[
-    rule("command", Allow),
-    rule("user", Allow),
-    rule("working_dir", Allow),
-    rule("environment", Allow),
-    rule("privileged", Refuse("hook-privileged")),
+        rule("command", Allow),
+        rule("user", Allow),
+        rule("working_dir", Allow),
+        rule("environment", Allow),
+        rule("privileged", Refuse("hook-privileged")),
     ],
 );
 
@@ -240,17 +240,17 @@ pub(super) fn image(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 static MOUNT: Table = table(
     "service.volumes",
     &[
-    rule("type", Check(|j, p, v| only(j, p, v, &["bind", "volume", "tmpfs"], "mount-type"))),
-    // Judged with the type, by `volumes`.
-    rule("source", Allow),
-    rule("target", Allow),
-    rule("read_only", Allow),
-    rule("consistency", Neutralise("ne sert que sous macOS")),
-    rule("bind", Check(|j, p, v| j.object(p, v, &BIND))),
-    rule("volume", Check(|j, p, v| j.object(p, v, &NAMED))),
-    rule("tmpfs", Check(|j, p, v| j.object(p, v, &TMPFS))),
-    rule("image", Refuse("mount-type")),
-    rule("cluster", Refuse("mount-type")),
+        rule("type", Check(|j, p, v| only(j, p, v, &["bind", "volume", "tmpfs"], "mount-type"))),
+        // Judged with the type, by `volumes`.
+        rule("source", Allow),
+        rule("target", Allow),
+        rule("read_only", Allow),
+        rule("consistency", Neutralise("ne sert que sous macOS")),
+        rule("bind", Check(|j, p, v| j.object(p, v, &BIND))),
+        rule("volume", Check(|j, p, v| j.object(p, v, &NAMED))),
+        rule("tmpfs", Check(|j, p, v| j.object(p, v, &TMPFS))),
+        rule("image", Refuse("mount-type")),
+        rule("cluster", Refuse("mount-type")),
     ],
 );
 
@@ -258,26 +258,27 @@ static MOUNT: Table = table(
 static STAND_IN: Table = table(
     "service.volumes (stand-in)",
     &[
-    rule("type", Allow),
-    rule("source", Allow),
-    rule("target", Allow),
-    rule("read_only", Allow),
-    rule("consistency", Allow),
-    rule("bind", Allow),
+        rule("type", Allow),
+        rule("source", Allow),
+        rule("target", Allow),
+        rule("read_only", Allow),
+        rule("consistency", Allow),
+        rule("bind", Allow),
     ],
 );
 
 static BIND: Table = table(
     "service.volumes.bind",
     &[
-    rule("create_host_path", Allow),
-    rule("selinux", Neutralise("étiquette SELinux de la machine")),
-    rule("propagation", Check(|j, p, v| only(j, p, v, &["private", "rprivate"], "mount-propagation"))),
-    rule("recursive", Allow),
+        rule("create_host_path", Allow),
+        rule("selinux", Neutralise("étiquette SELinux de la machine")),
+        rule("propagation", Check(|j, p, v| only(j, p, v, &["private", "rprivate"], "mount-propagation"))),
+        rule("recursive", Allow),
     ],
 );
 
-static NAMED: Table = table("service.volumes.volume", &[rule("nocopy", Allow), rule("subpath", Allow), rule("labels", Allow)]);
+static NAMED: Table =
+    table("service.volumes.volume", &[rule("nocopy", Allow), rule("subpath", Allow), rule("labels", Allow)]);
 static TMPFS: Table = table("service.volumes.tmpfs", &[rule("size", Allow), rule("mode", Allow)]);
 
 pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {

@@ -48,9 +48,7 @@ pub(in crate::compose) fn refused_key(path: &[&str], key: &str, source: &SourceM
     let mut at = path.to_vec();
     at.push(key);
     match table_of(&section(path))?.verdict(key)? {
-        Verdict::Refuse(id) => {
-            Some(Newer::Refused(Box::new(refusal(id, &at, key, source.place(&at, "")))))
-        }
+        Verdict::Refuse(id) => Some(Newer::Refused(Box::new(refusal(id, &at, key, source.place(&at, ""))))),
         _ => Some(Newer::Known),
     }
 }

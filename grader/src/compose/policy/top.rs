@@ -9,17 +9,17 @@ use crate::compose::model::{plain, scalar};
 static TOP: Table = table(
     "root",
     &[
-    rule("name", Allow),
-    rule("version", Allow),
-    rule("services", Check(|j, p, v| each(j, p, v, super::service::judge))),
-    rule("networks", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &NETWORK)))),
-    rule("volumes", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &VOLUME)))),
-    rule("secrets", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &SECRET)))),
-    rule("configs", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &SECRET)))),
-    // Gone from the canonical model; judged by the gate before Compose reads it.
-    rule("include", Neutralise("déjà pris en compte par Docker Compose")),
-    rule("models", Refuse("host-program")),
-    rule("jobs", Refuse("host-program")),
+        rule("name", Allow),
+        rule("version", Allow),
+        rule("services", Check(|j, p, v| each(j, p, v, super::service::judge))),
+        rule("networks", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &NETWORK)))),
+        rule("volumes", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &VOLUME)))),
+        rule("secrets", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &SECRET)))),
+        rule("configs", Check(|j, p, v| each(j, p, v, |j, p, v| j.object(p, v, &SECRET)))),
+        // Gone from the canonical model; judged by the gate before Compose reads it.
+        rule("include", Neutralise("déjà pris en compte par Docker Compose")),
+        rule("models", Refuse("host-program")),
+        rule("jobs", Refuse("host-program")),
     ],
 );
 
@@ -29,69 +29,75 @@ const FRESH_VOLUME: &str = "remplacé par un volume neuf et vide, propre à cett
 static NETWORK: Table = table(
     "network",
     &[
-    rule("name", Allow),
-    rule("driver", Check(driver)),
-    rule("driver_opts", Check(|j, p, v| j.object(p, v, &NETWORK_OPTIONS))),
-    rule("ipam", Check(|j, p, v| j.object(p, v, &IPAM))),
-    rule("external", Neutralise(FRESH)),
-    rule("internal", Allow),
-    rule("attachable", Neutralise("sans effet hors d'un essaim (Swarm)")),
-    rule("enable_ipv4", Allow),
-    rule("enable_ipv6", Allow),
-    rule("labels", Allow),
+        rule("name", Allow),
+        rule("driver", Check(driver)),
+        rule("driver_opts", Check(|j, p, v| j.object(p, v, &NETWORK_OPTIONS))),
+        rule("ipam", Check(|j, p, v| j.object(p, v, &IPAM))),
+        rule("external", Neutralise(FRESH)),
+        rule("internal", Allow),
+        rule("attachable", Neutralise("sans effet hors d'un essaim (Swarm)")),
+        rule("enable_ipv4", Allow),
+        rule("enable_ipv6", Allow),
+        rule("labels", Allow),
     ],
 );
 
 static NETWORK_OPTIONS: Table = table(
     "network.driver_opts",
     &[
-    rule("com.docker.network.bridge.enable_icc", Allow),
-    rule("com.docker.network.bridge.enable_ip_masquerade", Allow),
-    rule("com.docker.network.driver.mtu", Allow),
-    rule("com.docker.network.container_iface_prefix", Allow),
-    rule("com.docker.network.bridge.name", Neutralise("le nom de l'interface est propre à cette correction")),
-    rule(
-        "com.docker.network.bridge.host_binding_ipv4",
-        Neutralise("les ports ne sont publiés que sur 127.0.0.1"),
-    ),
-    rule("com.docker.network.bridge.default_bridge", Refuse("network-option")),
+        rule("com.docker.network.bridge.enable_icc", Allow),
+        rule("com.docker.network.bridge.enable_ip_masquerade", Allow),
+        rule("com.docker.network.driver.mtu", Allow),
+        rule("com.docker.network.container_iface_prefix", Allow),
+        rule(
+            "com.docker.network.bridge.name",
+            Neutralise("le nom de l'interface est propre à cette correction"),
+        ),
+        rule(
+            "com.docker.network.bridge.host_binding_ipv4",
+            Neutralise("les ports ne sont publiés que sur 127.0.0.1"),
+        ),
+        rule("com.docker.network.bridge.default_bridge", Refuse("network-option")),
     ],
 );
 
 static IPAM: Table = table(
     "network.ipam",
     &[
-    rule("driver", Check(ipam_driver)),
-    rule("config", Check(pools)),
-    rule("options", Neutralise("les options du gestionnaire d'adresses ne servent pas ici")),
+        rule("driver", Check(ipam_driver)),
+        rule("config", Check(pools)),
+        rule("options", Neutralise("les options du gestionnaire d'adresses ne servent pas ici")),
     ],
 );
 
-static POOL: Table = table("network.ipam.config", &[rule("subnet", Allow), rule("gateway", Allow), rule("ip_range", Allow), rule("aux_addresses", Allow)]);
+static POOL: Table = table(
+    "network.ipam.config",
+    &[rule("subnet", Allow), rule("gateway", Allow), rule("ip_range", Allow), rule("aux_addresses", Allow)],
+);
 
 static VOLUME: Table = table(
     "volume",
     &[
-    rule("name", Allow),
-    rule("driver", Check(volume_driver)),
-    rule("driver_opts", Check(volume_options)),
-    rule("external", Neutralise(FRESH_VOLUME)),
-    rule("labels", Allow),
+        rule("name", Allow),
+        rule("driver", Check(volume_driver)),
+        rule("driver_opts", Check(volume_options)),
+        rule("external", Neutralise(FRESH_VOLUME)),
+        rule("labels", Allow),
     ],
 );
 
 static SECRET: Table = table(
     "secret",
     &[
-    rule("name", Allow),
-    rule("file", Check(file)),
-    rule("content", Allow),
-    rule("environment", Allow),
-    rule("labels", Allow),
-    rule("external", Refuse("secret-external")),
-    rule("driver", Refuse("secret-external")),
-    rule("driver_opts", Refuse("secret-external")),
-    rule("template_driver", Refuse("secret-external")),
+        rule("name", Allow),
+        rule("file", Check(file)),
+        rule("content", Allow),
+        rule("environment", Allow),
+        rule("labels", Allow),
+        rule("external", Refuse("secret-external")),
+        rule("driver", Refuse("secret-external")),
+        rule("driver_opts", Refuse("secret-external")),
+        rule("template_driver", Refuse("secret-external")),
     ],
 );
 

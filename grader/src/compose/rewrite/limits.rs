@@ -93,7 +93,10 @@ fn cap_processors(work: &mut Work<'_>, name: &str, out: &mut Map<String, Value>)
         }
     }
     if capped {
-        work.change(&["services", name, "cpus"], format!("processeurs limités à {cap}, ceux de cette machine"));
+        work.change(
+            &["services", name, "cpus"],
+            format!("processeurs limités à {cap}, ceux de cette machine"),
+        );
     }
 }
 

@@ -88,7 +88,9 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     }
     if let Some(Value::Array(added)) = out.get_mut("cap_add") {
         let before = added.len();
-        added.retain(|cap| cap.as_str().is_none_or(|c| c.to_ascii_uppercase().trim_start_matches("CAP_") != PRIORITY));
+        added.retain(|cap| {
+            cap.as_str().is_none_or(|c| c.to_ascii_uppercase().trim_start_matches("CAP_") != PRIORITY)
+        });
         if added.len() < before {
             work.change(
                 &["services", name, "cap_add"],

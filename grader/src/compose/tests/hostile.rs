@@ -100,7 +100,10 @@ async fn risky_settings_are_refused_and_sloppy_ones_are_not() {
             "build: {context: ., dockerfile_inline: \"FROM x\\nADD http://127.0.0.1/a /a\"}",
             "dockerfile-add-remote",
         ),
-        ("build: {context: ., dockerfile_inline: \"FROM x\\nARG U\\nADD $$U /a\"}", "dockerfile-add-remote"),
+        (
+            "build: {context: ., dockerfile_inline: \"FROM x\\nARG U\\nADD $$U /a\"}",
+            "dockerfile-add-variable",
+        ),
         ("build: {context: ., dockerfile_inline: \"FROM x\\nRUN --mount=type=ssh ls\"}", "dockerfile-run"),
         ("build: {context: ., dockerfile_inline: \"FROM x\\nRUN --network=host ls\"}", "dockerfile-run"),
         ("build: {context: ., dockerfile_inline: \"FROM x\\nRUN --security=insecure ls\"}", "dockerfile-run"),
@@ -368,7 +371,7 @@ async fn refusals_are_told_in_full() {
         source: /run/podman/podman.sock
         target: /var/run/docker.sock
     sysctls:
-      kernel.msgmax: 1
+      kernel.panic: 1
     security_opt: [apparmor:unconfined]
   web:
     build: ./app

@@ -85,8 +85,16 @@ fn raw() -> Vec<(&'static str, Value)> {
         ("host-program", json!({ "models": { "m": {} } })),
         ("docker-sock", service(json!({ "use_api_socket": true }))),
         ("devices", service(json!({ "gpus": [{ "count": -1 }] }))),
-        ("mount-type", service(json!({ "volumes": [{ "type": "volume", "target": "/v", "image": { "subpath": "a" } }] }))),
-        ("mount-type", service(json!({ "volumes": [{ "type": "volume", "target": "/v", "cluster": { "a": "b" } }] }))),
+        (
+            "mount-type",
+            service(
+                json!({ "volumes": [{ "type": "volume", "target": "/v", "image": { "subpath": "a" } }] }),
+            ),
+        ),
+        (
+            "mount-type",
+            service(json!({ "volumes": [{ "type": "volume", "target": "/v", "cluster": { "a": "b" } }] })),
+        ),
         ("secret-external", json!({ "secrets": { "s": { "driver": "x" } } })),
         ("secret-external", json!({ "secrets": { "s": { "driver_opts": { "a": "b" } } } })),
         ("secret-external", json!({ "secrets": { "s": { "template_driver": "x" } } })),
@@ -94,15 +102,56 @@ fn raw() -> Vec<(&'static str, Value)> {
         ("+services.api.label_file", service(json!({ "label_file": ["a"] }))),
         ("+services.api.extends", service(json!({ "extends": { "service": "b" } }))),
         ("+services.api.pull_refresh_after", service(json!({ "pull_refresh_after": "1h" }))),
-        ("+services.api.networks.n.interface_name", service(json!({ "networks": { "n": { "interface_name": "e" } } }))),
-        ("+services.api.build.no_cache_filter", service(json!({ "build": { "context": "/", "no_cache_filter": ["a"] } }))),
-        ("+services.api.build.provenance", service(json!({ "build": { "context": "/", "provenance": "max" } }))),
+        (
+            "+services.api.networks.n.interface_name",
+            service(json!({ "networks": { "n": { "interface_name": "e" } } })),
+        ),
+        (
+            "+services.api.build.no_cache_filter",
+            service(json!({ "build": { "context": "/", "no_cache_filter": ["a"] } })),
+        ),
+        (
+            "+services.api.build.provenance",
+            service(json!({ "build": { "context": "/", "provenance": "max" } })),
+        ),
         ("+services.api.build.sbom", service(json!({ "build": { "context": "/", "sbom": true } }))),
         ("+include", json!({ "include": ["a"] })),
         ("+networks.n.ipam.options", json!({ "networks": { "n": { "ipam": { "options": { "a": "b" } } } } })),
-        ("", service(json!({ "umask": "022", "networks": { "n": { "use_service_name_alias": true, "gw_priority": 1 } } }))),
-        ("", service(json!({ "volumes": [{ "type": "volume", "source": "v", "target": "/v", "volume": { "labels": { "a": "b" }, "subpath": "s" } }] }))),
-        ("", service(json!({ "volumes": [{ "type": "bind", "source": "./d", "target": "/v", "bind": { "recursive": "disabled" } }] }))),
+        ("unknown-form", json!({ "services": { "api": "x" } })),
+        ("unknown-key", json!({ "networks": { "n": { "ipam": { "config": [{ "nouveau": 1 }] } } } })),
+        ("unknown-key", service(json!({ "depends_on": { "b": { "nouveau": 1 } } }))),
+        ("unknown-key", service(json!({ "healthcheck": { "nouveau": 1 } }))),
+        ("unknown-key", service(json!({ "secrets": [{ "source": "s", "nouveau": 1 }] }))),
+        ("unknown-key", service(json!({ "configs": [{ "source": "s", "nouveau": 1 }] }))),
+        ("unknown-key", service(json!({ "deploy": { "restart_policy": { "nouveau": 1 } } }))),
+        ("unknown-key", service(json!({ "deploy": { "resources": { "limits": { "nouveau": 1 } } } }))),
+        (
+            "unknown-key",
+            service(json!({ "volumes": [{ "type": "volume", "target": "/v", "volume": { "nouveau": 1 } }] })),
+        ),
+        (
+            "unknown-key",
+            service(json!({ "volumes": [{ "type": "tmpfs", "target": "/v", "tmpfs": { "nouveau": 1 } }] })),
+        ),
+        ("", json!({ "version": "3" })),
+        (
+            "",
+            service(
+                json!({ "umask": "022", "networks": { "n": { "use_service_name_alias": true, "gw_priority": 1 } } }),
+            ),
+        ),
+        (
+            "",
+            service(
+                json!({ "volumes": [{ "type": "volume", "source": "v", "target": "/v", "volume": { "labels": { "a": "b" }, "subpath": "s" } }] }),
+            ),
+        ),
+        (
+            "",
+            service(
+                json!({ "volumes": [{ "type": "bind", "source": "./d", "target": "/v", "bind": { "recursive": "disabled" } }] }),
+            ),
+        ),
     ]
 }
 
@@ -116,7 +165,9 @@ fn raw_is_answered(root: &Path, wanted: &str, model: &Value) -> bool {
     }
     let opinion = opinion::judged(properties::made(root, model));
     match (wanted.strip_prefix('+'), wanted) {
-        (Some(path), _) => opinion.refusals.is_empty() && opinion.changes.iter().any(|change| change.path == path),
+        (Some(path), _) => {
+            opinion.refusals.is_empty() && opinion.changes.iter().any(|change| change.path == path)
+        }
         (None, "") => opinion.refusals.is_empty(),
         (None, rule) => opinion.refusals.iter().any(|refusal| refusal.rule == rule),
     }
