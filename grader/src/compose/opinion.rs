@@ -39,7 +39,7 @@ pub(super) fn judged(model: ComposeModel) -> Opinion {
     let subnets = (0..=u8::MAX).take(approved.subnets_needed());
     let plan = Plan {
         subnets: subnets
-            .filter_map(|n| Ipv4Net::new(std::net::Ipv4Addr::new(10, 213, n, 0), 24).ok())
+            .filter_map(|n| Ipv4Net::new(std::net::Ipv4Addr::new(198, 18, n, 0), 24).ok())
             .collect(),
         ..Plan::default()
     };
