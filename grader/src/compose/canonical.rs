@@ -55,10 +55,7 @@ async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, Con
     }
     let active: Vec<&str> = staged.choice.profiles.iter().map(String::as_str).collect();
     let (active, all) = (arguments(staged, &active), arguments(staged, &["*"]));
-    let (active, all) = tokio::join!(
-        compose.run(&active, &staged.root, &staged.home),
-        compose.run(&all, &staged.root, &staged.home)
-    );
+    let (active, all) = tokio::join!(compose.run(&active, &staged.root), compose.run(&all, &staged.root));
     let (active, active_said) = read(staged, active)?;
     let (all, all_said) = read(staged, all)?;
     let mut notices = staged.notices.clone();

@@ -50,8 +50,7 @@ pub struct Staged {
     pub source: SourceMap,
     /// The Compose files chosen.
     pub(super) choice: Choice,
-    /// Empty home and filtered environment file, outside of the copy.
-    pub(super) home: PathBuf,
+    /// Filtered environment file, outside of the copy.
     pub(super) env_file: PathBuf,
 }
 
@@ -75,14 +74,13 @@ fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Pro
         shared: BTreeMap::new(),
         problems: Vec::new(),
     };
-    let prepared = || -> io::Result<(PathBuf, PathBuf, PathBuf)> {
+    let prepared = || -> io::Result<(PathBuf, PathBuf)> {
         let into = into.canonicalize()?;
-        let (root, home) = (into.join("copie"), into.join("vide"));
+        let root = into.join("copie");
         std::fs::create_dir(&root)?;
-        std::fs::create_dir(&home)?;
-        Ok((root, home, into.join("variables.env")))
+        Ok((root, into.join("variables.env")))
     };
-    let (root, home, env_file) = prepared().map_err(|e| vec![unreadable("", &e)])?;
+    let (root, env_file) = prepared().map_err(|e| vec![unreadable("", &e)])?;
     let top = rustix::fs::open(origin, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| vec![unreadable("", &e.into())])?;
     copy.dir(&top, Path::new(""), &root, 0);
@@ -99,16 +97,7 @@ fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Pro
     let choice = choose::choose(&root, origin, limits, &mut notices).map_err(|p| vec![*p])?;
     std::fs::write(&env_file, &choice.env.filtered).map_err(|e| vec![unreadable(".env", &e)])?;
     let source = choice.source.clone();
-    Ok(Staged {
-        root,
-        origin: origin.to_owned(),
-        notices,
-        left_out: copy.left_out,
-        source,
-        choice,
-        home,
-        env_file,
-    })
+    Ok(Staged { root, origin: origin.to_owned(), notices, left_out: copy.left_out, source, choice, env_file })
 }
 
 /// State of a copy under way.

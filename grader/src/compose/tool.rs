@@ -87,8 +87,8 @@ impl ComposeTool {
         &self.path
     }
 
-    /// Runs the plugin in `cwd` with an empty environment but `PATH` and `HOME`.
-    pub(super) async fn run(&self, args: &[OsString], cwd: &Path, home: &Path) -> Result<Said, Stopped> {
+    /// Runs the plugin in `cwd` with an environment that says nothing.
+    pub(super) async fn run(&self, args: &[OsString], cwd: &Path) -> Result<Said, Stopped> {
         let mut command = match without_network() {
             Some(unshare) => {
                 let mut command = Command::new(UNSHARE);
@@ -101,10 +101,9 @@ impl ComposeTool {
             .args(args)
             .current_dir(cwd)
             .env_clear()
-            // No other program (git), and no way out where the network could not be taken away.
-            .env("PATH", home)
-            .env("HOME", home)
-            .envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
+            // No other program (git) and no settings; a file that uses these learns nothing.
+            .env("PATH", NOWHERE)
+            .env("HOME", NOWHERE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -147,6 +146,9 @@ impl ComposeTool {
         }
     }
 }
+
+/// `PATH` and `HOME` of Compose: what a file that names them gets.
+pub(super) const NOWHERE: &str = "/nonexistent";
 
 /// Runs a program with other name spaces.
 const UNSHARE: &str = "/usr/bin/unshare";

@@ -49,10 +49,9 @@ pub async fn build(
     } else {
         args.extend(["--output".into(), "type=cacheonly".into()]);
     }
-    for (key, value) in &request.args {
-        // An argument without a value would be taken from our environment, which is empty.
-        let pair = value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}={value}"));
-        args.extend(["--build-arg".into(), pair]);
+    // One without a value would be taken from our own environment.
+    for (key, value) in request.args.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+        args.extend(["--build-arg".into(), format!("{key}={value}")]);
     }
     for (key, value) in &request.labels {
         args.extend(["--label".into(), format!("{key}={value}")]);

@@ -22,7 +22,13 @@ pub(super) fn judge(judge: &mut Judge<'_>) -> bool {
         judge.refuse("networks-many", &["networks"], &networks.to_string());
         return false;
     }
-    for (family, ours) in [("services", "tp-relay"), ("networks", "tp_relay"), ("volumes", "tp-engine")] {
+    let ours = [
+        ("services", "tp-relay"),
+        ("networks", "tp_relay"),
+        ("networks", super::bridge::NETWORK),
+        ("volumes", "tp-engine"),
+    ];
+    for (family, ours) in ours {
         for (name, _) in entries(tree, family).filter(|(name, _)| name.starts_with(ours)) {
             judge.refuse("name-reserved", &[family, name], name);
         }

@@ -1,5 +1,6 @@
 //! The policy: deny by default, key by key, over canonical JSON with every profile on.
 
+mod bridge;
 mod build;
 mod dockerfile;
 mod images;
@@ -286,6 +287,7 @@ pub fn approve(model: ComposeModel) -> Result<ApprovedModel, Vec<Refusal>> {
     for (file, line) in blank {
         dockerfile::blank_line(&model.root.join(&file), line);
     }
+    bridge::stand_in(&model.project, &mut clean, &mut changes);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     changes.dedup();
     Ok(ApprovedModel { model, clean, changes })

@@ -36,7 +36,7 @@ pub(super) static SERVICE: Table = table(
         rule("stop_signal", Allow),
         rule("stop_grace_period", Allow),
         rule("read_only", Allow),
-        rule("tmpfs", Allow),
+        rule("tmpfs", Check(checks::tmpfs)),
         rule("profiles", Allow),
         rule("labels", Allow),
         rule("annotations", Neutralise("les annotations s'adressent au moteur, pas à la pile")),

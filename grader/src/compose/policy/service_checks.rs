@@ -192,6 +192,23 @@ pub(super) fn volumes_from(judge: &mut Judge<'_>, path: &[&str], value: &Value) 
     }
 }
 
+/// `path:option,option`: what sizes and closes a folder in memory, and no other kind of mount.
+pub(super) fn tmpfs(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
+    const WITH_VALUE: [&str; 5] = ["size", "mode", "uid", "gid", "nr_inodes"];
+    const ALONE: [&str; 11] =
+        ["", "rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "noatime", "defaults"];
+    for (index, line) in texts(Some(value)).iter().enumerate() {
+        let options = line.split_once(':').map_or("", |(_, options)| options);
+        let foreign = options.split(',').find(|option| match option.split_once('=') {
+            Some((key, _)) => !WITH_VALUE.contains(&key),
+            None => !ALONE.contains(option),
+        });
+        if let Some(option) = foreign {
+            judge.refuse_item("mount-type", path, index, &[line], option);
+        }
+    }
+}
+
 /// Limits that a process of the container may raise against the rest of the machine.
 static ULIMITS: Table = table(
     "service.ulimits",

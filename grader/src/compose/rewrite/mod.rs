@@ -316,14 +316,18 @@ fn summary(file: &Value) -> BTreeMap<String, SandboxedService> {
         .collect()
 }
 
-/// Variables named by secrets and configs, with the student's own values.
+/// Variables of secrets and configs under names of ours, with the student's own values: those of
+/// the process that starts the stack are not theirs.
 fn environment(approved: &ApprovedModel, source: &Value) -> BTreeMap<String, String> {
-    ["secrets", "configs"]
-        .iter()
-        .flat_map(|family| entries(source, family))
-        .filter_map(|(_, value)| value.get("environment").and_then(scalar))
-        .filter_map(|name| Some((name.clone(), approved.model().environment.get(&name)?.clone())))
-        .collect()
+    let mut out = BTreeMap::new();
+    for family in ["secrets", "configs"] {
+        for (index, (_, value)) in entries(source, family).enumerate() {
+            let name = value.get("environment").and_then(scalar);
+            let value = name.and_then(|name| approved.model().environment.get(&name).cloned());
+            out.extend(value.map(|value| (objects::variable(family, index), value)));
+        }
+    }
+    out
 }
 
 /// Text of a member, `$` as the student means it.

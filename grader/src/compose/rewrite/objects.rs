@@ -38,16 +38,25 @@ pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<St
     out
 }
 
+/// Name of the variable that holds a secret or config at start-up.
+pub(super) fn variable(family: &str, index: usize) -> String {
+    format!("TP_{}_{index}", family.to_uppercase())
+}
+
 /// Secrets and configs: a file of the copy, a content, or a variable of `.env`.
 pub(super) fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<String, Value> {
     entries(source, family)
-        .map(|(key, value)| {
+        .enumerate()
+        .map(|(index, (key, value))| {
             let mut out = Map::new();
             out.insert("name".into(), format!("{}_{key}", work.plan.project).into());
             for field in ["file", "content", "environment"] {
                 match value.get(field).filter(|v| !v.is_null()) {
                     Some(Value::String(path)) if field == "file" => {
                         out.insert(field.into(), pins::source(work, path).into());
+                    }
+                    Some(_) if field == "environment" => {
+                        out.insert(field.into(), variable(family, index).into());
                     }
                     Some(kept) => {
                         let mut kept = kept.clone();

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{PRIORITY, Work, engine, health, labels, limits, links, pins, text, translate};
 use crate::compose::gate::clean;
 use crate::compose::grants::{Monitor, grant, monitor};
+use crate::compose::tool::NOWHERE;
 
 /// Keys copied as they are (the policy has judged them).
 const KEPT: &[&str] = &[
@@ -83,6 +84,13 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
             out.insert((*key).to_owned(), value.clone());
         }
     }
+    // What has no value would be taken from the process that starts the stack.
+    without_unset(out.get_mut("environment"));
+    for key in ["post_start", "pre_stop"] {
+        for hook in out.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
+            without_unset(hook.get_mut("environment"));
+        }
+    }
     if let Some(mounts) = volumes(work, name, source) {
         out.insert("volumes".into(), mounts);
     }
@@ -134,6 +142,16 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
         }
     }
     Value::Object(out)
+}
+
+fn without_unset(variables: Option<&mut Value>) {
+    match variables {
+        Some(Value::Object(variables)) => {
+            variables.retain(|_, value| !value.is_null() && value.as_str() != Some(NOWHERE));
+        }
+        Some(Value::Array(lines)) => lines.retain(|line| line.as_str().is_some_and(|l| l.contains('='))),
+        _ => {}
+    }
 }
 
 /// The mounts: those that something stands in for replaced, the others by the path that the

@@ -9,7 +9,7 @@ async fn accepted(folder: &Folder, model: &SandboxedModel) -> serde_json::Value 
     let tool = tool().expect("plugin");
     let args = ["-f".into(), path.into_os_string(), "config".into(), "--format".into(), "json".into()];
     let home = folder.target();
-    match tool.run(&args, &home, &home).await {
+    match tool.run(&args, &home).await {
         Ok(said) => {
             assert!(said.status.success(), "Compose refuses the rewritten file: {}", said.stderr);
             serde_json::from_slice(&said.stdout).expect("JSON")
