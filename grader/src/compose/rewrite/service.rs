@@ -85,10 +85,10 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
         }
     }
     // What has no value would be taken from the process that starts the stack.
-    without_unset(out.get_mut("environment"));
+    out.get_mut("environment").map(without_unset);
     for key in ["post_start", "pre_stop"] {
         for hook in out.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
-            without_unset(hook.get_mut("environment"));
+            hook.get_mut("environment").map(without_unset);
         }
     }
     if let Some(mounts) = volumes(work, name, source) {
@@ -144,12 +144,12 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     Value::Object(out)
 }
 
-fn without_unset(variables: Option<&mut Value>) {
+fn without_unset(variables: &mut Value) {
     match variables {
-        Some(Value::Object(variables)) => {
+        Value::Object(variables) => {
             variables.retain(|_, value| !value.is_null() && value.as_str() != Some(NOWHERE));
         }
-        Some(Value::Array(lines)) => lines.retain(|line| line.as_str().is_some_and(|l| l.contains('='))),
+        Value::Array(lines) => lines.retain(|line| line.as_str().is_some_and(|l| l.contains('='))),
         _ => {}
     }
 }
