@@ -7,6 +7,8 @@
 
 #[cfg(feature = "book")]
 pub mod book;
+#[cfg(feature = "bundle")]
+pub mod bundle;
 pub mod check;
 pub mod cli;
 pub mod compose;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("french", &[]),
+    ("bundle", &[]),
     ("time", &["french"]),
     ("event", &["error"]),
     ("check", &["error", "event", "french", "time"]),

@@ -191,6 +191,11 @@ pub enum Command {
         #[command(subcommand)]
         command: LabCommand,
     },
+    /// Écrit la complétion des commandes pour votre interpréteur
+    Completions(super::manual::CompletionsArgs),
+    /// Écrit les pages de manuel
+    #[command(hide = true)]
+    Man(super::manual::ManArgs),
     /// Le livre du cours
     #[cfg(feature = "book")]
     Book {

@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod images;
 mod labs;
+mod manual;
 mod output;
 mod places;
 pub mod progress;
@@ -40,6 +41,8 @@ pub fn main() -> ProcessCode {
     let command = match cli.command {
         None => return student::next(cli.global.dir.as_deref()).into(),
         Some(Command::List) => return labs::list().into(),
+        Some(Command::Completions(args)) => return manual::completions(&args).into(),
+        Some(Command::Man(args)) => return manual::man(&args).into(),
         Some(command) => command,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -49,6 +52,9 @@ pub fn main() -> ProcessCode {
             return ExitCode::Environment.into();
         }
     };
+    if let Ok(Some(release)) = places::carried() {
+        crate::engine::look_for_probes_in(release);
+    }
     let code = runtime.block_on(run(command, cli.global));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     code.into()
@@ -58,6 +64,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
     match command {
         Command::Doctor => doctor::doctor(global.dir.as_deref()).await,
         Command::List => labs::list(),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
         Command::Init(args) => student::init(&args, global.dir.as_deref()),
         Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
         Command::Status => student::status(global.dir.as_deref()),

@@ -23,7 +23,8 @@ pub use build::{BuildRequest, build};
 pub use connect::Engine;
 pub use door::{Ability, version};
 pub use images::{
-    ImagePolicy, Resolved, ensure_images, is_built, missing_images, probe_image, remove_kept_images,
+    ImagePolicy, Resolved, ensure_images, is_built, look_for_probes_in, missing_images, probe_image,
+    remove_kept_images,
 };
 pub use recipe::{Recipe, build_recipes, recipes};
 pub use session::{Session, reap_main};
