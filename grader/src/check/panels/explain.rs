@@ -199,7 +199,8 @@ impl Panels {
             let Some((one, why, rank)) = self.nearest(boards, want, &taken, values) else {
                 let metrics =
                     if want.means.is_empty() { want.uses.join(" ou ") } else { self.metrics_of(want) };
-                miss.noted.push(format!("« {} » : aucun autre panneau ne lit {metrics}", want.name));
+                let other = if taken.is_empty() { "" } else { " autre" };
+                miss.noted.push(format!("« {} » : aucun{other} panneau ne lit {metrics}", want.name));
                 continue;
             };
             let title = tell::cut(&one.panel.title, 60);
