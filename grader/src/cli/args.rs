@@ -61,6 +61,8 @@ pub enum Format {
     Json,
     /// Les événements, un par ligne
     Jsonl,
+    /// Une page à ouvrir dans un navigateur
+    Html,
 }
 
 /// When to use colours.
@@ -110,7 +112,7 @@ pub struct Global {
         value_name = "FORME",
         global = true,
         hide_possible_values = true,
-        help = "Forme du rapport : human, json, jsonl"
+        help = "Forme du rapport : human, html, json, jsonl"
     )]
     pub format: Format,
     /// Écrit le rapport dans ce fichier plutôt qu'à l'écran

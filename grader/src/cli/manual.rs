@@ -74,13 +74,10 @@ fn write(into: &Path, command: &clap::Command, written: usize) -> std::io::Resul
 
 /// The headings that the library writes in English.
 fn french(page: &str) -> String {
-    let headings = [
-        (".SH NAME", ".SH NOM"),
-        (".SH SUBCOMMANDS", ".SH COMMANDES"),
-        (".SH EXTRA", ".SH COMPLÉMENT"),
-        (".SH VERSION", ".SH VERSION"),
-    ];
+    let headings =
+        [(".SH NAME", ".SH NOM"), (".SH SUBCOMMANDS", ".SH COMMANDES"), (".SH EXTRA", ".SH COMPLÉMENT")];
     page.lines()
         .map(|line| headings.iter().find(|(from, _)| line == *from).map_or(line, |(_, to)| to))
-        .fold(String::new(), |text, line| text + line + "\n")
+        .map(|line| line.replace("[default: ", "[par défaut : "))
+        .fold(String::new(), |text, line| text + &line + "\n")
 }

@@ -9,7 +9,7 @@ use super::shell;
 use crate::event::Event;
 use crate::report::{Fold, Report};
 use crate::reporter::human::{Options, Verbosity};
-use crate::reporter::{Fanout, Human, Json, JsonLines};
+use crate::reporter::{Fanout, Html, Human, Json, JsonLines};
 
 /// Everything that listens to a run.
 pub struct Output {
@@ -52,6 +52,7 @@ impl Output {
             Format::Human => {
                 Fanout::default().with("human", Human::new(Options { width, color, verbosity, explain }), out)
             }
+            Format::Html => Fanout::default().with("html", Html::default(), out),
             Format::Json => Fanout::default().with("json", Json::default(), out),
             Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),
         };

@@ -7,20 +7,18 @@ use super::shell;
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::lab::{self, CheckSpec, Lab, LabError};
 
-/// The folder of the labs: `TP_DOCKER_LABS`, else beside the binary or above it, else what a release
-/// carries, else `labs/` in the working directory or above it. That one comes last: it may belong to
-/// the submission, which must not bring its own checks.
+/// The folder of the labs: `TP_DOCKER_LABS`, else what a release carries, else `labs/` beside the binary
+/// or above it, else in the working directory or above it. That one comes last: it may belong to the
+/// submission, which must not bring its own checks.
 pub fn labs() -> Result<PathBuf, Fault> {
     if let Some(dir) = std::env::var_os("TP_DOCKER_LABS").map(PathBuf::from) {
         return Ok(dir);
     }
-    if let Some(found) = std::env::current_exe().ok().and_then(|exe| above(&exe)) {
-        return Ok(found);
-    }
     if let Some(release) = carried()? {
         return Ok(release.join("labs"));
     }
-    std::env::current_dir().ok().and_then(|here| above(&here)).ok_or_else(|| {
+    let mut starts = [std::env::current_exe(), std::env::current_dir()].into_iter().flatten();
+    starts.find_map(|start| above(&start)).ok_or_else(|| {
         Fault::new(
             FaultKind::Lab,
             "le dossier « labs » est introuvable",
