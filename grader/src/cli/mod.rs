@@ -11,6 +11,8 @@ mod labs;
 mod output;
 mod places;
 pub mod progress;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod student;
 mod usage;
@@ -75,6 +77,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Lab { command: LabCommand::Schema } => labs::schema(),
         #[cfg(feature = "book")]
         Command::Book { command } => book::run(command).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::serve(&args, &global).await,
     }
 }
 
