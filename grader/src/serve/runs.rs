@@ -183,7 +183,3 @@ fn json(event: &Event) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-#[path = "runs_tests.rs"]
-mod tests;

@@ -29,8 +29,12 @@ export async function ask(method, path, body) {
  * from the last line it has.
  */
 export function follow(id, { event, report, lost }) {
+  // Attempts in a row that a server may miss before it counts as gone (some seconds apart).
+  const patience = 4;
+  let failures = 0;
   const stream = new EventSource(`/api/runs/${encodeURIComponent(id)}/events`);
   let ended = false;
+  stream.onopen = () => { failures = 0; };
   stream.onmessage = (message) => event(JSON.parse(message.data));
   stream.addEventListener('report', (message) => {
     ended = true;
@@ -38,6 +42,10 @@ export function follow(id, { event, report, lost }) {
     report(JSON.parse(message.data));
   });
   stream.onerror = () => {
-    if (!ended && stream.readyState === EventSource.CLOSED) lost(new Trouble(...GONE));
+    failures += 1;
+    if (ended || (stream.readyState !== EventSource.CLOSED && failures < patience)) return;
+    ended = true;
+    stream.close();
+    lost(new Trouble(...GONE));
   };
 }

@@ -40,10 +40,10 @@ function busy(yes) {
   if (!yes && had === stop) start.focus();
 }
 
-function watch(id) {
+function watch(id, isOver = false) {
   run = id;
-  busy(true);
-  view.begin();
+  busy(!isOver);
+  view.begin(isOver);
   const end = () => { run = null; busy(false); };
   follow(id, {
     event: (event) => view.event(event),
@@ -110,7 +110,7 @@ async function prepare() {
     start.disabled = choice.disabled = true;
     trouble({ message: `aucun projet Compose dans ${known.root}`, todo: `commencez par « grader init ${lab} », puis rechargez la page` });
   }
-  if (known.run) watch(known.run.id);
+  if (known.run) watch(known.run.id, known.run.over);
 }
 
 (document.querySelector('.fiche') ?? document.querySelector('main > h1')).after(panel);

@@ -20,8 +20,9 @@ export class RunView {
     this.root = el('div', { class: 'tp-correction', hidden: true }, this.state, this.bar, this.voice, this.summary, this.list, this.reach);
   }
 
-  /** Before the first event. */
-  begin() {
+  /** Before the first event. `quiet`: a run that was over before the page came is not read aloud. */
+  begin(quiet = false) {
+    this.quiet = quiet;
     this.cards = new Map();
     this.verdicts = new Map();
     this.steps = new Map();
@@ -38,6 +39,7 @@ export class RunView {
   }
 
   speak(text) {
+    if (this.quiet) return;
     this.queue = [...(this.queue ?? []), text];
     clearTimeout(this.soon);
     this.soon = setTimeout(() => {
@@ -122,7 +124,7 @@ export class RunView {
     }
     if (report?.['late-fault']) said.push(el('p', {}, say(`incident : ${report['late-fault'].what}, une fois tout vérifié ; la note n'en dépend pas`)));
     const offline = (report?.images ?? []).filter((i) => i.offline).length;
-    const rest = [report?.inventory ? inventory(report.inventory) : '', offline ? say(`${count(offline, 'image', 'images')} hors ligne (doublures des images officielles)`) : ''];
+    const rest = [report?.inventory ? inventory(report.inventory) : '', offline ? say(`${count(offline, 'image', 'images')} hors ligne`) : ''];
     said.push(el('p', { class: 'tp-menage' }, rest.filter(Boolean).join(' · ')));
     this.summary.replaceChildren(...said);
     const time = report ? took(report) : '';

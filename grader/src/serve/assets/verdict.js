@@ -80,12 +80,10 @@ function parts(card, verdict) {
   }
 }
 
-/** What proved a check that passed, folded. */
+/** What proved a check that passed. */
 function seen(facts) {
-  if (!facts?.length) return '';
-  const items = facts.map((f) => el('li', {}, say(f.text)));
   const times = timelines(facts);
-  return el('details', { class: 'tp-vu' }, el('summary', {}, 'Ce qui a été vu'), el('ul', {}, ...items), times.length ? el('dl', {}, ...times) : '');
+  return [el('ul', { class: 'tp-vu' }, ...facts.map((f) => el('li', {}, say(f.text)))), times.length ? el('dl', {}, ...times) : ''];
 }
 
 const points = (value, total) => `${number(value)}/${number(total)}`;
@@ -99,14 +97,15 @@ export function check(card, verdict, more = []) {
     : state === 'fail' ? points(verdict.fail.earned ?? 0, card.points)
       : state === 'inconclusive' ? `?/${number(card.points)}` : state === 'blocked' ? points(0, card.points) : `${count(card.points, 'point', 'points')}`;
   const said = parts(card, verdict);
+  const facts = state === 'pass' ? verdict.pass.facts : [];
+  const head = el(facts.length ? 'summary' : 'div', { class: 'tp-tete' },
+    el('span', { class: 'tp-signe', 'aria-hidden': 'true' }, sign),
+    el('span', { class: 'tp-titre' }, el('span', { class: 'tp-mot' }, word, el('span', { class: 'cache' }, ' : ')), ' ', say(title),
+      card['is-static'] ? el('span', { class: 'tp-lu' }, ' (lecture du fichier)') : ''),
+    el('span', { class: 'tp-points' }, earned));
   return el('li', { class: `tp-controle ${style}`, 'data-id': card.id, 'data-etat': state },
-    el('div', { class: 'tp-tete' },
-      el('span', { class: 'tp-signe', 'aria-hidden': 'true' }, sign),
-      el('span', { class: 'tp-titre' }, el('span', { class: 'tp-mot' }, word, el('span', { class: 'cache' }, ' : ')), ' ', say(title),
-        card['is-static'] ? el('span', { class: 'tp-lu' }, ' (lecture du fichier)') : ''),
-      el('span', { class: 'tp-points' }, earned)),
-    said.length ? el('dl', {}, ...said) : '',
-    state === 'pass' ? seen(verdict.pass.facts) : '', ...more);
+    facts.length ? el('details', {}, head, ...seen(facts)) : head,
+    said.length ? el('dl', {}, ...said) : '', ...more);
 }
 
 const block = (style, sign, title, ...content) =>
