@@ -157,7 +157,7 @@ async fn a_lab_says_its_folders_and_hints() {
 
 #[tokio::test]
 async fn a_run_is_started_read_and_ended() {
-    let trial = trial(Fake { go: Some(Arc::default()), ..Fake::default() });
+    let trial = trial(Fake { go: Some(Arc::new(tokio::sync::Semaphore::new(0))), ..Fake::default() });
     let start = json!({"lab": "01", "dir": "tp-01"});
     let (status, run) = trial.ask("POST", "/api/runs", Some(start.clone())).await;
     assert_eq!(status, 201);

@@ -60,7 +60,7 @@ async fn a_cancelled_run_cleans_and_says_its_end() {
     let (desk, go, runs) = slow();
     let run = runs.start(&lab("01"), PathBuf::from("a"), "a").expect("started");
     go.add_permits(1);
-    let first = Arc::clone(&run).follow(0).next().await.expect("an event");
+    let first = std::pin::pin!(Arc::clone(&run).follow(0)).next().await.expect("an event");
     assert!(!first.is_report);
     run.cancel();
     run.cancel();
