@@ -33,7 +33,6 @@ function busy(yes) {
   const had = document.activeElement;
   start.hidden = yes;
   stop.hidden = !yes;
-  stop.disabled = false;
   choice.disabled = yes;
   // The focus follows the button that takes the other's place.
   if (yes && had === start) stop.focus();
@@ -52,19 +51,21 @@ function watch(id, isOver = false) {
   });
 }
 
+let asking = false;
 async function begin() {
+  // Not by disabling the button: it would lose the focus.
+  if (asking) return;
+  asking = true;
   trouble(null);
-  start.disabled = true;
   try {
     watch((await ask('POST', 'runs', { lab, dir: choice.value })).id);
   } catch (error) {
     trouble(error);
   }
-  start.disabled = false;
+  asking = false;
 }
 
 async function cancel() {
-  stop.disabled = true;
   try {
     await ask('DELETE', `runs/${run}`);
   } catch (error) {

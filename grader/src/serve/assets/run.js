@@ -129,6 +129,8 @@ export class RunView {
     this.summary.replaceChildren(...said);
     const time = report ? took(report) : '';
     this.state.textContent = say(time ? `Terminé en ${time}.` : 'Terminé.');
+    // What was never begun is told once, not check by check.
+    if (this.verdicts.size === 0) for (const unseen of this.list.querySelectorAll('.tp-section')) unseen.remove();
     for (const { item } of this.cards.values()) {
       if (item.dataset.etat === 'waiting') item.querySelector('.tp-mot').firstChild.textContent = 'non noté';
     }
