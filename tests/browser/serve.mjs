@@ -75,6 +75,11 @@ const state = (id) => page.getAttribute(`.tp-controle[data-id="${id}"]`, 'data-e
 const note = async () => (await page.textContent('.tp-note')).replace(/\s+/g, ' ');
 const missed = () => page.$$eval('.tp-controle[data-etat="fail"]', (items) => items.map((i) => i.dataset.id));
 const ended = () => page.waitForSelector('.tp-note', { timeout: PATIENCE });
+/** Begins another run: the note of the one before goes. */
+async function again() {
+  await page.click('.tp-principal');
+  await page.waitForSelector('.tp-note', { state: 'detached' });
+}
 /** Waits for something of a run; a run that ends without it is told. */
 async function seen(selector) {
   await page.waitForSelector(`${selector}, .tp-note`, { timeout: PATIENCE });
@@ -119,7 +124,7 @@ try {
 
   // Corrected, checked again; a page that comes in the middle reads the whole journal.
   fs.cpSync(path.join(lab, 'solution/compose.yaml'), path.join(work, 'compose.yaml'));
-  await page.click('.tp-principal');
+  await again();
   await seen('.tp-controle[data-etat="waiting"]');
   const second = await context.newPage();
   await second.goto(`${origin}/02-deploiement.html`);
@@ -135,7 +140,7 @@ try {
   await look('passed');
 
   // A run that is stopped says so, and cleans.
-  await page.click('.tp-principal');
+  await again();
   await seen('.tp-controle[data-etat="waiting"]');
   await page.click('text=Arrêter');
   await ended();
