@@ -166,6 +166,9 @@ try {
   const size = await frame.evaluate(() => document.querySelector('.xterm-rows').children.length);
   expect('the shell knows its window', (await frame.textContent('.xterm-rows')).includes(`${size} `), String(size));
   await look('terminal');
+  await frame.evaluate(axe);
+  const { violations } = await frame.evaluate(() => window.axe.run(document, { preload: false, resultTypes: ['violations'] }));
+  expect('the page of the terminal: axe', violations.length === 0, violations.map((v) => `${v.impact} ${v.id} ${v.nodes[0].html.slice(0, 160)}`).join(' | '));
   await frame.focus('textarea');
   await page.keyboard.press('Shift+Escape');
   expect('the keyboard comes out', await page.evaluate(() => document.activeElement.textContent) === 'Fermer le terminal');

@@ -28,6 +28,7 @@ export class RunView {
     this.steps = new Map();
     this.started = performance.now();
     this.over = false;
+    this.where = '';
     for (const part of [this.summary, this.list, this.reach, this.voice]) part.replaceChildren();
     this.bar.hidden = false;
     this.bar.removeAttribute('value');
@@ -74,6 +75,7 @@ export class RunView {
   }
 
   open(start) {
+    this.where = start.submission;
     // The clock counts from the true beginning, also for a page that comes later.
     this.started = performance.now() - Math.max(0, Date.now() - Date.parse(start.at));
     for (const old of this.root.querySelectorAll('.tp-remarque')) old.remove();
@@ -128,7 +130,7 @@ export class RunView {
     said.push(el('p', { class: 'tp-menage' }, rest.filter(Boolean).join(' · ')));
     this.summary.replaceChildren(...said);
     const time = report ? took(report) : '';
-    this.state.textContent = say(time ? `Terminé en ${time}.` : 'Terminé.');
+    this.state.textContent = say(`Terminé${time ? ` en ${time}` : ''}${this.where ? ` · ${this.where}` : ''}`);
     // What was never begun is told once, not check by check.
     if (this.verdicts.size === 0) for (const unseen of this.list.querySelectorAll('.tp-section')) unseen.remove();
     for (const { item } of this.cards.values()) {
