@@ -88,13 +88,13 @@ pub async fn serve(args: &ServeArgs, global: &Global) -> ExitCode {
 
 /// Builds the student's book and reads it; nothing of it stays on the disk.
 fn site(args: &ServeArgs, global: &Global, root: Root, keys: Keys) -> Result<Site, ExitCode> {
-    let disk = |e: std::io::Error| {
+    let unread = |e: std::io::Error| {
         shell::complain(&format!(
             "erreur · le livre ne se lit pas ({e})\n  à faire  vérifiez la place et les droits du dossier temporaire"
         ));
         ExitCode::Environment
     };
-    let temp = tempfile::Builder::new().prefix("tp-livre-serve-").tempdir().map_err(disk)?;
+    let temp = tempfile::Builder::new().prefix("tp-livre-serve-").tempdir().map_err(unread)?;
     let order = super::book::order(false, Some(temp.path().join("livre")))?;
     book::build(&order).map_err(|e| {
         shell::complain(&format!("erreur · {e}"));
@@ -113,7 +113,7 @@ fn site(args: &ServeArgs, global: &Global, root: Root, keys: Keys) -> Result<Sit
         images: args.images.into(),
         timeout: global.timeout,
     };
-    Site::new(&order.out, labs, root, keys, Arc::new(desk)).map_err(disk)
+    Site::new(&order.out, labs, root, keys, Arc::new(desk)).map_err(unread)
 }
 
 /// The desk of a student: this machine's engine, the journal of the folder.

@@ -148,7 +148,9 @@ impl Runs {
             all.1 = true;
             all.0.clone()
         };
-        runs.iter().for_each(|run| run.cancel());
+        for run in &runs {
+            run.cancel();
+        }
         for run in runs {
             run.over().await;
         }
