@@ -20,4 +20,6 @@ pub mod lab;
 pub mod report;
 pub mod reporter;
 pub mod run;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod time;

@@ -177,6 +177,9 @@ pub enum Command {
     Hint(HintArgs),
     /// Dit ce que demande un contrôle
     Explain(ExplainArgs),
+    /// Ouvre le cours dans le navigateur, avec un bouton pour vérifier votre travail
+    #[cfg(feature = "serve")]
+    Serve(super::serve::ServeArgs),
     /// Supprime ce que des corrections interrompues ont laissé
     Clean(CleanArgs),
     /// Relit un journal d'événements (.jsonl)

@@ -12,6 +12,8 @@ mod manual;
 mod output;
 mod places;
 pub mod progress;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod student;
 mod usage;
@@ -23,6 +25,9 @@ use clap::Parser;
 
 use self::args::{Cli, Command, Global, ImagesCommand, LabCommand};
 use crate::error::ExitCode;
+
+/// Stack of the runtime's threads, bytes.
+const WORKER_STACK: usize = 8 << 20;
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ProcessCode {
@@ -45,7 +50,9 @@ pub fn main() -> ProcessCode {
         Some(Command::Man(args)) => return manual::man(&args).into(),
         Some(command) => command,
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // A whole run is one deep future: a worker (« serve ») needs the room that the main thread has.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().thread_stack_size(WORKER_STACK).build() {
         Ok(runtime) => runtime,
         Err(e) => {
             shell::complain(&format!("erreur · le système refuse de créer les fils d'exécution ({e})"));
@@ -83,6 +90,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Lab { command: LabCommand::Schema } => labs::schema(),
         #[cfg(feature = "book")]
         Command::Book { command } => book::run(command).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::serve(&args, &global).await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Keeping the journal up to date. It is a help: its troubles are said and stop nothing.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::progress::{Journal, Mark};
 use crate::cli::shell;
@@ -13,6 +14,26 @@ pub fn lab_of(dir: &Path) -> Option<String> {
     let dir = dir.canonicalize().ok()?;
     let inside = dir.strip_prefix(journal.root()).ok()?;
     journal.lab_in(inside).map(str::to_owned)
+}
+
+/// What the journal knows of a lab.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Folder of the student's work.
+    pub folder: Option<PathBuf>,
+    /// Highest level of hint read, by check.
+    pub hints: BTreeMap<String, usize>,
+}
+
+/// What the journal of `dir` knows of a lab; nothing when there is none.
+pub fn known(lab: &str, dir: &Path) -> Known {
+    let journal = Journal::find(dir).ok().flatten();
+    let of = |journal: Journal| {
+        let record = journal.lab(lab)?;
+        let folder = record.folder.as_ref().map(|folder| journal.root().join(folder));
+        Some(Known { folder, hints: record.hints.clone() })
+    };
+    journal.and_then(of).unwrap_or_default()
 }
 
 /// Notes a check that ended with a mark of the whole lab, where a journal was begun.
