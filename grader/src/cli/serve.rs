@@ -86,7 +86,8 @@ pub async fn serve(args: &ServeArgs, global: &Global) -> ExitCode {
     }
 }
 
-/// Builds the student's book and reads it; nothing of it stays on the disk.
+/// Reads the student's book: the one that a release carries, else built from the sources into a folder
+/// that is gone at once.
 fn site(args: &ServeArgs, global: &Global, root: Root, keys: Keys) -> Result<Site, ExitCode> {
     let unread = |e: std::io::Error| {
         shell::complain(&format!(
@@ -94,26 +95,30 @@ fn site(args: &ServeArgs, global: &Global, root: Root, keys: Keys) -> Result<Sit
         ));
         ExitCode::Environment
     };
-    let temp = tempfile::Builder::new().prefix("tp-livre-serve-").tempdir().map_err(unread)?;
-    let order = super::book::order(false, Some(temp.path().join("livre")))?;
-    book::build(&order).map_err(|e| {
+    let refused = |e: &dyn std::fmt::Display| {
         shell::complain(&format!("erreur · {e}"));
         ExitCode::Usage
-    })?;
+    };
+    let temp = tempfile::Builder::new().prefix("tp-livre-serve-").tempdir().map_err(unread)?;
+    let (built, labs_dir) = match places::carried().map_err(|e| shell::fault(&e))? {
+        Some(release) => (release.join("book"), release.join("labs")),
+        None => {
+            let order = super::book::order(false, Some(temp.path().join("livre")))?;
+            book::build(&order).map_err(|e| refused(&e))?;
+            (order.out, order.labs)
+        }
+    };
     let mut labs = Vec::new();
-    for dir in lab::list(&order.labs) {
-        labs.push(places::lab_in(&order.labs, &dir).map_err(|e| {
-            shell::complain(&format!("erreur · {e}"));
-            ExitCode::Usage
-        })?);
+    for dir in lab::list(&labs_dir) {
+        labs.push(places::lab_in(&labs_dir, &dir).map_err(|e| refused(&e))?);
     }
     let desk = Own {
         root: root.path().to_owned(),
-        recipes: order.labs.join("images"),
+        recipes: labs_dir.join("images"),
         images: args.images.into(),
         timeout: global.timeout,
     };
-    Site::new(&order.out, labs, root, keys, Arc::new(desk)).map_err(unread)
+    Site::new(&built, labs, root, keys, Arc::new(desk)).map_err(unread)
 }
 
 /// The desk of a student: this machine's engine, the journal of the folder.
