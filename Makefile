@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all bench lint fmt schema book book-browser serve-browser release clean
+.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint fmt schema book book-browser serve-browser release clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -47,6 +47,13 @@ test-engine: build
 
 test-all: export TP_ALL = 1
 test-all: images test-pure test-engine ## Tous les tests, toutes les variantes de tous les TP
+
+security: ## Sécurité, les chiffres : cas hostiles, projets publics, règles dont le retrait est remarqué
+	@echo '→ politique, sans moteur : cas hostiles et projets publics' >&2
+	@$(CARGO) test --quiet -p tp-tests --test hostile
+	@echo '→ politique : chaque règle changée à son tour' >&2
+	@$(CARGO) test --quiet -p grader --lib -- --ignored --nocapture every_rule | grep -v '^$$'
+# Figures that need an engine (canaries, leaks after kills, fault injection) go here.
 
 bench: images-02 ## Mesures : rapports au cycle nu de docker compose, mémoire, matrice
 	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) run --release --quiet -p tp-tests --bin bench

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
 
+mod opinion;
 mod reach;
 mod timeline;
 
+pub use opinion::{Decision, OPINION_FORMAT, Opinion};
 pub use reach::{Reach, ReachCell, ReachTarget};
 pub use timeline::{Moment, Stretch, Timeline};
 

@@ -1,5 +1,7 @@
 //! Harness of the end-to-end tests: the real `grader` binary, on a real engine.
 
+pub mod cases;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 

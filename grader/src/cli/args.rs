@@ -336,6 +336,9 @@ pub struct PolicyArgs {
     /// Le projet
     #[arg(value_name = "DOSSIER")]
     pub dir: PathBuf,
+    /// Montre aussi le fichier réécrit qui serait démarré
+    #[arg(long)]
+    pub model: bool,
 }
 
 /// `images build`

@@ -1,16 +1,13 @@
-//! `check`, `replay` and `policy`.
+//! `check` and `replay`.
 
-use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::args::{CheckArgs, Global, PolicyArgs, ReplayArgs};
+use super::args::{CheckArgs, Global, ReplayArgs};
 use super::output::Output;
 use super::{places, shell, student};
-use crate::compose::{self, ComposeTool, ConfigError};
 use crate::engine::Engine;
-use crate::error::{ExitCode, Fault, FaultKind};
-use crate::event::{Event, FORMAT, Inventory, Problem, Refusal, RunFinished, RunStarted};
+use crate::error::ExitCode;
 use crate::reporter::replay as journal;
 use crate::run::{RunOptions, run};
 
@@ -107,77 +104,4 @@ pub fn replay(args: &ReplayArgs, global: &Global) -> ExitCode {
             ExitCode::Usage
         }
     }
-}
-
-/// What the policy says of a project.
-enum Opinion {
-    Invalid(Vec<Problem>),
-    Refused(Vec<Refusal>),
-    Accepted(serde_json::Value),
-}
-
-/// `grader policy`: the decision and the model that would run, nothing started.
-pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
-    let opinion = match opinion(&args.dir).await {
-        Ok(opinion) => opinion,
-        Err(e) => return shell::fault(&e),
-    };
-    let (invalid, refused) = match opinion {
-        Opinion::Accepted(model) => {
-            shell::say(&serde_json::to_string_pretty(&model).unwrap_or_default());
-            return ExitCode::Passed;
-        }
-        Opinion::Invalid(problems) => (problems, Vec::new()),
-        Opinion::Refused(refusals) => (Vec::new(), refusals),
-    };
-    let output = match Output::open(global, true) {
-        Ok(output) => output,
-        Err(e) => {
-            shell::complain(&format!("erreur · {e}"));
-            return ExitCode::Usage;
-        }
-    };
-    output.event(Event::RunStarted(RunStarted {
-        format: FORMAT,
-        run: "00000000".to_owned(),
-        grader: env!("CARGO_PKG_VERSION").to_owned(),
-        at: jiff::Timestamp::now().to_string(),
-        lab: "--".to_owned(),
-        lab_title: "avis de la politique, rien n'est démarré".to_owned(),
-        submission: args.dir.display().to_string(),
-        budget_ms: None,
-        checks: Vec::new(),
-    }));
-    if refused.is_empty() {
-        output.event(Event::Invalid(invalid));
-    } else {
-        output.event(Event::Refused(refused));
-    }
-    output.event(Event::Cleaned(Inventory::default()));
-    output.event(Event::RunFinished(RunFinished { elapsed_ms: 0 }));
-    output.finish().exit()
-}
-
-async fn opinion(dir: &Path) -> Result<Opinion, Fault> {
-    let temp = tempfile::tempdir().map_err(|e| {
-        Fault::new(FaultKind::Disk, "pas de dossier temporaire", "vérifiez la place sur le disque").detail(e)
-    })?;
-    let staged = match compose::stage(dir, temp.path(), &compose::Limits::default()) {
-        Ok(staged) => staged,
-        Err(problems) => return Ok(Opinion::Invalid(problems)),
-    };
-    let tool = ComposeTool::find()?;
-    let model = match compose::canonical(&staged, &tool).await {
-        Ok(model) => model,
-        Err(ConfigError::Student(problems)) => return Ok(Opinion::Invalid(problems)),
-        Err(ConfigError::Refused(refusals)) => return Ok(Opinion::Refused(refusals)),
-        Err(ConfigError::Machine(fault)) => return Err(fault),
-    };
-    Ok(match compose::approve(model) {
-        Err(refusals) => Opinion::Refused(refusals),
-        Ok(approved) => {
-            let plan = compose::Plan { images: BTreeMap::new(), ..compose::Plan::default() };
-            Opinion::Accepted(compose::sandbox(&approved, &plan).file().clone())
-        }
-    })
 }

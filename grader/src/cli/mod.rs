@@ -11,6 +11,7 @@ mod labs;
 mod manual;
 mod output;
 mod places;
+mod policy;
 pub mod progress;
 #[cfg(feature = "serve")]
 mod serve;
@@ -79,7 +80,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Check(args) => check::check(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
-        Command::Policy(args) => check::policy(&args, &global).await,
+        Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Hint(args) => labs::hint(&args, global.dir.as_deref()),
         Command::Images { command: ImagesCommand::List } => images::list().await,

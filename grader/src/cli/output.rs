@@ -22,36 +22,39 @@ struct Inner {
     progress: Progress,
 }
 
+/// Where a command writes, and how a person reads it there. `Err` is a French message.
+pub fn target(global: &Global, explain: bool) -> Result<(Box<dyn Write + Send>, Options), String> {
+    let (out, is_terminal): (Box<dyn Write + Send>, bool) = match &global.output {
+        Some(path) => {
+            let file = std::fs::File::create(path)
+                .map_err(|e| format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display()))?;
+            (Box::new(std::io::BufWriter::new(file)), false)
+        }
+        None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
+    };
+    let color = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    };
+    // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
+    let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
+    let width =
+        if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    Ok((out, Options { width, color, verbosity, explain }))
+}
+
 impl Output {
     /// Opens the report's destination. `Err` is a French message.
     pub fn open(global: &Global, explain: bool) -> Result<Self, String> {
-        let (out, is_terminal): (Box<dyn Write + Send>, bool) = match &global.output {
-            Some(path) => {
-                let file = std::fs::File::create(path).map_err(|e| {
-                    format!("le fichier « {} » ne s'ouvre pas en écriture ({e})", path.display())
-                })?;
-                (Box::new(std::io::BufWriter::new(file)), false)
-            }
-            None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
-        };
-        let color = match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
-        };
-        // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
-        let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
-        let width =
-            if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
-        let verbosity = match (global.quiet, global.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
-        };
+        let (out, options) = target(global, explain)?;
         let fanout = match global.format {
-            Format::Human => {
-                Fanout::default().with("human", Human::new(Options { width, color, verbosity, explain }), out)
-            }
+            Format::Human => Fanout::default().with("human", Human::new(options), out),
             Format::Html => Fanout::default().with("html", Html::default(), out),
             Format::Json => Fanout::default().with("json", Json::default(), out),
             Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),

@@ -9,6 +9,7 @@ use super::consistency;
 use super::gate;
 use super::messages;
 use super::model::ComposeModel;
+use super::policy::Newer;
 use super::stage::Staged;
 use super::tool::{ComposeTool, Said, Stopped};
 use super::typography;
@@ -116,6 +117,17 @@ fn read(staged: &Staged, run: Result<Said, Stopped>) -> Result<(Value, Said), Co
         Err(Stopped::Big) => return Err(ConfigError::Refused(vec![messages::too_big()])),
     };
     if !said.status.success() {
+        match messages::newer(&said.stderr, &staged.source) {
+            Some((Newer::Refused(refusal), _)) => return Err(ConfigError::Refused(vec![*refusal])),
+            Some((Newer::Known, key)) => {
+                return Err(ConfigError::Machine(Fault::new(
+                    FaultKind::Engine,
+                    format!("Docker Compose, sur cette machine, est trop ancien pour la clé « {key} »"),
+                    "mettez Docker Compose à jour, puis relancez",
+                )));
+            }
+            None => {}
+        }
         return Err(ConfigError::Student(messages::problems(&said.stderr, &staged.source, &staged.root)));
     }
     match serde_json::from_slice(&said.stdout) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::dotenv::{self, DotEnv};
 use super::source::{SourceFile, SourceMap, decode};
 use super::stage::Limits;
-use crate::event::{Level, Notice, Problem};
+use crate::event::{Level, Notice, Place, Problem};
 
 /// Main files, the preferred one first.
 const MAIN: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -42,9 +42,9 @@ pub(super) fn choose(
         Some(list) => from_env(root, list, &env)?,
         None => from_folder(root, notices)?,
     };
-    for name in env.steering.keys() {
+    for name in env.steering.keys().chain(&env.hidden) {
         let honoured = ["COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_PATH_SEPARATOR"];
-        if !honoured.contains(&name.as_str()) {
+        if !honoured.contains(&name.as_str()) || env.hidden.contains(name) {
             notices.push(Notice {
                 level: Level::Info,
                 text: format!("la variable « {name} » du fichier .env est ignorée par le correcteur"),
@@ -131,7 +131,31 @@ pub(super) fn read_yaml(root: &Path, name: &str, limits: &Limits) -> Result<Sour
             "réenregistrez le fichier en UTF-8 dans votre éditeur",
         )
     })?;
+    if let Some(place) = control(name, &text) {
+        let mut found = problem(
+            "yaml-control",
+            format!("« {name} » contient un caractère de contrôle"),
+            "effacez ce caractère : chaque lecteur de YAML le comprend à sa façon",
+        );
+        found.place = Some(place);
+        return Err(found);
+    }
     Ok(SourceFile::new(name, text))
+}
+
+/// The first character that some YAML readers take for the end of a line and others do not, or
+/// that no text holds.
+fn control(name: &str, text: &str) -> Option<Place> {
+    let bad = |c: char| {
+        (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    };
+    let lines = super::source::lines(text);
+    lines.iter().enumerate().find_map(|(index, line)| {
+        let column = line.chars().position(bad)? + 1;
+        let mark = super::source::mark(line, index + 1, column, 1, "caractère de contrôle");
+        Some(Place { file: name.to_owned(), mark, also: Vec::new() })
+    })
 }
 
 /// `COMPOSE_FILE`, when its entries are plain files of the folder.

@@ -12,6 +12,10 @@ pub(super) struct DotEnv {
     pub values: BTreeMap<String, String>,
     /// The variables that steer Compose or Docker.
     pub steering: BTreeMap<String, String>,
+    /// Others of them, hidden behind another variable on the same line.
+    pub hidden: Vec<String>,
+    /// Some line can be read in more than one way: no value is certain.
+    pub unsure: bool,
 }
 
 /// Names that Compose or the Docker client obey. Other `DOCKER_…` names belong to the student
@@ -64,20 +68,55 @@ pub(super) fn read(text: &str) -> DotEnv {
                 continue;
             }
             Some((name, value)) => {
+                let hidden = steering_within(&line);
+                if !hidden.is_empty() {
+                    env.hidden.extend(hidden);
+                    continue;
+                }
                 env.values.insert(name.to_owned(), value);
             }
             None => {}
         }
+        env.unsure |= !is_sure(&line);
         env.filtered.push_str(&line);
         env.filtered.push('\n');
     }
     env
 }
 
+/// Names further on a line that steer: Compose reads a second assignment after a closing quote.
+fn steering_within(line: &str) -> Vec<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    line.match_indices(['=', ':'])
+        .filter_map(|(at, _)| {
+            let head = line[..at].trim_end();
+            let name = &head[head.rfind(|c| !word(c)).map_or(0, |i| i + 1)..];
+            steers(name).then(|| name.to_owned())
+        })
+        .collect()
+}
+
+/// True for a comment, and for one assignment whose value is plain or within one pair of quotes.
+fn is_sure(line: &str) -> bool {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return true;
+    }
+    let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+    let Some((name, value)) = line.split_once('=') else { return false };
+    let name = name.trim_end();
+    let quoted = |quote: char| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
+    let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
+    !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !value.contains(['"', '\'', '\\', '#', '$', '\t', '\r'])
+}
+
 /// `NAME=value`, `export NAME=value` or `NAME: value`, quotes and trailing comment removed.
 fn assignment(line: &str) -> Option<(&str, String)> {
     let line = line.trim_start();
-    let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+    let exported = line.strip_prefix("export").filter(|rest| rest.starts_with(char::is_whitespace));
+    let line = exported.map_or(line, str::trim_start);
     let end = line.find(['=', ':']).unwrap_or(line.len());
     let name = line[..end].trim_end();
     if name.is_empty() || name.contains(|c: char| c == '#' || c.is_whitespace()) {
@@ -96,7 +135,11 @@ fn assignment(line: &str) -> Option<(&str, String)> {
 
 /// Interpolates a path of the Compose file: `$A`, `${A}`, `${A:-x}`, `${A-x}` and `$$`.
 /// `None` for anything richer, which cannot be checked beforehand.
-pub(super) fn interpolate(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
+pub(super) fn interpolate(text: &str, env: &DotEnv) -> Option<String> {
+    let values = &env.values;
+    if env.unsure && text.contains('$') {
+        return None;
+    }
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -163,9 +206,22 @@ mod tests {
 
     #[test]
     fn paths_are_interpolated_or_given_up() {
-        let values = BTreeMap::from([("A".to_owned(), "b".to_owned())]);
-        assert_eq!(interpolate("x/$A/${A}/${Z:-c}$$", &values).as_deref(), Some("x/b/b/c$"));
-        assert_eq!(interpolate("${Z:-${A}}", &values), None);
-        assert_eq!(interpolate("${A:+/etc}", &values), None);
+        let env = read("A=b\n# c\nexport D='e f'\n");
+        assert_eq!(interpolate("x/$A/${A}/${Z:-c}$$", &env).as_deref(), Some("x/b/b/c$"));
+        assert_eq!(interpolate("${Z:-${A}}", &env), None);
+        assert_eq!(interpolate("${A:+/etc}", &env), None);
+        for line in ["A=\"b\" A=/etc", "A=b\t#c", "A='b", "A: b", "A=\"b\\\"c\"", "A"] {
+            let env = read(line);
+            assert_eq!(interpolate("$A", &env), None, "{line}");
+            assert_eq!(interpolate("a", &env).as_deref(), Some("a"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_second_assignment_on_a_line_does_not_steer() {
+        let env = read("B=\"b\" COMPOSE_FILE=/etc/passwd\nexport\tCOMPOSE_PROFILES=x\nC=d\n");
+        assert_eq!(env.filtered, "C=d\n");
+        assert_eq!(env.hidden, ["COMPOSE_FILE"]);
+        assert_eq!(env.steering["COMPOSE_PROFILES"], "x");
     }
 }

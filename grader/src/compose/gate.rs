@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::dotenv::{DotEnv, interpolate};
 use super::messages::broken_yaml;
+use super::policy::is_remote;
 use super::source::{SourceFile, SourceMap};
 use super::stage::{Limits, Staged};
 use super::tree::{Id, Kind, Tree};
@@ -12,14 +13,32 @@ use crate::event::{Place, Problem, Refusal};
 
 /// Nodes of a file once its aliases are expanded.
 const NODES: u64 = 50_000;
+/// Nesting once its aliases are expanded.
+const DEPTH: usize = 100;
 /// `${…}` within `${…}`.
 const NESTING: usize = 8;
 /// `$` in all of a file.
 const DOLLARS: usize = 4_000;
 /// Ports of one range.
 pub(super) const RANGE: u32 = 100;
+/// Services written in all files: more take Compose too long to read.
+const SERVICES: usize = 200;
+/// Refusals told.
+const MOST: usize = 40;
 /// Files reached by `include` and `extends`.
 const FILES: usize = 40;
+
+/// Refusals given here.
+#[cfg(test)]
+pub(super) const RULES: [&str; 7] = [
+    "alias-bomb",
+    "interpolation-bomb",
+    "too-many-includes",
+    "port-range",
+    "include-remote",
+    "path-variable",
+    "path-outside",
+];
 
 /// A reference to another file.
 struct Reference<'a> {
@@ -27,6 +46,8 @@ struct Reference<'a> {
     key: &'static str,
     node: Id,
     text: &'a str,
+    /// A file that Compose reads as one of its own.
+    yaml: bool,
 }
 
 /// `path` without `.` and `..`, as Compose cleans it; may begin with `..`.
@@ -61,9 +82,10 @@ fn references(tree: &Tree) -> Vec<Reference<'_>> {
                 Some("extends") => "extends",
                 _ => continue,
             };
-            let mut add = |node: Id| {
+            let read = matches!(key, "include" | "extends");
+            let mut add = |node: Id, yaml: bool| {
                 if let Some(text) = tree.text(node) {
-                    found.push(Reference { key, node, text });
+                    found.push(Reference { key, node, text, yaml });
                 }
             };
             let mut parts = vec![*value];
@@ -71,12 +93,13 @@ fn references(tree: &Tree) -> Vec<Reference<'_>> {
             for part in parts {
                 // `extends: name` names a service of the same file.
                 if key != "extends" {
-                    add(part);
+                    add(part, read);
                 }
                 for inner in ["file", "path", "env_file", "project_directory"] {
                     if let Some((_, value)) = tree.get(part, inner) {
-                        add(value);
-                        tree.items(value).iter().for_each(|item| add(*item));
+                        let yaml = read && matches!(inner, "file" | "path");
+                        add(value, yaml);
+                        tree.items(value).iter().for_each(|item| add(*item, yaml));
                     }
                 }
             }
@@ -99,16 +122,15 @@ pub(super) fn collect(
             Err(_) => Vec::new(),
             Ok(tree) => references(tree)
                 .iter()
-                .filter(|r| matches!(r.key, "include" | "extends"))
-                .filter_map(|r| interpolate(r.text, &env.values))
+                .filter(|r| r.yaml)
+                .filter_map(|r| interpolate(r.text, env))
                 .flat_map(|text| [clean(&here.join(&text)), clean(Path::new(&text))])
                 .collect(),
         };
         for path in wanted {
             let name = path.to_string_lossy().into_owned();
-            let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
             let inside = !path.is_absolute() && !name.starts_with("..");
-            if inside && yaml && root.join(&path).is_file() && files.iter().all(|f| f.name != name) {
+            if inside && root.join(&path).is_file() && files.iter().all(|f| f.name != name) {
                 files.push(super::choose::read_yaml(root, &name, limits)?);
             }
         }
@@ -125,6 +147,19 @@ pub(super) struct Stop {
 
 /// Looks at every file that Compose will read. `None` means that it may.
 pub(super) fn inspect(staged: &Staged) -> Option<Stop> {
+    let mut stop = seen(staged);
+    #[cfg(test)]
+    stop.refusals.retain(|refusal| !super::policy::mutation::mutes(&refusal.rule));
+    let mut told = Vec::new();
+    stop.refusals.retain(|refusal| {
+        let new = !told.contains(&(refusal.rule.clone(), refusal.place.clone()));
+        told.push((refusal.rule.clone(), refusal.place.clone()));
+        new && told.len() <= MOST
+    });
+    (!stop.problems.is_empty() || !stop.refusals.is_empty()).then_some(stop)
+}
+
+fn seen(staged: &Staged) -> Stop {
     let mut stop = Stop { problems: Vec::new(), refusals: Vec::new() };
     let source = &staged.source;
     for file in source.files() {
@@ -136,12 +171,21 @@ pub(super) fn inspect(staged: &Staged) -> Option<Stop> {
     if source.files().len() >= FILES {
         stop.refusals.push(refusal("too-many-includes", "trop de fichiers Compose inclus".into(), None));
     }
-    (!stop.problems.is_empty() || !stop.refusals.is_empty()).then_some(stop)
+    let services = |tree: &Tree| -> usize {
+        let all = tree.docs.iter().filter_map(|doc| tree.get(*doc, "services"));
+        all.map(|(_, services)| tree.pairs(services).len()).sum()
+    };
+    let count: usize = source.files().iter().filter_map(|f| f.tree.as_ref().ok()).map(services).sum();
+    if count > SERVICES {
+        let place = source.place(&["services"], "trop de services");
+        stop.refusals.push(refusal("services-many", format!("le projet déclare {count} services"), place));
+    }
+    stop
 }
 
 fn look(staged: &Staged, file: &SourceFile, tree: &Tree, refusals: &mut Vec<Refusal>) {
     let source = &staged.source;
-    if tree.expanded() > NODES {
+    if tree.expanded() > NODES || tree.expanded_depth() > DEPTH {
         let place = source.place_in(&file.name, "*", "alias déployés sans fin");
         let what = format!("« {} » devient énorme une fois ses alias YAML déployés", file.name);
         refusals.push(refusal("alias-bomb", what, place));
@@ -173,21 +217,23 @@ fn look(staged: &Staged, file: &SourceFile, tree: &Tree, refusals: &mut Vec<Refu
     }
     let here = Path::new(&file.name).parent().unwrap_or(Path::new(""));
     for reference in references(tree) {
-        let Reference { key, node, text } = reference;
+        let Reference { key, node, text, .. } = reference;
         let place = at(source, &file.name, tree, node);
-        let remote = text.contains("://") || text.starts_with("git@") || text.starts_with("oci:");
-        if remote {
+        if is_remote(text) {
             let what = format!("« {key} » va chercher un fichier hors de la machine : {text}");
             refusals.push(refusal("include-remote", what, place));
             continue;
         }
-        let Some(path) = interpolate(text, &staged.choice.env.values) else {
+        let Some(path) = interpolate(text, &staged.choice.env) else {
             let what =
                 format!("« {key} » construit un chemin que le correcteur ne sait pas vérifier : {text}");
             refusals.push(refusal("path-variable", what, place));
             continue;
         };
-        if [here, Path::new("")].iter().any(|base| leaves(staged, &base.join(&path), &path)) {
+        if is_remote(&path) {
+            let what = format!("« {key} » va chercher un fichier hors de la machine : {path}");
+            refusals.push(refusal("include-remote", what, place));
+        } else if [here, Path::new("")].iter().any(|base| leaves(staged, &base.join(&path), &path)) {
             refusals.push(refusal(
                 "path-outside",
                 format!("« {key} » désigne un fichier hors du dossier rendu : {path}"),
@@ -267,6 +313,11 @@ fn refusal(rule: &str, what: String, place: Option<Place>) -> Refusal {
             "un fichier lu doit se trouver dans le dossier rendu, et cela se vérifie avant de le lire",
             "écrivez le chemin en toutes lettres, par exemple ./api.env",
         ),
+        "services-many" => (
+            "un TP en démarre quelques-uns ; autant occuperait toute la machine",
+            "gardez les services utiles, une seule copie de chacun",
+        ),
+        // path-outside
         _ => (
             "seul le dossier rendu est lu ; le reste de la machine ne regarde pas la pile",
             "copiez ce fichier dans le dossier rendu et nommez-le par un chemin relatif",

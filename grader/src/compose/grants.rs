@@ -42,6 +42,8 @@ pub(super) enum Grant {
     Own(&'static str),
     /// Nothing: it is not missed.
     Nothing,
+    /// Nothing: the container keeps its own time zone.
+    Clock,
 }
 
 /// The known program that a service runs: its image as it is, and no other program in it.
@@ -84,6 +86,9 @@ pub(super) fn grant(model: &ComposeModel, service: &Value, mount: &Value) -> Opt
     if matches!(source, "/run" | "/var/run") {
         return Some(Grant::SocketFolder);
     }
+    if matches!(source, "/etc/localtime" | "/etc/timezone" | "/usr/share/zoneinfo") {
+        return Some(Grant::Clock);
+    }
     match (monitor(service)?, source) {
         (Monitor::Cadvisor, "/") => Some(Grant::Root),
         (Monitor::Cadvisor, "/sys") => Some(Grant::Cgroups { below: "/fs/cgroup" }),
@@ -104,6 +109,12 @@ pub(super) fn grant(model: &ComposeModel, service: &Value, mount: &Value) -> Opt
         (Monitor::NodeExporter, "/") => Some(Grant::Own("/")),
         _ => None,
     }
+}
+
+/// True for a service that is shown the counters of every container of the machine.
+pub(super) fn is_lent_counters(model: &ComposeModel, service: &Value) -> bool {
+    let mounts = service.get("volumes").and_then(Value::as_array);
+    mounts.into_iter().flatten().any(|m| matches!(grant(model, service, m), Some(Grant::Cgroups { .. })))
 }
 
 /// Keys of a service that are dropped because its program does without, each with the reason.

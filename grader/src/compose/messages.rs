@@ -7,6 +7,7 @@ use std::path::Path;
 
 use regex_lite::Regex;
 
+use super::policy::{Newer, refused_key, service_keys};
 use super::source::SourceMap;
 use super::tree::{Broken, Cause};
 use crate::event::{Place, Problem};
@@ -162,8 +163,19 @@ pub(super) fn broken_yaml(source: &SourceMap, file: &str, broken: &Broken) -> Pr
     Problem { code: code.into(), what: what.into(), place, todo: todo.into(), detail: broken.reason.clone() }
 }
 
+/// What the policy says of a key that this version of Compose does not know, and the key.
+pub(super) fn newer(stderr: &str, source: &SourceMap) -> Option<(Newer, String)> {
+    let [path, key] = take(UNKNOWN, stderr)?;
+    let path = path.replace('[', ".").replace(']', "");
+    let path: Vec<&str> = path.split('.').filter(|part| !part.is_empty() && *part != "(root)").collect();
+    Some((refused_key(&path, &key, source)?, key))
+}
+
+/// How Compose says that it does not know a key.
+const UNKNOWN: &str = r"(\S+) Additional property (.+) is not allowed";
+
 fn schema(text: &str, source: &SourceMap) -> Option<Known> {
-    if let Some([path, key]) = take(r"(\S+) Additional property (.+) is not allowed", text) {
+    if let Some([path, key]) = take(UNKNOWN, text) {
         let full = format!("{path}.{key}");
         let keys: Vec<&str> = path.split('.').filter(|k| *k != "(root)").chain([key.as_str()]).collect();
         let place = source.place(&keys, "clé inconnue");
@@ -216,7 +228,7 @@ fn near(key: &str, path: &str) -> Option<&'static str> {
         1 if path == "(root)" => {
             vec!["services", "networks", "volumes", "secrets", "configs", "include", "name"]
         }
-        2 if path.starts_with("services.") => super::policy::service_keys(),
+        2 if path.starts_with("services.") => service_keys(),
         3 if path.rsplit('.').next() == Some("healthcheck") => {
             vec!["test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"]
         }

@@ -13,6 +13,7 @@ mod gate;
 mod grants;
 mod messages;
 mod model;
+mod opinion;
 mod policy;
 mod rewrite;
 mod source;
@@ -27,6 +28,7 @@ mod tests;
 pub use canonical::{ConfigError, canonical};
 pub use dockerfile::FromImage;
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
+pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};
 pub use rewrite::{
     Copy, EngineAccess, Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,

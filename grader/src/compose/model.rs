@@ -102,6 +102,9 @@ impl ComposeModel {
                 continue;
             }
             let Some(image) = service.get("image").and_then(Value::as_str).map(plain) else { continue };
+            if self.builder_of(&image).is_some() {
+                continue;
+            }
             let place = self.source.place(&["services", name, "image"], "");
             needs
                 .entry(image.clone())
@@ -110,6 +113,18 @@ impl ComposeModel {
                 .push(name.clone());
         }
         needs.into_values().collect()
+    }
+
+    /// The service that builds an image under this name: others may run it too.
+    pub(super) fn builder_of(&self, image: &str) -> Option<&str> {
+        let bare = |image: &str| image.strip_suffix(":latest").unwrap_or(image).to_owned();
+        entries(&self.active, "services")
+            .filter(|(_, service)| service.get("build").is_some_and(|build| !build.is_null()))
+            .find(|(_, service)| {
+                let named = service.get("image").and_then(Value::as_str).map(plain);
+                named.is_some_and(|named| bare(&named) == bare(image))
+            })
+            .map(|(name, _)| name.as_str())
     }
 
     /// How each built service is built.
@@ -131,19 +146,23 @@ impl ComposeModel {
         let text = |key: &str| build.get(key).and_then(Value::as_str).map(plain);
         let context = self.relative(&text("context").unwrap_or_default());
         // Whatever front end it names, the built-in one reads it.
-        let inline = text("dockerfile_inline").map(|t| match dockerfile::parse(&t).syntax {
-            Some((_, line)) => dockerfile::without_line(&t, line),
-            None => t,
+        let inline = text("dockerfile_inline").map(|t| {
+            let syntax = dockerfile::parse(&t).syntax;
+            syntax.iter().fold(t, |t, (_, line)| dockerfile::without_line(&t, *line))
         });
         let name = text("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
         let dockerfile =
-            if Path::new(&name).is_absolute() { self.relative(&name) } else { context.join(name) };
+            if Path::new(&name).is_absolute() { self.relative(&name) } else { context.join(&name) };
+        let dockerfile = self.lower_case(dockerfile);
         BuildPlan {
             dockerfile: inline.is_none().then(|| super::gate::clean(&dockerfile)),
             inline,
             args: entries(build, "args").map(|(k, v)| (k.clone(), scalar(v))).collect(),
             target: text("target"),
-            labels: entries(build, "labels").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
+            labels: entries(build, "labels")
+                .filter(|(k, _)| !k.starts_with("tp-docker.") && !k.starts_with("com.docker.compose."))
+                .filter_map(|(k, v)| Some((k.clone(), scalar(v)?)))
+                .collect(),
             contexts: entries(build, "additional_contexts")
                 .filter_map(|(k, v)| Some((k.clone(), self.relative(&scalar(v)?))))
                 .collect(),
@@ -151,6 +170,14 @@ impl ComposeModel {
             no_network: text("network").as_deref() == Some("none"),
             context,
         }
+    }
+
+    /// Without « Dockerfile », the builder takes « dockerfile ».
+    fn lower_case(&self, dockerfile: PathBuf) -> PathBuf {
+        let lower = dockerfile.with_file_name("dockerfile");
+        let there = |path: &Path| self.root.join(path).symlink_metadata().is_ok();
+        let default = dockerfile.file_name().is_some_and(|name| name == "Dockerfile");
+        if default && !there(&dockerfile) && there(&lower) { lower } else { dockerfile }
     }
 
     fn build_secrets(&self, build: &Value) -> BTreeMap<String, PathBuf> {

@@ -74,6 +74,12 @@ impl SourceMap {
         Some(Self::at(file, start.line, start.column + 1, end.saturating_sub(start.column), label))
     }
 
+    /// Position of a node when all of its path is written.
+    pub(super) fn exact(&self, path: &[&str]) -> Option<Place> {
+        let found = self.find(path)?;
+        (found.depth == path.len()).then(|| self.place(path, "")).flatten()
+    }
+
     /// Position of the first line of a file of the submission that contains `needle`.
     pub fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place> {
         let read;
@@ -92,6 +98,19 @@ impl SourceMap {
                 also: Vec::new(),
             })
         })
+    }
+
+    /// The first line further down than `above` that says `text`; `above` itself when none does.
+    pub(super) fn below(&self, above: Place, text: &str) -> Place {
+        let known = self.files.iter().find(|f| f.name == above.file);
+        let found = known.and_then(|file| {
+            let lines = file.lines.iter().enumerate().skip(above.mark.line);
+            lines
+                .into_iter()
+                .find(|(_, line)| !text.is_empty() && line.trim() == text)
+                .map(|(index, _)| index)
+        });
+        found.and_then(|index| self.place_line(&above.file, index + 1, "")).unwrap_or(above)
     }
 
     /// Position given by line and column (from 1) in a file of the submission.

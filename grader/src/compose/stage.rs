@@ -1,6 +1,7 @@
 //! A copy of the submission made without following any link, so that what is judged is
 //! what will run, and nothing outside of the folder is ever read.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io;
@@ -43,7 +44,7 @@ pub struct Staged {
     pub origin: PathBuf,
     /// Remarks made on the way.
     pub notices: Vec<Notice>,
-    /// Links that lead outside and were left out, relative to the root.
+    /// Links, symbolic or hard, that lead outside and were left out, relative to the root.
     pub left_out: Vec<PathBuf>,
     /// Positions in the Compose files.
     pub source: SourceMap,
@@ -66,7 +67,14 @@ pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<
 }
 
 fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
-    let mut copy = Copy { limits, bytes: 0, files: 0, left_out: Vec::new(), problems: Vec::new() };
+    let mut copy = Copy {
+        limits,
+        bytes: 0,
+        files: 0,
+        left_out: Vec::new(),
+        shared: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     let prepared = || -> io::Result<(PathBuf, PathBuf, PathBuf)> {
         let into = into.canonicalize()?;
         let (root, home) = (into.join("copie"), into.join("vide"));
@@ -81,18 +89,13 @@ fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Pro
     if !copy.problems.is_empty() {
         return Err(copy.problems);
     }
-    let mut notices: Vec<Notice> = copy
-        .left_out
-        .iter()
-        .map(|link| Notice {
-            level: Level::Warning,
-            text: format!(
-                "le lien « {} » mène hors du dossier rendu : il est laissé de côté",
-                link.display()
-            ),
-            place: None,
-        })
-        .collect();
+    let shared = copy.without_shared(&root);
+    let mut notices: Vec<Notice> = told("le lien", "mène hors du dossier rendu", &copy.left_out);
+    notices.extend(told("le fichier", "est aussi hors du dossier rendu, par un lien physique", &shared));
+    copy.left_out.extend(shared);
+    if !copy.problems.is_empty() {
+        return Err(copy.problems);
+    }
     let choice = choose::choose(&root, origin, limits, &mut notices).map_err(|p| vec![*p])?;
     std::fs::write(&env_file, &choice.env.filtered).map_err(|e| vec![unreadable(".env", &e)])?;
     let source = choice.source.clone();
@@ -114,7 +117,21 @@ struct Copy<'a> {
     bytes: u64,
     files: u64,
     left_out: Vec<PathBuf>,
+    /// Names of each file that has several: device and number, how many there are, those seen.
+    shared: BTreeMap<(u64, u64), (u64, Vec<PathBuf>)>,
     problems: Vec<Problem>,
+}
+
+/// One remark for each, or one for all when they are many.
+fn told(what: &str, why: &str, links: &[PathBuf]) -> Vec<Notice> {
+    let notice = |text: String| Notice { level: Level::Warning, text, place: None };
+    let shown = links
+        .iter()
+        .take(5)
+        .map(|link| notice(format!("{what} « {} » {why} : il est laissé de côté", link.display())));
+    let more = links.len().saturating_sub(5);
+    let rest = (more > 0).then(|| notice(format!("{more} autres pareils sont laissés de côté")));
+    shown.chain(rest).collect()
 }
 
 impl Copy<'_> {
@@ -140,6 +157,12 @@ impl Copy<'_> {
         let mut names: Vec<Vec<u8>> =
             entries.filter_map(Result::ok).map(|e| e.file_name().to_bytes().to_vec()).collect();
         names.sort();
+        // Known before anything of the folder is copied.
+        if self.files + names.len() as u64 > self.limits.files {
+            self.files += names.len() as u64;
+            self.problems.push(self.too_big(rel));
+            return;
+        }
         for name in names {
             if matches!(name.as_slice(), b"." | b".." | b".git" | b".grader") {
                 continue;
@@ -180,6 +203,17 @@ impl Copy<'_> {
                     return Ok(());
                 }
                 let room = self.limits.bytes.saturating_sub(self.bytes);
+                if u64::try_from(stat.st_size).is_ok_and(|size| size > room) {
+                    self.problems.push(self.too_big(rel));
+                    return Ok(());
+                }
+                if stat.st_nlink > 1 {
+                    #[expect(clippy::useless_conversion, reason = "these types differ between systems")]
+                    let links = u64::from(stat.st_nlink);
+                    #[expect(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "only compared")]
+                    let key = (stat.st_dev as u64, stat.st_ino);
+                    self.shared.entry(key).or_insert((links, Vec::new())).1.push(rel.to_owned());
+                }
                 let mut out = File::create_new(to)?;
                 let copied = io::copy(&mut io::Read::take(File::from(file), room + 1), &mut out)?;
                 self.bytes += copied;
@@ -211,6 +245,24 @@ impl Copy<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Removes from the copy the files that have a name outside of the folder: their content may
+    /// be somebody else's.
+    fn without_shared(&mut self, root: &Path) -> Vec<PathBuf> {
+        let inside = |(count, names): &(u64, Vec<PathBuf>)| *count <= names.len() as u64;
+        let mut out: Vec<PathBuf> = std::mem::take(&mut self.shared)
+            .into_values()
+            .filter(|file| !inside(file))
+            .flat_map(|(_, names)| names)
+            .collect();
+        out.sort();
+        for name in &out {
+            if let Err(e) = std::fs::remove_file(root.join(name)) {
+                self.problems.push(unreadable(&name.display().to_string(), &e));
+            }
+        }
+        out
     }
 
     fn too_big(&self, rel: &Path) -> Problem {

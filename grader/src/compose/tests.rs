@@ -5,7 +5,9 @@
 mod flow;
 mod hostile;
 mod messages;
+mod mutation;
 mod properties;
+mod schema;
 
 use std::path::{Path, PathBuf};
 

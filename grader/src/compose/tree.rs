@@ -76,7 +76,7 @@ impl Tree {
                 line: e.marker().line(),
                 column: e.marker().col() + 1,
                 reason: e.info().to_owned(),
-                cause: Cause::Syntax,
+                cause: if e.info().contains("recursion") { Cause::Depth } else { Cause::Syntax },
             })?;
             match event {
                 Event::Scalar(text, style, anchor, tag) => {
@@ -257,6 +257,34 @@ impl Tree {
         }
         known[id] = Some(sum);
         sum
+    }
+}
+
+impl Tree {
+    /// Deepest nesting after expansion of the aliases.
+    pub fn expanded_depth(&self) -> usize {
+        let mut deep = vec![None; self.nodes.len()];
+        self.docs.iter().map(|doc| self.depth(*doc, &mut deep, 0)).max().unwrap_or(0)
+    }
+
+    fn depth(&self, id: Id, known: &mut [Option<usize>], at: usize) -> usize {
+        if let Some(depth) = known[id] {
+            return depth;
+        }
+        if at > DEPTH * 3 {
+            return at;
+        }
+        let mut below = |id: Id| self.depth(id, known, at + 1);
+        let depth = match &self.nodes[id].kind {
+            Kind::Scalar { .. } => 0,
+            Kind::Alias(target) => below(*target),
+            Kind::Seq(items) => 1 + items.iter().map(|item| below(*item)).max().unwrap_or(0),
+            Kind::Map(pairs) => {
+                1 + pairs.iter().map(|(key, value)| below(*key).max(below(*value))).max().unwrap_or(0)
+            }
+        };
+        known[id] = Some(depth);
+        depth
     }
 }
 

@@ -46,9 +46,6 @@ pub async fn build(
         vec!["build".into(), "--progress".into(), "plain".into(), "--pull=false".into()];
     if let Some(tag) = &request.tag {
         args.extend(["--load".into(), "--tag".into(), tag.clone()]);
-        for (key, value) in session.labels() {
-            args.extend(["--label".into(), format!("{key}={value}")]);
-        }
     } else {
         args.extend(["--output".into(), "type=cacheonly".into()]);
     }
@@ -60,11 +57,15 @@ pub async fn build(
     for (key, value) in &request.labels {
         args.extend(["--label".into(), format!("{key}={value}")]);
     }
+    // Ours last: of two values the last one counts.
+    for (key, value) in session.labels().iter().filter(|_| request.tag.is_some()) {
+        args.extend(["--label".into(), format!("{key}={value}")]);
+    }
     for (name, path) in &request.contexts {
         args.extend(["--build-context".into(), format!("{name}={}", path.display())]);
     }
     for (id, path) in &request.secrets {
-        args.extend(["--secret".into(), format!("id={id},src={}", path.display())]);
+        args.extend(["--secret".into(), format!("id={id},{}", field(&format!("src={}", path.display())))]);
     }
     if request.no_network {
         args.extend(["--network".into(), "none".into()]);
@@ -88,6 +89,11 @@ pub async fn build(
         return Err(from_text("la construction de l'image", &said.text));
     }
     Ok(BuildOutcome { ok: said.ok, log: said.text })
+}
+
+/// A field of a comma-separated option, whatever is in it.
+fn field(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// Failures of a build that are not the student's: the disk, the daemon, the network.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures_util::future::join_all;
+use sha2::{Digest, Sha256};
 
 use super::{Ctx, Stop};
 use crate::compose;
@@ -48,11 +49,22 @@ pub(super) fn build_request(
     })
 }
 
-/// A service name as part of an image name.
+/// An image name without the tag that is meant anyway.
+fn bare(image: &str) -> &str {
+    image.strip_suffix(":latest").unwrap_or(image)
+}
+
+/// A service name as part of an image name; another one for each service.
 fn image_name(service: &str) -> String {
     let name: String =
         service.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("s-{}", name.trim_matches('-'))
+    let name = name.trim_matches('-');
+    if name == service {
+        return format!("s-{name}");
+    }
+    let digest: String =
+        Sha256::digest(service.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("s-{name}-{digest}").replace("--", "-")
 }
 
 /// Services that can start before anything is built.
@@ -61,6 +73,12 @@ pub(super) fn early(
     builds: &BTreeMap<String, BuildRequest>,
 ) -> Vec<String> {
     let mut late: BTreeSet<&str> = builds.keys().map(String::as_str).collect();
+    // A service may run the image that another one builds.
+    let made: BTreeSet<&str> =
+        late.iter().filter_map(|name| declared.services.get(*name)?.image.as_deref()).map(bare).collect();
+    let shares =
+        |s: &crate::check::world::DeclaredService| s.image.as_deref().is_some_and(|i| made.contains(bare(i)));
+    late.extend(declared.services.iter().filter(|(_, s)| shares(s)).map(|(name, _)| name.as_str()));
     loop {
         let more: Vec<&str> = declared
             .services

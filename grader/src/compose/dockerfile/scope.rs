@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Instruction;
+use super::{Instruction, words};
 use crate::compose::model::BuildPlan;
 
 /// Variables in force while a Dockerfile is read.
-pub(in crate::compose) struct Scope<'a> {
+pub(super) struct Scope<'a> {
     args: &'a BTreeMap<String, Option<String>>,
     /// Before the first `FROM`, then for the current stage.
     global: BTreeMap<String, String>,
@@ -27,27 +27,28 @@ impl<'a> Scope<'a> {
                 self.stage.clear();
             }
             "ARG" => {
-                for word in instruction.rest.split_whitespace() {
-                    let (name, default) = word.split_once('=').map_or((word, None), |(n, d)| (n, Some(d)));
+                for word in &words(&instruction.rest) {
+                    let (name, default) =
+                        word.split_once('=').map_or((word.as_str(), None), |(n, d)| (n, Some(d)));
                     let given = self.args.get(name).cloned().flatten();
                     let inherited = self.in_stage.then(|| self.global.get(name).cloned()).flatten();
-                    let default = default.map(|d| self.fill(unquote(d)));
+                    let default = default.map(|d| self.fill(d));
                     if let Some(value) = given.or(default).or(inherited) {
                         self.set(name, value);
                     }
                 }
             }
             "ENV" => {
-                for word in instruction.rest.split_whitespace() {
+                for word in &words(&instruction.rest) {
                     if let Some((name, value)) = word.split_once('=') {
-                        let value = self.fill(unquote(value));
+                        let value = self.fill(value);
                         self.set(name, value);
                     }
                 }
                 if let Some((name, value)) = instruction.rest.split_once(char::is_whitespace)
                     && !name.contains('=')
                 {
-                    let value = self.fill(unquote(value.trim()));
+                    let value = self.fill(value.trim().trim_matches(['"', '\'']));
                     self.set(name, value);
                 }
             }
@@ -102,13 +103,4 @@ impl<'a> Scope<'a> {
         self.in_stage = was;
         filled
     }
-}
-
-pub(super) fn unquote(text: &str) -> &str {
-    for quote in ['"', '\''] {
-        if let Some(inner) = text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote)) {
-            return inner;
-        }
-    }
-    text
 }

@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::Judge;
-use crate::compose::dockerfile::{Scope, parse, split_flags, text_of, without_line};
+use super::images::{self, Values};
+use super::paths::is_remote;
+use crate::compose::dockerfile::{
+    Instruction, arguments, copied_from, mount, parse, text_of, without_line, words,
+};
 use crate::compose::model::BuildPlan;
 use crate::event::{Change, Place};
 
@@ -13,28 +17,34 @@ const FRONTENDS: [&str; 4] =
 
 /// Judges the Dockerfile of a build.
 pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], plan: &BuildPlan) {
-    let Some(text) = text_of(&judge.model.root, plan) else { return };
-    let source = judge.model.source.clone();
     let name = plan.dockerfile.as_deref().map(|p| p.to_string_lossy().into_owned());
+    let Some(text) = text_of(&judge.model.root, plan) else {
+        // One that is not there is the build's own failure; one that cannot be read is not judged.
+        if plan.dockerfile.as_ref().is_some_and(|file| judge.model.root.join(file).exists()) {
+            let place = judge.model.source.place(path, "");
+            judge.refuse_at("dockerfile-form", path, name.as_deref().unwrap_or_default(), place);
+        }
+        return;
+    };
+    let source = judge.model.source.clone();
     let lines = crate::compose::source::lines(&text);
     let place = |line: usize| -> Option<Place> {
         let Some(name) = &name else {
             let mut at = path.to_vec();
             at.push("dockerfile_inline");
-            return source.place(&at, "");
+            let said = lines.get(line.checked_sub(1)?).map_or("", |l| l.trim());
+            return source.place(&at, "").map(|key| source.below(key, said));
         };
         let text = lines.get(line.checked_sub(1)?)?;
         let mark = crate::compose::source::mark(text, line, 1, text.trim_end().chars().count(), "");
         Some(Place { file: name.clone(), mark, also: Vec::new() })
     };
-    // Other ways that BuildKit has to name a front end.
-    let head = lines.iter().map(|l| l.trim()).find(|l| !l.is_empty() && !l.starts_with('#'));
-    if head.is_some_and(|l| l.starts_with("//") || l.starts_with('{')) {
-        judge.refuse_at("dockerfile-form", path, "", place(1));
-    }
     let file = parse(&text);
-    if let Some((syntax, line)) = &file.syntax {
-        let image = syntax.split([':', '@']).next().unwrap_or_default();
+    if let Some(line) = file.odd {
+        judge.refuse_at("dockerfile-form", path, name.as_deref().unwrap_or_default(), place(line));
+    }
+    for (syntax, line) in &file.syntax {
+        let image = syntax.split([':', '@', ' ']).next().unwrap_or_default();
         if !FRONTENDS.contains(&image) {
             judge.refuse_at("dockerfile-syntax", path, syntax, place(*line));
         } else if let Some(name) = &name {
@@ -45,45 +55,58 @@ pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], plan: &BuildPlan) {
             });
         }
     }
-    let mut scope = Scope::new(plan);
-    for instruction in &file.instructions {
-        let (flags, words) = split_flags(&instruction.rest);
-        match instruction.name.as_str() {
-            "ADD" => {
-                let sources = words.split_last().map_or(&[][..], |(_, sources)| sources);
-                let json = instruction.rest.contains('[');
-                let sources = if json { words.as_slice() } else { sources };
-                if let Some(bad) = sources.iter().map(|s| scope.fill(s)).find(|s| is_remote(s)) {
-                    let bad = bad.trim_matches(['[', ']', '"', ',']).to_owned();
-                    judge.refuse_at("dockerfile-add-remote", path, &bad, place(instruction.line));
-                }
-            }
-            "RUN" => {
-                let risky = |flag: &&&str| {
-                    let flag = flag.to_ascii_lowercase();
-                    flag.starts_with("--security")
-                        || (flag.starts_with("--network=") && !matches!(&flag[10..], "default" | "none"))
-                        || (flag.starts_with("--mount=") && flag.split([',', '=']).any(|p| p == "ssh"))
-                        || flag.starts_with("--device")
-                };
-                if let Some(flag) = flags.iter().find(risky) {
-                    judge.refuse_at("dockerfile-run", path, flag, place(instruction.line));
-                }
-            }
-            _ => {}
+    let values = Values::of(plan, &file.every);
+    for instruction in &file.every {
+        if let Some((id, value)) = fault(instruction, &values) {
+            judge.refuse_at(id, path, &value, place(instruction.line));
         }
-        scope.read(instruction);
     }
 }
 
-/// True when `ADD` would fetch this, or when it cannot be told.
-fn is_remote(source: &str) -> bool {
-    let source = source.trim_start_matches(['[', '"']);
-    let lower = source.to_ascii_lowercase();
-    lower.contains("://")
-        || lower.starts_with("git@")
-        || lower.starts_with("github.com/")
-        || source.contains('$')
+/// What an instruction asks for and must not: the rule and the words to quote.
+fn fault(instruction: &Instruction, values: &Values) -> Option<(&'static str, String)> {
+    let name = instruction.name.as_str();
+    if name == "ADD" {
+        for source in arguments(&instruction.rest) {
+            if is_remote(&source) {
+                return Some(("dockerfile-add-remote", source));
+            }
+        }
+        // A variable may come from the image that it starts from: nobody can tell what it holds.
+        let sources = arguments(&instruction.rest);
+        if let Some(source) = sources.split_last().and_then(|(_, s)| s.iter().find(|s| s.contains('$'))) {
+            return Some(("dockerfile-add-variable", source.clone()));
+        }
+    }
+    if name == "RUN"
+        && let Some(flag) = instruction.flags.iter().find(|flag| is_risky(flag))
+    {
+        return Some(("dockerfile-run", flag.clone()));
+    }
+    let mut wanted = copied_from(instruction);
+    if wanted.iter().any(|image| image.contains('$')) {
+        return Some(("dockerfile-image", wanted.remove(0)));
+    }
+    if name == "FROM"
+        && let Some(image) = words(&instruction.rest).first()
+    {
+        match values.all(image) {
+            Some(all) => wanted.extend(all),
+            None => return Some(("dockerfile-image", image.clone())),
+        }
+    }
+    wanted.into_iter().find(|image| images::is_local(image)).map(|image| ("image-local", image))
+}
+
+/// True for an option of `RUN` that reaches out of the build.
+fn is_risky(flag: &str) -> bool {
+    let lower = flag.to_ascii_lowercase();
+    let (key, value) = lower.split_once('=').unwrap_or((&lower, ""));
+    match key {
+        "--mount" => mount(value).is_none_or(|parts| parts.iter().any(|(k, v)| k == "type" && v == "ssh")),
+        "--network" => !matches!(value, "default" | "none"),
+        _ => true,
+    }
 }
 
 /// Turns a line of a staged file into a plain comment, its number kept.

@@ -2,9 +2,15 @@
 
 mod build;
 mod dockerfile;
+mod images;
+mod limits;
+mod monitor;
+#[cfg(test)]
+pub(in crate::compose) mod mutation;
 mod paths;
 mod service;
 mod service_checks;
+mod tables;
 mod texts;
 mod top;
 
@@ -14,7 +20,12 @@ use super::grants::grant;
 use super::model::{ComposeModel, entries};
 use crate::event::{Change, Place, Refusal};
 
-pub(super) use service::keys as service_keys;
+pub(super) use paths::{is_remote, real};
+#[cfg(test)]
+pub(super) use tables::all as tables;
+pub(super) use tables::{Newer, refused_key, service_keys};
+#[cfg(test)]
+pub(super) use texts::ids as refusal_ids;
 
 /// A model that the policy accepted. Only [`approve`] makes one.
 #[derive(Clone, Debug)]
@@ -54,6 +65,9 @@ impl ApprovedModel {
     }
 }
 
+/// Most refusals that are told: nobody reads more.
+const MOST: usize = 40;
+
 /// What to do with a key.
 pub(super) enum Verdict {
     /// Harmless as it is.
@@ -70,6 +84,29 @@ pub(super) enum Verdict {
 pub(super) struct Rule {
     pub key: &'static str,
     pub verdict: Verdict,
+}
+
+/// A closed allow-list. What is not in it is refused.
+pub(super) struct Table {
+    /// Section of the Compose schema that it classifies; for tests.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests call it"))]
+    pub name: &'static str,
+    pub rules: &'static [Rule],
+}
+
+impl Table {
+    pub(super) fn verdict(&self, key: &str) -> Option<&Verdict> {
+        #[cfg(test)]
+        if let Some(changed) = mutation::verdict(self.name, key) {
+            return changed;
+        }
+        self.rules.iter().find(|rule| rule.key == key).map(|rule| &rule.verdict)
+    }
+}
+
+/// Shorthand for the tables.
+pub(super) const fn table(name: &'static str, rules: &'static [Rule]) -> Table {
+    Table { name, rules }
 }
 
 /// Shorthand for the tables.
@@ -102,7 +139,9 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges each key of an object against a closed table.
-    pub fn object(&mut self, path: &[&str], value: &Value, table: &[Rule]) {
+    pub fn object(&mut self, path: &[&str], value: &Value, table: &Table) {
+        #[cfg(test)]
+        assert!(tables().any(|(_, known)| std::ptr::eq(known, table)), "{} is not in the list", table.name);
         let Value::Object(members) = value else {
             if !value.is_null() {
                 self.refuse("unknown-form", path, "cette forme");
@@ -115,7 +154,7 @@ impl<'a> Judge<'a> {
             }
             let mut at = path.to_vec();
             at.push(key);
-            match table.iter().find(|rule| rule.key == key).map(|rule| &rule.verdict) {
+            match table.verdict(key) {
                 None => self.refuse("unknown-key", &at, key),
                 Some(Verdict::Allow) => {}
                 Some(Verdict::Neutralise(why)) => {
@@ -146,7 +185,7 @@ impl<'a> Judge<'a> {
             let mut at = path.to_vec();
             // The source of a long form, else the item itself.
             at.extend([needle, "source"]);
-            source.place(&at, "").filter(|p| p.mark.text.contains(needle))
+            source.exact(&at).or_else(|| source.exact(&at[..at.len() - 1]))
         });
         let mut at = path.to_vec();
         at.push(&index);
@@ -156,23 +195,32 @@ impl<'a> Judge<'a> {
 
     /// Refuses with a place of another file.
     pub fn refuse_at(&mut self, id: &str, path: &[&str], value: &str, place: Option<Place>) {
-        let text = texts::text(id);
-        let subject = subject(path);
-        let refusal = Refusal {
-            rule: id.to_owned(),
-            what: text.what.replace("{sujet}", &subject).replace("{valeur}", value),
-            place: place.map(|mut place| {
-                if place.mark.label.is_empty() {
-                    text.mark.clone_into(&mut place.mark.label);
-                }
-                place
-            }),
-            why: text.why.to_owned(),
-            instead: text.instead.to_owned(),
-        };
-        if !self.refusals.contains(&refusal) {
+        #[cfg(test)]
+        if mutation::mutes(id) {
+            return;
+        }
+        let refusal = refusal(id, path, value, place);
+        if self.refusals.len() < MOST && !self.refusals.contains(&refusal) {
             self.refusals.push(refusal);
         }
+    }
+}
+
+/// A refusal in words.
+pub(super) fn refusal(id: &str, path: &[&str], value: &str, place: Option<Place>) -> Refusal {
+    let text = texts::text(id);
+    let label = |mut place: Place| {
+        if place.mark.label.is_empty() {
+            text.mark.clone_into(&mut place.mark.label);
+        }
+        place
+    };
+    Refusal {
+        rule: id.to_owned(),
+        what: text.what.replace("{sujet}", &subject(path)).replace("{valeur}", value),
+        place: place.map(label),
+        why: text.why.to_owned(),
+        instead: text.instead.to_owned(),
     }
 }
 
@@ -219,7 +267,6 @@ pub fn approve(model: ComposeModel) -> Result<ApprovedModel, Vec<Refusal>> {
     for tree in [&model.all, &model.active] {
         let mut judge = Judge::new(&model, tree);
         top::judge(&mut judge);
-        paths::nested_binds(&mut judge);
         for refusal in std::mem::take(&mut judge.refusals) {
             if !refusals.contains(&refusal) {
                 refusals.push(refusal);

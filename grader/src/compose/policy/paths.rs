@@ -2,12 +2,21 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use serde_json::Value;
-
-use super::Judge;
 use crate::compose::gate::clean;
-use crate::compose::grants;
-use crate::compose::model::{ComposeModel, entries, plain};
+use crate::compose::model::ComposeModel;
+
+/// True for what Compose or BuildKit would fetch rather than open: an address, or a git repository
+/// in one of its spellings (`user@host:path`, `github.com/…`, `host/path.git`).
+pub(in crate::compose) fn is_remote(text: &str) -> bool {
+    let lower = text.trim().to_ascii_lowercase();
+    let user = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let ssh = lower.split_once('@').is_some_and(|(name, rest)| user(name) && rest.contains(':'));
+    let repository = lower.split(['#', '?']).next().unwrap_or_default();
+    let bare = !lower.starts_with(['.', '/']) && repository.contains('/') && repository.ends_with(".git");
+    lower.contains("://") || ssh || bare || lower.starts_with("github.com/") || lower.starts_with("oci:")
+}
 
 /// True when an absolute path leaves the copy, by its text or by its links.
 pub(super) fn outside(model: &ComposeModel, path: &str) -> bool {
@@ -37,11 +46,17 @@ pub(super) fn shown(model: &ComposeModel, path: &str) -> String {
 
 /// True when the path passes by a link that was left out of the copy.
 pub(super) fn through_left_out(model: &ComposeModel, cleaned: &Path) -> bool {
-    model.left_out.iter().any(|link| cleaned.starts_with(model.root.join(link)))
+    // Also when it gets there by another link.
+    let led = real(cleaned);
+    model
+        .left_out
+        .iter()
+        .map(|link| model.root.join(link))
+        .any(|link| cleaned.starts_with(&link) || led.as_ref().is_some_and(|led| led.starts_with(&link)))
 }
 
 /// Where a path leads, its missing end kept as it is. `None` when it cannot be told.
-fn real(path: &Path) -> Option<PathBuf> {
+pub(in crate::compose) fn real(path: &Path) -> Option<PathBuf> {
     let mut at = path.to_owned();
     let mut missing: Vec<std::ffi::OsString> = Vec::new();
     while at.symlink_metadata().is_err() {
@@ -62,41 +77,25 @@ pub(super) fn is_engine_socket(path: &Path) -> bool {
         || matches!(text.as_ref(), "/run/docker" | "/var/run/docker")
 }
 
-/// Refuses what is mounted from within a folder that a container may write to: the container
-/// could put a link there, which the engine would follow when it mounts it (again).
-pub(super) fn nested_binds(judge: &mut Judge<'_>) {
-    let model = judge.model;
-    let mut writable: Vec<PathBuf> = Vec::new();
-    let mut sources: Vec<(Vec<String>, usize, PathBuf)> = Vec::new();
-    for (service, value) in entries(judge.tree, "services") {
-        let volumes = value.get("volumes").and_then(Value::as_array);
-        for (index, mount) in volumes.into_iter().flatten().enumerate() {
-            let is_bind = mount.get("type").and_then(Value::as_str) == Some("bind");
-            if !is_bind || grants::grant(model, value, mount).is_some() {
-                continue;
-            }
-            let Some(source) = mount.get("source").and_then(Value::as_str) else { continue };
-            let Some(source) = real(&clean(Path::new(&plain(source)))) else { continue };
-            if mount.get("read_only").and_then(Value::as_bool) != Some(true) {
-                writable.push(source.clone());
-            }
-            sources.push((vec!["services".into(), service.clone(), "volumes".into()], index, source));
+#[cfg(test)]
+mod tests {
+    use super::is_remote;
+
+    #[test]
+    fn addresses_and_repositories() {
+        for text in [
+            "https://x.invalid/a",
+            "git@x.invalid:a",
+            "robot-1@127.0.0.1:a",
+            "github.com/a/b",
+            "127.0.0.1:8080/x.git#main",
+            "oci://x",
+            "HTTP://x",
+        ] {
+            assert!(is_remote(text), "{text}");
         }
-    }
-    for (family, label) in [("secrets", "secrets"), ("configs", "configs")] {
-        for (name, value) in entries(judge.tree, family) {
-            let file = value.get("file").and_then(Value::as_str).and_then(|f| real(Path::new(&plain(f))));
-            if let Some(file) = file {
-                sources.push((vec![label.into(), name.clone(), "file".into()], 0, file));
-            }
-        }
-    }
-    for (path, index, source) in sources {
-        if writable.iter().any(|outer| source.starts_with(outer) && source != *outer) {
-            let shown = model.relative(&source.to_string_lossy()).display().to_string();
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            let needle = format!("./{shown}");
-            judge.refuse_item("bind-nested", &path, index, &[&needle, &shown], &shown);
+        for text in ["./x.git", "../a/x.git", "/abs/x.git", "x.git", "a/b.txt", "package@1.2.tgz", ".git"] {
+            assert!(!is_remote(text), "{text}");
         }
     }
 }

@@ -6,17 +6,46 @@ use serde_json::Value;
 
 use super::Verdict::{Allow, Check, Neutralise, Refuse};
 use super::paths::{is_engine_socket, outside, shown, through_left_out};
-use super::{Judge, Rule, rule, short};
+use super::{Judge, Table, rule, short, table};
 use crate::compose::gate::{RANGE, clean};
 use crate::compose::grants;
 use crate::compose::model::{entries, plain, scalar, texts};
 
-/// Capabilities that stay inside a container.
-const CAPABILITIES: [&str; 7] =
-    ["NET_BIND_SERVICE", "CHOWN", "SETUID", "SETGID", "DAC_OVERRIDE", "FOWNER", "KILL"];
+/// Capabilities that Docker gives by itself, the one to keep memory from being swapped, and one
+/// that the rewrite takes out.
+const CAPABILITIES: [&str; 16] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+    crate::compose::rewrite::PRIORITY,
+];
+
+/// Settings of the kernel that each container has for itself, besides those of `net.`.
+const SYSCTLS: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];
 
 /// Judges each object of a list.
-pub(super) fn items(judge: &mut Judge<'_>, path: &[&str], value: &Value, table: &[Rule]) {
+pub(super) fn items(judge: &mut Judge<'_>, path: &[&str], value: &Value, table: &Table) {
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
         let index = index.to_string();
         let mut at = path.to_vec();
@@ -43,7 +72,10 @@ pub(super) fn cap_add(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 
 pub(super) fn security_opt(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     for (index, option) in texts(Some(value)).iter().enumerate() {
-        if !matches!(option.replace('=', ":").as_str(), "no-new-privileges" | "no-new-privileges:true") {
+        if !matches!(
+            option.replace('=', ":").as_str(),
+            "no-new-privileges" | "no-new-privileges:true" | "no-new-privileges:false"
+        ) {
             judge.refuse_item("security-opt", path, index, &[option], option);
         }
     }
@@ -68,7 +100,8 @@ pub(super) fn ipc(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
 
 pub(super) fn sysctls(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     for (name, _) in value.as_object().into_iter().flatten() {
-        if !name.starts_with("net.") {
+        let own = name.starts_with("net.") || name.starts_with("fs.mqueue.");
+        if !own && !SYSCTLS.contains(&name.as_str()) {
             let mut at = path.to_vec();
             at.push(name);
             judge.refuse("sysctl", &at, name);
@@ -109,77 +142,144 @@ pub(super) fn extra_hosts(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     }
 }
 
-const PORT: &[Rule] = &[
-    rule("mode", Allow),
-    rule("target", Allow),
-    rule("published", Allow),
-    rule("host_ip", Allow),
-    rule("protocol", Allow),
-    rule("app_protocol", Allow),
-    rule("name", Allow),
-];
+static PORT: Table = table(
+    "service.ports",
+    &[
+        rule("mode", Allow),
+        rule("target", Allow),
+        rule("published", Allow),
+        rule("host_ip", Allow),
+        rule("protocol", Allow),
+        rule("app_protocol", Allow),
+        rule("name", Allow),
+    ],
+);
 
 pub(super) fn ports(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     let count = value.as_array().map_or(0, Vec::len);
     if count > RANGE as usize {
         judge.refuse("ports-many", path, &count.to_string());
     }
-    items(judge, path, value, PORT);
+    items(judge, path, value, &PORT);
 }
 
-const HOOK: &[Rule] = &[
-    rule("command", Allow),
-    rule("user", Allow),
-    rule("working_dir", Allow),
-    rule("environment", Allow),
-    rule("privileged", Refuse("hook-privileged")),
-];
+static HOOK: Table = table(
+    "service.post_start",
+    &[
+        rule("command", Allow),
+        rule("user", Allow),
+        rule("working_dir", Allow),
+        rule("environment", Allow),
+        rule("privileged", Refuse("hook-privileged")),
+    ],
+);
 
 pub(super) fn hooks(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
-    items(judge, path, value, HOOK);
+    items(judge, path, value, &HOOK);
 }
 
 pub(super) fn volumes_from(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     for (index, line) in texts(Some(value)).iter().enumerate() {
         if line.starts_with("container:") {
             judge.refuse_item("volumes-from", path, index, &[line], line);
+            continue;
+        }
+        let other = line.split(':').next().unwrap_or_default();
+        let lends = judge.tree.get("services").and_then(|all| all.get(other));
+        if lends.is_some_and(|service| grants::is_lent_counters(judge.model, service)) {
+            judge.refuse_item("volumes-from-monitor", path, index, &[line], other);
         }
     }
 }
 
-const MOUNT: &[Rule] = &[
-    rule("type", Check(|j, p, v| only(j, p, v, &["bind", "volume", "tmpfs"], "mount-type"))),
-    // Judged with the type, by `volumes`.
-    rule("source", Allow),
-    rule("target", Allow),
-    rule("read_only", Allow),
-    rule("consistency", Neutralise("ne sert que sous macOS")),
-    rule("bind", Check(|j, p, v| j.object(p, v, BIND))),
-    rule("volume", Check(|j, p, v| j.object(p, v, NAMED))),
-    rule("tmpfs", Check(|j, p, v| j.object(p, v, TMPFS))),
-    rule("image", Refuse("mount-type")),
-    rule("cluster", Refuse("mount-type")),
-];
+/// Limits that a process of the container may raise against the rest of the machine.
+static ULIMITS: Table = table(
+    "service.ulimits",
+    &[
+        rule("as", Allow),
+        rule("core", Allow),
+        rule("cpu", Allow),
+        rule("data", Allow),
+        rule("fsize", Allow),
+        rule("locks", Allow),
+        rule("memlock", Allow),
+        rule("msgqueue", Allow),
+        rule("nofile", Allow),
+        rule("nproc", Allow),
+        rule("rss", Allow),
+        rule("sigpending", Allow),
+        rule("stack", Allow),
+        rule("nice", Neutralise("priorité sur les autres programmes de la machine")),
+        rule("rtprio", Neutralise("priorité sur les autres programmes de la machine")),
+        rule("rttime", Neutralise("priorité sur les autres programmes de la machine")),
+    ],
+);
+
+static LIMIT: Table = table("service.ulimits.nofile", &[rule("soft", Allow), rule("hard", Allow)]);
+
+pub(super) fn ulimits(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
+    judge.object(path, value, &ULIMITS);
+    let pairs = value.as_object().into_iter().flatten().filter(|(_, limit)| limit.is_object());
+    for (name, limit) in pairs {
+        let mut at = path.to_vec();
+        at.push(name);
+        judge.object(&at, limit, &LIMIT);
+    }
+}
+
+/// An image that only this machine knows is somebody else's.
+pub(super) fn image(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
+    let image = scalar(value).unwrap_or_default();
+    let service = path.get(1).and_then(|name| judge.tree.get("services")?.get(name));
+    let built = service.is_some_and(|s| s.get("build").is_some_and(|b| !b.is_null()));
+    if !built && judge.model.builder_of(&image).is_none() && super::images::is_local(&image) {
+        judge.refuse("image-local", path, &image);
+    }
+}
+
+static MOUNT: Table = table(
+    "service.volumes",
+    &[
+        rule("type", Check(|j, p, v| only(j, p, v, &["bind", "volume", "tmpfs"], "mount-type"))),
+        // Judged with the type, by `volumes`.
+        rule("source", Allow),
+        rule("target", Allow),
+        rule("read_only", Allow),
+        rule("consistency", Neutralise("ne sert que sous macOS")),
+        rule("bind", Check(|j, p, v| j.object(p, v, &BIND))),
+        rule("volume", Check(|j, p, v| j.object(p, v, &NAMED))),
+        rule("tmpfs", Check(|j, p, v| j.object(p, v, &TMPFS))),
+        rule("image", Refuse("mount-type")),
+        rule("cluster", Refuse("mount-type")),
+    ],
+);
 
 /// A mount that something stands in for: only its target and its way are kept.
-const STAND_IN: &[Rule] = &[
-    rule("type", Allow),
-    rule("source", Allow),
-    rule("target", Allow),
-    rule("read_only", Allow),
-    rule("consistency", Allow),
-    rule("bind", Allow),
-];
+static STAND_IN: Table = table(
+    "service.volumes (stand-in)",
+    &[
+        rule("type", Allow),
+        rule("source", Allow),
+        rule("target", Allow),
+        rule("read_only", Allow),
+        rule("consistency", Allow),
+        rule("bind", Allow),
+    ],
+);
 
-const BIND: &[Rule] = &[
-    rule("create_host_path", Allow),
-    rule("selinux", Neutralise("étiquette SELinux de la machine")),
-    rule("propagation", Check(|j, p, v| only(j, p, v, &["private", "rprivate"], "mount-propagation"))),
-    rule("recursive", Allow),
-];
+static BIND: Table = table(
+    "service.volumes.bind",
+    &[
+        rule("create_host_path", Allow),
+        rule("selinux", Neutralise("étiquette SELinux de la machine")),
+        rule("propagation", Check(|j, p, v| only(j, p, v, &["private", "rprivate"], "mount-propagation"))),
+        rule("recursive", Allow),
+    ],
+);
 
-const NAMED: &[Rule] = &[rule("nocopy", Allow), rule("subpath", Allow), rule("labels", Allow)];
-const TMPFS: &[Rule] = &[rule("size", Allow), rule("mode", Allow)];
+static NAMED: Table =
+    table("service.volumes.volume", &[rule("nocopy", Allow), rule("subpath", Allow), rule("labels", Allow)]);
+static TMPFS: Table = table("service.volumes.tmpfs", &[rule("size", Allow), rule("mode", Allow)]);
 
 pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     for (index, mount) in value.as_array().into_iter().flatten().enumerate() {
@@ -189,10 +289,10 @@ pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         let service = path.get(1).and_then(|name| judge.tree.get("services")?.get(name));
         if service.is_some_and(|service| grants::grant(judge.model, service, mount).is_some()) {
             // Replaced by the rewrite, whatever its options.
-            judge.object(&at, mount, STAND_IN);
+            judge.object(&at, mount, &STAND_IN);
             continue;
         }
-        judge.object(&at, mount, MOUNT);
+        judge.object(&at, mount, &MOUNT);
         let Some(source) = mount.get("source").and_then(Value::as_str).map(plain) else { continue };
         if mount.get("type").and_then(Value::as_str) != Some("bind") {
             continue;
@@ -210,3 +310,17 @@ pub(super) fn volumes(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         }
     }
 }
+
+/// Tables of this file, by section of the schema.
+pub(super) static TABLES: &[(&str, &Table)] = &[
+    ("service.ports", &PORT),
+    ("service.post_start", &HOOK),
+    ("service.pre_stop", &HOOK),
+    ("service.ulimits", &ULIMITS),
+    ("service.ulimits.nofile", &LIMIT),
+    ("service.volumes", &MOUNT),
+    ("service.volumes (stand-in)", &STAND_IN),
+    ("service.volumes.bind", &BIND),
+    ("service.volumes.volume", &NAMED),
+    ("service.volumes.tmpfs", &TMPFS),
+];

@@ -17,6 +17,12 @@ pub(super) fn text(id: &str) -> &'static Text {
     all().find(|t| t.id == id).unwrap_or(&TEXTS[0])
 }
 
+/// Every rule that has a text.
+#[cfg(test)]
+pub(in crate::compose) fn ids() -> Vec<&'static str> {
+    all().map(|text| text.id).collect()
+}
+
 /// Every text.
 fn all() -> impl Iterator<Item = &'static Text> {
     TEXTS.iter().chain(build::TEXTS)
@@ -69,7 +75,7 @@ const TEXTS: &[Text] = &[
         "{sujet} demande la capacité « {valeur} »",
         "droit d'administration de la machine",
         MACHINE,
-        "retirez-la ; NET_BIND_SERVICE, CHOWN, SETUID, SETGID, DAC_OVERRIDE, FOWNER et KILL sont permises",
+        "retirez-la ; celles que Docker donne d'office (CHOWN, NET_BIND_SERVICE, NET_RAW…) et IPC_LOCK sont permises",
     ),
     t(
         "namespace-host",
@@ -139,7 +145,7 @@ const TEXTS: &[Text] = &[
         "sysctl",
         "{sujet} change un réglage du noyau : « {valeur} »",
         "réglage de toute la machine",
-        "ce réglage vaut pour toute la machine ; seuls ceux de net.* sont propres au conteneur",
+        "ce réglage vaut pour toute la machine ; seuls net.*, kernel.shm*, kernel.msg*, kernel.sem et fs.mqueue.* sont propres au conteneur",
         DROP,
     ),
     t(
@@ -155,6 +161,48 @@ const TEXTS: &[Text] = &[
         "conteneur d'un autre projet",
         "le correcteur lance votre pile seule",
         "déclarez un volume nommé et montez-le dans les deux services",
+    ),
+    t(
+        "volumes-from-monitor",
+        "{sujet} reprend ce qui est prêté à « {valeur} »",
+        "prêté à un programme connu, et à lui seul",
+        "les compteurs de la machine ne sont montrés qu'à un programme connu",
+        "retirez volumes_from: ; ce service fonctionne sans eux",
+    ),
+    t(
+        "monitor-program",
+        "{sujet} y ferait tourner un autre programme : {valeur}",
+        "autre programme",
+        "les compteurs de la machine ne sont montrés qu'à un programme connu, tel que son image le donne",
+        "un contrôle de santé qui lit une page convient : wget -q --spider http://localhost:8080/healthz",
+    ),
+    t(
+        "services-many",
+        "{sujet} démarre {valeur} conteneurs",
+        "trop de conteneurs",
+        "un TP en démarre quelques-uns ; autant occuperait toute la machine",
+        "gardez les services utiles, une seule copie de chacun",
+    ),
+    t(
+        "networks-many",
+        "{sujet} déclare {valeur} réseaux",
+        "trop de réseaux",
+        "un TP en déclare quelques-uns ; autant occuperait toute la machine",
+        "gardez les réseaux utiles",
+    ),
+    t(
+        "name-reserved",
+        "{sujet} porte un nom que le correcteur se réserve",
+        "nom réservé",
+        "le correcteur ajoute à la pile des objets de ce nom",
+        "choisissez un autre nom",
+    ),
+    t(
+        "image-local",
+        "{sujet} part d'une image qui n'est connue que de cette machine : {valeur}",
+        "image de cette machine",
+        "les images de la machine qui corrige appartiennent à d'autres",
+        "nommez une image publique, ou construisez la vôtre avec build:",
     ),
     t(
         "host-gateway",
@@ -176,13 +224,6 @@ const TEXTS: &[Text] = &[
         "lien vers l'extérieur",
         FOLDER,
         RELATIVE,
-    ),
-    t(
-        "bind-nested",
-        "{sujet} monte {valeur}, qu'un conteneur peut remplacer par un lien",
-        "à l'intérieur d'un montage modifiable",
-        "un conteneur qui peut écrire dans le dossier du dessus changerait ce qui est monté ici",
-        "montez le dossier du dessus en lecture seule (:ro), ou un volume nommé",
     ),
     t(
         "docker-sock",

@@ -99,6 +99,10 @@ pub(super) fn stand_in(work: &mut Work<'_>, service: &str, grant: Grant, mount: 
                 "« {path} » de la machine n'est pas monté : le conteneur lit le sien, qui dit la même chose"
             ),
         ),
+        Grant::Clock => (
+            Vec::new(),
+            format!("{source} n'est pas monté : le conteneur garde son heure, en UTC sauf réglage TZ"),
+        ),
         Grant::Nothing => {
             (Vec::new(), format!("{source} n'est pas monté : les mesures demandées n'en dépendent pas"))
         }

@@ -1,8 +1,13 @@
 //! Limits of a container: kept when smaller, set when absent.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::{REPLICAS, Work, replicas};
+
+/// Longest wait for a container that was asked to stop.
+const STOP: Duration = Duration::from_secs(30);
 
 /// Bytes of `512m`, `1g`, `52428800`…
 pub(super) fn bytes(value: &Value) -> Option<u64> {
@@ -33,6 +38,8 @@ pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut M
     if let Some(cap) = work.plan.memory {
         cap_memory(work, name, cap, out);
     }
+    cap_processors(work, name, out);
+    cap_stop(work, name, out);
     let cap = work.plan.pids;
     let limits = out.get_mut("deploy").and_then(|d| d.get_mut("resources")).and_then(|r| r.get_mut("limits"));
     let pids =
@@ -59,6 +66,48 @@ pub(super) fn apply(work: &mut Work<'_>, name: &str, source: &Value, out: &mut M
         work.change(
             &["services", name, "deploy", "replicas"],
             format!("{asked} copies ramenées à {REPLICAS}"),
+        );
+    }
+}
+
+/// The engine refuses to start a container that asks for more processors than there are.
+fn cap_processors(work: &mut Work<'_>, name: &str, out: &mut Map<String, Value>) {
+    let cap = work.plan.cpus;
+    let asked = |value: Option<&Value>| {
+        let value = value?;
+        value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+    };
+    let mut capped = false;
+    if asked(out.get("cpus")).is_some_and(|cpus| cpus > cap) {
+        out.insert("cpus".into(), json!(cap));
+        capped = true;
+    }
+    for part in ["limits", "reservations"] {
+        let resources = out.get_mut("deploy").and_then(|d| d.get_mut("resources"));
+        let amounts = resources.and_then(|r| r.get_mut(part)).and_then(Value::as_object_mut);
+        if let Some(amounts) = amounts
+            && asked(amounts.get("cpus")).is_some_and(|cpus| cpus > cap)
+        {
+            amounts.insert("cpus".into(), cap.to_string().into());
+            capped = true;
+        }
+    }
+    if capped {
+        work.change(
+            &["services", name, "cpus"],
+            format!("processeurs limités à {cap}, ceux de cette machine"),
+        );
+    }
+}
+
+/// A container that is deaf to the request to stop must not be waited for.
+fn cap_stop(work: &mut Work<'_>, name: &str, out: &mut Map<String, Value>) {
+    let asked = out.get("stop_grace_period").and_then(Value::as_str).and_then(super::health::duration);
+    if asked.is_some_and(|asked| asked > STOP) {
+        out.insert("stop_grace_period".into(), format!("{}s", STOP.as_secs()).into());
+        work.change(
+            &["services", name, "stop_grace_period"],
+            format!("arrêt attendu {} s au plus", STOP.as_secs()),
         );
     }
 }

@@ -8,12 +8,13 @@ mod limits;
 mod links;
 mod nets;
 mod objects;
+mod pins;
 mod ranges;
 mod relay;
 mod service;
 mod translate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,8 +32,11 @@ pub use files::Copy;
 use objects::{granted, labels, named, new_names};
 pub use relay::{Relay, RelayTruth};
 
+/// Databases ask for it and do without: it would give them the machine's processors first.
+pub(super) const PRIORITY: &str = "SYS_NICE";
+
 /// Most copies of a service that are run.
-const REPLICAS: u64 = 5;
+pub(super) const REPLICAS: u64 = 5;
 
 /// What the run imposes on the model.
 #[derive(Clone, Debug)]
@@ -66,6 +70,8 @@ pub struct Plan {
     pub memory: Option<u64>,
     /// Processes of a container without a smaller limit.
     pub pids: u64,
+    /// Processors of the machine of the engine: more are not asked for.
+    pub cpus: f64,
 }
 
 impl Default for Plan {
@@ -85,6 +91,8 @@ impl Default for Plan {
             copies: None,
             memory: Some(1 << 30),
             pids: 512,
+            cpus: std::thread::available_parallelism()
+                .map_or(1.0, |n| f64::from(u32::try_from(n.get()).unwrap_or(u32::MAX))),
         }
     }
 }
@@ -197,6 +205,7 @@ struct Work<'a> {
     moved: BTreeMap<String, String>,
     moves: Moves,
     copies: Vec<Copy>,
+    pins: BTreeSet<PathBuf>,
     changes: Vec<Change>,
     used: engine::Used,
     pool: std::collections::VecDeque<Ipv4Net>,
@@ -224,12 +233,14 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         moved: BTreeMap::new(),
         moves: Moves::default(),
         copies: Vec::new(),
+        pins: BTreeSet::new(),
         changes: approved.changes().to_vec(),
         used: engine::Used::default(),
         pool: plan.subnets.iter().copied().collect(),
     };
     let networks = nets::rewrite(&mut work, source);
     work.copies = files::copies(&work, source);
+    work.pins = pins::all(&work, source);
     let said: Vec<String> = work.copies.iter().flat_map(|copy| named_texts(&work, copy)).collect();
     for text in said {
         work.change(&["networks"], text);

@@ -1,12 +1,10 @@
 //! Names and labels of volumes, secrets and configs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Plan, Work, files, translate};
-use crate::compose::gate::clean;
+use super::{Plan, Work, pins, translate};
 use crate::compose::model::{entries, scalar};
 
 /// Gives each real name a new one, shared by the keys that share it.
@@ -49,10 +47,7 @@ pub(super) fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<Stri
             for field in ["file", "content", "environment"] {
                 match value.get(field).filter(|v| !v.is_null()) {
                     Some(Value::String(path)) if field == "file" => {
-                        let path = clean(Path::new(path));
-                        let path =
-                            if family == "configs" { files::mounted(&work.copies, &path) } else { path };
-                        out.insert(field.into(), path.to_string_lossy().into_owned().into());
+                        out.insert(field.into(), pins::source(work, path).into());
                     }
                     Some(kept) => {
                         let mut kept = kept.clone();
@@ -75,6 +70,7 @@ pub(super) fn labels(plan: &Plan, own: Option<&Value>) -> Value {
     let spaces: Vec<&str> = plan.labels.keys().filter_map(|k| Some(k.rsplit_once('.')?.0)).collect();
     let ours = |key: &str| {
         key.starts_with("com.docker.compose.")
+            || key.starts_with("tp-docker.")
             || spaces.iter().any(|s| key.strip_prefix(s).is_some_and(|rest| rest.starts_with('.')))
     };
     for (key, value) in own.and_then(Value::as_object).into_iter().flatten().filter(|(k, _)| !ours(k)) {

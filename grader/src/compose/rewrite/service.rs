@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Work, engine, files, health, labels, limits, links, text, translate};
+use super::{PRIORITY, Work, engine, health, labels, limits, links, pins, text, translate};
 use crate::compose::gate::clean;
 use crate::compose::grants::{Monitor, grant, monitor};
 
@@ -86,6 +86,18 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
     if let Some(mounts) = volumes(work, name, source) {
         out.insert("volumes".into(), mounts);
     }
+    if let Some(Value::Array(added)) = out.get_mut("cap_add") {
+        let before = added.len();
+        added.retain(|cap| {
+            cap.as_str().is_none_or(|c| c.to_ascii_uppercase().trim_start_matches("CAP_") != PRIORITY)
+        });
+        if added.len() < before {
+            work.change(
+                &["services", name, "cap_add"],
+                format!("{PRIORITY} est retiré : pas de priorité sur les autres programmes de la machine"),
+            );
+        }
+    }
     engine::adapt(work, name, source, &mut out);
     out.insert("labels".into(), labels(work.plan, source.get("labels")));
     out.insert("logging".into(), json!({ "driver": "local", "options": { "max-size": "5m" } }));
@@ -128,7 +140,7 @@ pub(super) fn rewrite(work: &mut Work<'_>, name: &str, source: &Value) -> Value 
 /// policy judged, without `..`.
 fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
     let mounts = source.get("volumes")?.as_array()?;
-    let mut out: Vec<Value> = Vec::new();
+    let (mut out, mut binds): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     for mount in mounts {
         if let Some(grant) = grant(work.approved.model(), source, mount) {
             let new = engine::stand_in(work, name, grant, mount);
@@ -146,22 +158,28 @@ fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
                 work.change(&["services", name, "volumes"], format!("{} n'est pas monté", path.display()));
                 continue;
             }
-            let path = files::mounted(&work.copies, &path);
-            kept["source"] = path.to_string_lossy().into_owned().into();
+            kept["source"] = pins::source(work, &path.to_string_lossy()).into();
+            binds.push(mount.clone());
         }
         out.push(kept);
     }
+    pins::hold(work, name, &binds, &mut out);
     Some(Value::Array(out))
 }
 
 /// The local image to run; as written when the plan has none.
 fn image(work: &mut Work<'_>, name: &str, source: &Value) -> String {
     let written = text(source, "image");
-    let local = if source.get("build").is_some() {
-        let local = work.plan.built.get(name).cloned();
-        Some(local.unwrap_or_else(|| format!("{}-{name}", work.plan.project)))
-    } else {
-        written.as_ref().and_then(|w| work.plan.images.get(w)).cloned()
+    let builder = match source.get("build") {
+        Some(_) => Some(name),
+        None => written.as_ref().and_then(|w| work.approved.model().builder_of(w)),
+    };
+    let local = match builder {
+        Some(builder) => {
+            let local = work.plan.built.get(builder).cloned();
+            Some(local.unwrap_or_else(|| format!("{}-{builder}", work.plan.project)))
+        }
+        None => written.as_ref().and_then(|w| work.plan.images.get(w)).cloned(),
     };
     let image = local.or_else(|| written.clone()).unwrap_or_default();
     if written.as_ref().is_some_and(|w| *w != image) {

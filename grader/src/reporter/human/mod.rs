@@ -2,6 +2,7 @@
 
 mod check;
 mod ending;
+mod opinion;
 mod page;
 mod reach;
 mod snippet;
@@ -10,9 +11,10 @@ mod timeline;
 use std::io::{self, Write};
 
 pub use self::ending::note_of;
+pub use self::opinion::opinion;
 use self::page::{Page, Tone};
 use super::{Reporter, clean};
-use crate::event::{Event, Level, Notice};
+use crate::event::{Change, Event, Level, Notice};
 use crate::french::{count, moment};
 use crate::report::{Fold, Outcome, Report, Standing};
 
@@ -80,7 +82,9 @@ pub fn render(report: &Report, options: Options) -> String {
     let quiet = options.verbosity == Verbosity::Quiet;
     if !quiet {
         head(&mut page, report);
-        changes(&mut page, report, options);
+        if options.explain || options.verbosity == Verbosity::Verbose {
+            changes(&mut page, &report.changes);
+        }
         notices(&mut page, &report.notices);
     }
     match &report.outcome {
@@ -126,13 +130,13 @@ fn head(page: &mut Page, report: &Report) {
     page.field("le", &format!("{at}, par grader {}", clean::inline(&run.grader)));
 }
 
-fn changes(page: &mut Page, report: &Report, options: Options) {
-    if report.changes.is_empty() || !(options.explain || options.verbosity == Verbosity::Verbose) {
+fn changes(page: &mut Page, changes: &[Change]) {
+    if changes.is_empty() {
         return;
     }
     page.blank();
     page.text(Tone::Strong, "Ce que le bac à sable a changé");
-    for change in &report.changes {
+    for change in changes {
         page.item(Tone::Plain, " ", Tone::Dim, &change.path, "");
         page.wide_field("", 4, &change.text);
     }

@@ -11,6 +11,13 @@ pub(super) const TEXTS: &[Text] = &[
         "copiez les sources dans le dossier rendu : build: ./app",
     ),
     t(
+        "build-service",
+        "{sujet} part de l'image d'un autre service : {valeur}",
+        "image d'un autre service",
+        "le correcteur construit chaque image pour elle-même",
+        "deux étapes d'un même Dockerfile (FROM … AS socle) et build.target font la même chose",
+    ),
+    t(
         "build-outside",
         "{sujet} se construit hors du dossier rendu : {valeur}",
         "hors du dossier rendu",
@@ -53,6 +60,27 @@ pub(super) const TEXTS: &[Text] = &[
         "copiez le fichier dans le contexte, puis COPY",
     ),
     t(
+        "dockerfile-add-variable",
+        "{sujet} ajoute par ADD un fichier dont le nom vient d'une variable : {valeur}",
+        "nom qui ne se lit pas d'avance",
+        "ADD sait télécharger : ce qu'il prend doit se lire dans le Dockerfile",
+        "COPY, qui ne télécharge jamais, accepte la même variable",
+    ),
+    t(
+        "dockerfile-image",
+        "{sujet} part d'une image dont le nom ne se lit pas d'avance : {valeur}",
+        "nom qui ne se lit pas d'avance",
+        "les images sont préparées avant la construction",
+        "écrivez le nom de l'image, ou ARG NOM=valeur avant FROM et ${NOM}",
+    ),
+    t(
+        "build-name",
+        "{sujet} donne à la construction un nom ou un chemin qui se lirait autrement : {valeur}",
+        "nom à double sens",
+        "le constructeur y lirait un second réglage",
+        "lettres, chiffres, « - », « _ » et « . » suffisent",
+    ),
+    t(
         "dockerfile-syntax",
         "{sujet} remplace le constructeur d'images : {valeur}",
         "programme inconnu",
@@ -68,9 +96,9 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     t(
         "dockerfile-form",
-        "{sujet} a un Dockerfile que le correcteur ne sait pas lire",
-        "forme inconnue",
-        "tout ce qui n'est pas connu est refusé",
-        "commencez le Dockerfile par FROM, ou par un commentaire « # »",
+        "{sujet} a un Dockerfile que le correcteur ne sait pas lire : {valeur}",
+        "peut se lire de deux façons",
+        "ce qui est lu ici doit être ce qui est construit",
+        "texte UTF-8 de moins de 1 Mio, qui commence par FROM, ARG ou « # », sans « # escape » ni caractère de contrôle, et « <<FIN » pour un texte en ligne",
     ),
 ];
