@@ -49,8 +49,8 @@ test-all: export TP_ALL = 1
 test-all: images test-pure test-engine ## Tous les tests, toutes les variantes de tous les TP
 
 security: ## Sécurité, les chiffres : cas hostiles, projets publics, règles dont le retrait est remarqué
-	@echo '→ politique, sans moteur : cas hostiles et projets publics' >&2
-	@$(CARGO) test --quiet -p tp-tests --test hostile
+	@echo '→ politique, sans moteur : cas hostiles, projets publics, variantes des TP' >&2
+	@TP_LABS=1 $(CARGO) test --quiet -p tp-tests --test hostile
 	@echo '→ politique : chaque règle changée à son tour' >&2
 	@$(CARGO) test --quiet -p grader --lib -- --ignored --nocapture every_rule | grep -v '^$$'
 # Figures that need an engine (canaries, leaks after kills, fault injection) go here.

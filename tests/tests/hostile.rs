@@ -4,6 +4,8 @@
 //! The test runs itself again as the grader (`TP_AS_GRADER`), so that nothing has to be built
 //! beforehand.
 
+#![expect(clippy::print_stdout, reason = "this file is its own test harness")]
+
 use std::io::{Read, Seek};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -12,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tp_tests::cases::{Case, corpus};
+use tp_tests::cases::{Case, corpus, labs};
 
 fn main() -> ExitCode {
     if std::env::var_os("TP_AS_GRADER").is_some() {
@@ -29,10 +31,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut good = true;
-    for (name, what) in
-        [("hostile", "cas hostiles à l'issue attendue"), ("public", "projets publics à l'issue attendue")]
-    {
-        let mut cases = corpus(name);
+    let mut corpora = vec![
+        ("hostile", "cas hostiles à l'issue attendue"),
+        ("public", "projets publics à l'issue attendue"),
+    ];
+    if std::env::var_os("TP_LABS").is_some() {
+        corpora.push(("labs", "variantes des TP ni refusées ni prises pour invalides à tort"));
+    }
+    for (name, what) in corpora {
+        let mut cases = if name == "labs" { labs() } else { corpus(name) };
         cases.retain(|case| word.is_none_or(|word| case.name.contains(word.as_str())));
         if !cases.is_empty() {
             good &= run(&cases, name, what);
@@ -114,6 +121,10 @@ fn judge(case: &Case) -> Judged {
     match serde_json::from_str::<Value>(&json) {
         Ok(opinion) => judged.faults.extend(case.faults(&opinion)),
         Err(e) => judged.faults.push(format!("la réponse n'est pas du JSON ({e}) : {json}")),
+    }
+    // What a person reads is longest to tell when it is a refusal.
+    if case.expect.outcome == "accepted" && case.expect.never.is_empty() && case.expect.model.is_empty() {
+        return judged;
     }
     // What a person reads: the same decision, nothing that moves the cursor or hides text.
     let human = policy(case, &ready.path(), &["--model", "--color", "never"], &mut judged);

@@ -118,7 +118,7 @@ struct Copy<'a> {
     files: u64,
     left_out: Vec<PathBuf>,
     /// Names of each file that has several: device and number, how many there are, those seen.
-    shared: BTreeMap<(u64, u64), (u64, Vec<PathBuf>)>,
+    shared: BTreeMap<(String, u64), (u64, Vec<PathBuf>)>,
     problems: Vec<Problem>,
 }
 
@@ -210,8 +210,7 @@ impl Copy<'_> {
                 if stat.st_nlink > 1 {
                     #[expect(clippy::useless_conversion, reason = "these types differ between systems")]
                     let links = u64::from(stat.st_nlink);
-                    #[expect(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "only compared")]
-                    let key = (stat.st_dev as u64, stat.st_ino);
+                    let key = (stat.st_dev.to_string(), stat.st_ino);
                     self.shared.entry(key).or_insert((links, Vec::new())).1.push(rel.to_owned());
                 }
                 let mut out = File::create_new(to)?;

@@ -74,10 +74,10 @@ pub(super) fn early(
 ) -> Vec<String> {
     let mut late: BTreeSet<&str> = builds.keys().map(String::as_str).collect();
     // A service may run the image that another one builds.
-    let made: BTreeSet<&str> =
+    let tags: BTreeSet<&str> =
         late.iter().filter_map(|name| declared.services.get(*name)?.image.as_deref()).map(bare).collect();
     let shares =
-        |s: &crate::check::world::DeclaredService| s.image.as_deref().is_some_and(|i| made.contains(bare(i)));
+        |s: &crate::check::world::DeclaredService| s.image.as_deref().is_some_and(|i| tags.contains(bare(i)));
     late.extend(declared.services.iter().filter(|(_, s)| shares(s)).map(|(name, _)| name.as_str()));
     loop {
         let more: Vec<&str> = declared

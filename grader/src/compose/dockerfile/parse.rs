@@ -46,7 +46,7 @@ pub(in crate::compose) fn parse(text: &str) -> Dockerfile {
     let here = file.every.iter().find(|i| may_here(&i.name) && strange_here(&i.rest)).map(|i| i.line);
     file.odd = file
         .odd
-        .or_else(|| lines.iter().position(|l| control(&l)).map(|n| n + 1))
+        .or_else(|| lines.iter().position(control).map(|n| n + 1))
         .or(form.then_some(first + 1))
         .or(here);
     file

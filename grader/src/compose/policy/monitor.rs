@@ -39,7 +39,7 @@ pub(super) fn judge(judge: &mut Judge<'_>, path: &[&str], service: &Value) {
             let target = item.get("target").and_then(scalar).unwrap_or_default();
             let place = clean(Path::new(&format!("/{target}")));
             let within = |dir: &&str| place.starts_with(dir) || Path::new(dir).starts_with(&place);
-            if !target.is_empty() && PROGRAMS.iter().any(|dir| within(&dir)) {
+            if !target.is_empty() && PROGRAMS.iter().any(within) {
                 let source = item.get("source").and_then(Value::as_str).map(plain).unwrap_or_default();
                 let shown = format!("./{}", super::paths::shown(judge.model, &source));
                 add(&[key, if key == "volumes" { &shown } else { &source }], &target);

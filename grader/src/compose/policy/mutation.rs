@@ -27,11 +27,11 @@ pub(in crate::compose) fn with<T>(mutant: Mutant, run: impl FnOnce() -> T) -> T 
     out
 }
 
-/// The verdict in force for a key; the outer `None` when it is not changed.
-pub(super) fn verdict(section: &str, key: &str) -> Option<Option<&'static Verdict>> {
+/// Whether the key of a section is allowed, or no longer known; `None` when it is not changed.
+pub(super) fn verdict(section: &str, key: &str) -> Option<&'static [Verdict]> {
     CHANGED.with_borrow(|changed| match changed {
-        Some(Mutant::Allow(s, k)) if *s == section && *k == key => Some(Some(&Verdict::Allow)),
-        Some(Mutant::Forget(s, k)) if *s == section && *k == key => Some(None),
+        Some(Mutant::Allow(s, k)) if *s == section && *k == key => Some(&[Verdict::Allow][..]),
+        Some(Mutant::Forget(s, k)) if *s == section && *k == key => Some(&[][..]),
         _ => None,
     })
 }

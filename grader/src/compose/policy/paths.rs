@@ -14,7 +14,9 @@ pub(in crate::compose) fn is_remote(text: &str) -> bool {
     };
     let ssh = lower.split_once('@').is_some_and(|(name, rest)| user(name) && rest.contains(':'));
     let repository = lower.split(['#', '?']).next().unwrap_or_default();
-    let bare = !lower.starts_with(['.', '/']) && repository.contains('/') && repository.ends_with(".git");
+    let bare = !lower.starts_with(['.', '/'])
+        && repository.contains('/')
+        && repository.rsplit('.').next() == Some("git");
     lower.contains("://") || ssh || bare || lower.starts_with("github.com/") || lower.starts_with("oci:")
 }
 
