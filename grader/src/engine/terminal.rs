@@ -1,7 +1,7 @@
 //! A student's own running containers, and a shell with a terminal in one of them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub struct OwnContainer {
 }
 
 impl Engine {
-    /// Running containers whose Compose project lives in exactly one of these folders. Those of our
-    /// own runs are not the student's.
+    /// Running containers whose Compose project lives in exactly one of these folders (canonical paths).
+    /// Those of our own runs are not the student's.
     pub async fn own_containers(&self, folders: &[PathBuf]) -> Result<Vec<OwnContainer>, Fault> {
         let filters = HashMap::from([("label".to_owned(), vec![FOLDER.to_owned()])]);
         let options = ListContainersOptionsBuilder::new().filters(&filters).build();
@@ -54,7 +54,8 @@ impl Engine {
             .into_iter()
             .filter_map(|c| {
                 let labels = c.labels.filter(|l| !l.contains_key(SESSION))?;
-                let folder = PathBuf::from(labels.get(FOLDER)?);
+                // The same folder, however it was written (symbolic links, Windows).
+                let folder = Path::new(labels.get(FOLDER)?).canonicalize().ok()?;
                 let service = labels.get("com.docker.compose.service").cloned().unwrap_or_default();
                 let name = c.names.and_then(|n| n.into_iter().next()).unwrap_or_default();
                 let name = name.trim_start_matches('/').to_owned();
@@ -105,7 +106,7 @@ impl Engine {
 fn no_shell(said: &str) -> Fault {
     Fault::new(
         FaultKind::Engine,
-        "pas de terminal dans ce conteneur : son image n'a pas de « sh », ou il vient de s'arrêter",
+        "pas de terminal dans ce conteneur (son image n'a pas de « sh », ou il vient de s'arrêter)",
         "regardez ses journaux : docker compose logs",
     )
     .detail(said.trim())

@@ -38,6 +38,7 @@ pub use self::guard::Keys;
 use self::guard::Refused;
 use self::pages::Pages;
 use self::runs::Runs;
+use crate::french;
 use crate::lab::Lab;
 
 /// Longest wait for the terminals to end when the server stops.
@@ -159,7 +160,7 @@ fn refusal(refused: Refused, api: bool) -> Response {
 
 /// A trouble for who reads a page.
 fn plain(Trouble(status, what, todo): &Trouble) -> Response {
-    let text = format!("{what}\nà faire : {todo}\n");
+    let text = french::typeset(&format!("{what}\nà faire : {todo}\n"));
     (*status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 

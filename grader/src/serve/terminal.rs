@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::Site;
 use super::answer::Trouble;
 use super::desk::{Shell, Size};
+use crate::french;
 
 /// Terminals at once.
 pub const DOORS: usize = 6;
@@ -75,7 +76,7 @@ pub async fn open(
 
 async fn say(socket: &mut WebSocket, text: &str) {
     let farewell = async {
-        let _ = socket.send(Message::text(text)).await;
+        let _ = socket.send(Message::text(french::typeset(text))).await;
         let _ = socket.send(Message::Close(None)).await;
     };
     let _ = timeout(Duration::from_secs(2), farewell).await;

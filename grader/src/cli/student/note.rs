@@ -1,7 +1,6 @@
 //! Keeping the journal up to date. It is a help: its troubles are said and stop nothing.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::progress::{Journal, Mark};
 use crate::cli::shell;
@@ -17,15 +16,17 @@ pub fn lab_of(dir: &Path) -> Option<String> {
 }
 
 /// What the journal knows of a lab.
+#[cfg(feature = "serve")]
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Folder of the student's work.
-    pub folder: Option<PathBuf>,
+    pub folder: Option<std::path::PathBuf>,
     /// Highest level of hint read, by check.
-    pub hints: BTreeMap<String, usize>,
+    pub hints: std::collections::BTreeMap<String, usize>,
 }
 
 /// What the journal of `dir` knows of a lab; nothing when there is none.
+#[cfg(feature = "serve")]
 pub fn known(lab: &str, dir: &Path) -> Known {
     let journal = Journal::find(dir).ok().flatten();
     let of = |journal: Journal| {

@@ -42,6 +42,7 @@ export class Shells {
     this.frame.replaceChildren(
       el('p', { class: 'tp-aide' }, say('Maj+Échap rend le clavier à la page.')), inside, close);
     inside.addEventListener('load', () => inside.focus());
+    removeEventListener('message', this.leave);
     this.leave = (event) => { if (event.source === inside.contentWindow && event.origin === location.origin && event.data === 'leave') close.focus(); };
     addEventListener('message', this.leave);
   }
