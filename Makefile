@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint fmt schema book book-browser clean
+.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint fmt schema book book-browser serve-browser release clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -79,6 +79,14 @@ book: build ## Construit le livre (book/build), les deux éditions vérifiées
 book-browser: book ## Lit tout le livre dans Chromium : accessibilité, recherche, quiz
 	@mkdir -p $(TARGET_DIR)/browser && cd $(TARGET_DIR)/browser && npm install --silent --no-audit --no-fund --prefix . playwright-core@1 axe-core@4
 	@cd $(TARGET_DIR)/browser && node $(CURDIR)/tests/browser/book.mjs $(CURDIR)/book/build
+
+release: ## Archive à installer sans Rust, dans dist/ (TARGET=… pour une autre plateforme)
+	@scripts/release.sh $(TARGET)
+
+# Needs an engine and the images of lab 02 too.
+serve-browser: images-02 ## Essaie « grader serve » dans Chromium : vérifier, corriger, revérifier, terminal
+	@mkdir -p $(TARGET_DIR)/browser/serve && cd $(TARGET_DIR)/browser && npm install --silent --no-audit --no-fund --prefix . playwright-core@1 axe-core@4
+	@cd $(TARGET_DIR)/browser && node $(CURDIR)/tests/browser/serve.mjs $(abspath $(GRADER)) $(CURDIR) serve
 
 clean: ## Supprime ce que des corrections interrompues ont laissé
 	@$(GRADER) clean

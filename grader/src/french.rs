@@ -96,6 +96,12 @@ pub fn duration(millis: u64) -> String {
     }
 }
 
+/// An RFC 3339 instant as one says it (`21/11/2026 à 13:05 UTC`); anything else as it is.
+pub fn moment(at: &str) -> String {
+    let instant: Result<jiff::Timestamp, _> = at.parse();
+    instant.map_or_else(|_| at.to_owned(), |at| at.strftime("%d/%m/%Y à %H:%M UTC").to_string())
+}
+
 /// A list as one says it (`a, b et c`).
 pub fn list(items: &[String]) -> String {
     match items {

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "book")]
 pub mod book;
+#[cfg(feature = "bundle")]
+pub mod bundle;
 pub mod check;
 pub mod cli;
 pub mod compose;
@@ -18,4 +20,6 @@ pub mod lab;
 pub mod report;
 pub mod reporter;
 pub mod run;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod time;

@@ -113,6 +113,26 @@ pub fn french(duration: Duration) -> String {
     }
 }
 
+/// The most that a wait is stretched.
+const MOST: f64 = 4.0;
+/// Processes ready to run, for each processor, from which waits are stretched.
+const BUSY: f64 = 1.5;
+
+/// How much longer than on a quiet machine a wait may last before what did not come is said never to
+/// come: from 1 to 4, by the load average of the last minute. 1 where the system does not tell it (with
+/// Docker Desktop, containers run in a virtual machine of their own).
+pub fn strain() -> f64 {
+    let told = std::fs::read_to_string("/proc/loadavg").ok().filter(|_| !cfg!(test));
+    let load: Option<f64> = told.and_then(|t| t.split(' ').next()?.parse().ok());
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    stretch(load.unwrap_or(0.0), processors)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of processors")]
+fn stretch(load: f64, processors: usize) -> f64 {
+    (load / processors as f64 / BUSY).clamp(1.0, MOST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +182,13 @@ mod tests {
             if coarse != Judgement::Straddles {
                 prop_assert_eq!(coarse, sharp);
             }
+        }
+    }
+
+    #[test]
+    fn waits_stretch_on_a_busy_machine_only() {
+        for (load, processors, by) in [(0.0, 1, 1.0), (3.0, 2, 1.0), (6.0, 2, 2.0), (90.0, 8, 4.0)] {
+            assert!((stretch(load, processors) - by).abs() < 1e-9, "{load}/{processors}");
         }
     }
 }

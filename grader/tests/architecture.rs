@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("french", &[]),
+    ("bundle", &[]),
     ("time", &["french"]),
     ("event", &["error"]),
     ("check", &["error", "event", "french", "time"]),
@@ -18,6 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("reporter", &["error", "event", "french", "report"]),
     ("run", &["check", "compose", "engine", "error", "event", "french", "lab", "report", "time"]),
     ("book", &["error", "event", "french", "lab", "run"]),
+    ("serve", &["error", "event", "french", "lab", "run"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

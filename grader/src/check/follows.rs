@@ -236,6 +236,8 @@ impl Follows {
                 tell::cut(&tell::names(&names), 120)
             )
         });
+        let page = format!("{} de « {} »", self.metrics, self.traffic.service);
+        let on_page = matches!(self.truth(cx).await?, Ok(sum) if sum > 0.0);
         Ok(Miss {
             headline: format!("« {} » n'arrive pas dans Prometheus", self.counter),
             observed: match seen {
@@ -243,7 +245,13 @@ impl Follows {
                 Ok(_) => format!("aucune série {} en {}", self.selector(), french(self.within.0)),
             },
             noted: vec![shape.unwrap_or_else(|| format!("aucune série « {} »", self.counter))],
-            hint: "une métrique n'arrive que si la page qui la porte est collectée".to_owned(),
+            control: if on_page { format!("{page} porte cette métrique") } else { String::new() },
+            hint: if on_page {
+                "la page la porte : que devient une série entre la page collectée et la base de Prometheus ?"
+            } else {
+                "une métrique n'arrive que si la page qui la porte est collectée"
+            }
+            .to_owned(),
             ..self.base(cx)
         })
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::world::{Instance, State, Vantage, World, wire};
 use crate::error::{Fault, FaultKind};
+use crate::time::strain;
 
 /// An answer with the instants of the probe, or a failure that says something about the stack.
 /// A failure of the probe itself is the outer [`Fault`].
@@ -236,7 +237,7 @@ pub async fn needed(world: &dyn World, service: &str) -> Result<(Instance, IpAdd
     }
 }
 
-/// Tries until `good` or until `patience` is over; gives the last try.
+/// Tries until `good` or until `patience` is over, stretched on a busy machine; gives the last try.
 pub async fn patiently<T, F, Fut>(
     patience: Duration,
     good: impl Fn(&T) -> bool,
@@ -246,7 +247,7 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, Fault>>,
 {
-    let until = Instant::now() + patience;
+    let until = Instant::now() + patience.mul_f64(strain());
     loop {
         let seen = make().await?;
         if good(&seen) || Instant::now() >= until {

@@ -88,10 +88,28 @@ pub fn cut(text: &str, max: usize) -> String {
     short
 }
 
-/// The last lines of a log that say something.
+/// The last lines of a log that say something, each told once: a service that starts over and over
+/// says the same again and again.
 pub fn tail(log: &str, lines: usize) -> Vec<String> {
-    let kept: Vec<&str> = log.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
-    kept[kept.len().saturating_sub(lines)..].iter().map(|l| cut(l, 160)).collect()
+    let mut kept: Vec<&str> = Vec::new();
+    for line in log.lines().map(|l| unstamped(l.trim_end())).filter(|l| !l.trim().is_empty()).rev() {
+        if kept.len() < lines && !kept.contains(&line) {
+            kept.push(line);
+        }
+    }
+    kept.iter().rev().map(|l| cut(l, 220)).collect()
+}
+
+/// A line in logfmt without the moment and the place in the source that it begins with.
+fn unstamped(line: &str) -> &str {
+    let mut rest = line;
+    while let Some((word, after)) = rest.split_once(' ')
+        && ["ts=", "time=", "t=", "caller=", "source="].iter().any(|key| word.starts_with(key))
+        && !word.contains('"')
+    {
+        rest = after;
+    }
+    rest
 }
 
 /// State of a container, in words.
@@ -231,4 +249,18 @@ pub fn in_app(world: &dyn World, service: &str, needles: &[&str], label: &str) -
     needles.iter().find_map(|needle| {
         SOURCES.iter().find_map(|file| world.place_in(&super::http::join(&dir, file), needle, label))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{tail, unstamped};
+
+    #[test]
+    fn a_log_is_told_once() {
+        let log = "ts=2026-01-01T00:00:00Z caller=main.go:527 level=error err=\"open x\"\n\n\
+                   ts=2026-01-01T00:00:02Z caller=main.go:527 level=error err=\"open x\"\nfin\n";
+        assert_eq!(tail(log, 6), ["level=error err=\"open x\"", "fin"]);
+        assert_eq!(tail(log, 1), ["fin"]);
+        assert_eq!(unstamped("t=1"), "t=1");
+    }
 }

@@ -61,6 +61,8 @@ pub enum Format {
     Json,
     /// Les événements, un par ligne
     Jsonl,
+    /// Une page à ouvrir dans un navigateur
+    Html,
 }
 
 /// When to use colours.
@@ -110,7 +112,7 @@ pub struct Global {
         value_name = "FORME",
         global = true,
         hide_possible_values = true,
-        help = "Forme du rapport : human, json, jsonl"
+        help = "Forme du rapport : human, html, json, jsonl"
     )]
     pub format: Format,
     /// Écrit le rapport dans ce fichier plutôt qu'à l'écran
@@ -175,6 +177,9 @@ pub enum Command {
     Hint(HintArgs),
     /// Dit ce que demande un contrôle
     Explain(ExplainArgs),
+    /// Ouvre le cours dans le navigateur, avec un bouton pour vérifier votre travail
+    #[cfg(feature = "serve")]
+    Serve(super::serve::ServeArgs),
     /// Supprime ce que des corrections interrompues ont laissé
     Clean(CleanArgs),
     /// Relit un journal d'événements (.jsonl)
@@ -191,6 +196,11 @@ pub enum Command {
         #[command(subcommand)]
         command: LabCommand,
     },
+    /// Écrit la complétion des commandes pour votre interpréteur
+    Completions(super::manual::CompletionsArgs),
+    /// Écrit les pages de manuel
+    #[command(hide = true)]
+    Man(super::manual::ManArgs),
     /// Le livre du cours
     #[cfg(feature = "book")]
     Book {

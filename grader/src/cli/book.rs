@@ -58,7 +58,7 @@ pub async fn run(command: BookCommand) -> ExitCode {
     }
 }
 
-fn order(teacher: bool, into: Option<PathBuf>) -> Result<Order, ExitCode> {
+pub(super) fn order(teacher: bool, into: Option<PathBuf>) -> Result<Order, ExitCode> {
     let labs = places::labs().map_err(|e| shell::fault(&e))?;
     let book = labs.parent().map(|root| root.join("book")).unwrap_or_default();
     if !book.join("book.toml").is_file() {

@@ -18,11 +18,13 @@ pub fn list() -> ExitCode {
     for dir in lab::list(&labs) {
         match places::lab_in(&labs, &dir) {
             Ok(lab) => shell::say(&format!(
-                "{}  {:<46} {:>2} contrôles, {} points",
+                "{}  {:<46} {:>2} {}, {} {}",
                 lab.id,
                 lab.title,
                 lab.checks.len(),
-                french::number(lab.points())
+                if lab.checks.len() < 2 { "contrôle" } else { "contrôles" },
+                french::number(lab.points()),
+                if lab.points() < 2.0 { "point" } else { "points" },
             )),
             Err(e) => {
                 shell::complain(&format!("erreur · {e}"));

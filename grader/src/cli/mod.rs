@@ -8,10 +8,13 @@ mod doctor;
 mod explain;
 mod images;
 mod labs;
+mod manual;
 mod output;
 mod places;
 mod policy;
 pub mod progress;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod student;
 mod usage;
@@ -23,6 +26,9 @@ use clap::Parser;
 
 use self::args::{Cli, Command, Global, ImagesCommand, LabCommand};
 use crate::error::ExitCode;
+
+/// Stack of the runtime's threads, bytes.
+const WORKER_STACK: usize = 8 << 20;
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ProcessCode {
@@ -41,15 +47,22 @@ pub fn main() -> ProcessCode {
     let command = match cli.command {
         None => return student::next(cli.global.dir.as_deref()).into(),
         Some(Command::List) => return labs::list().into(),
+        Some(Command::Completions(args)) => return manual::completions(&args).into(),
+        Some(Command::Man(args)) => return manual::man(&args).into(),
         Some(command) => command,
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // A whole run is one deep future: a worker (« serve ») needs the room that the main thread has.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().thread_stack_size(WORKER_STACK).build() {
         Ok(runtime) => runtime,
         Err(e) => {
             shell::complain(&format!("erreur · le système refuse de créer les fils d'exécution ({e})"));
             return ExitCode::Environment.into();
         }
     };
+    if let Ok(Some(release)) = places::carried() {
+        crate::engine::look_for_probes_in(release);
+    }
     let code = runtime.block_on(run(command, cli.global));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     code.into()
@@ -59,6 +72,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
     match command {
         Command::Doctor => doctor::doctor(global.dir.as_deref()).await,
         Command::List => labs::list(),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
         Command::Init(args) => student::init(&args, global.dir.as_deref()),
         Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
         Command::Status => student::status(global.dir.as_deref()),
@@ -76,6 +91,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Lab { command: LabCommand::Schema } => labs::schema(),
         #[cfg(feature = "book")]
         Command::Book { command } => book::run(command).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::serve(&args, &global).await,
     }
 }
 

@@ -9,7 +9,7 @@ use super::shell;
 use crate::event::Event;
 use crate::report::{Fold, Report};
 use crate::reporter::human::{Options, Verbosity};
-use crate::reporter::{Fanout, Human, Json, JsonLines};
+use crate::reporter::{Fanout, Html, Human, Json, JsonLines};
 
 /// Everything that listens to a run.
 pub struct Output {
@@ -55,6 +55,7 @@ impl Output {
         let (out, options) = target(global, explain)?;
         let fanout = match global.format {
             Format::Human => Fanout::default().with("human", Human::new(options), out),
+            Format::Html => Fanout::default().with("html", Html::default(), out),
             Format::Json => Fanout::default().with("json", Json::default(), out),
             Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),
         };

@@ -7,24 +7,49 @@ use super::shell;
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::lab::{self, CheckSpec, Lab, LabError};
 
-/// The folder of the labs: `TP_DOCKER_LABS`, else `labs/` in the working directory or above it,
-/// else beside the binary or above it.
+/// The folder of the labs: `TP_DOCKER_LABS`, else what a release carries, else `labs/` beside the binary
+/// or above it, else in the working directory or above it. That one comes last: it may belong to the
+/// submission, which must not bring its own checks.
 pub fn labs() -> Result<PathBuf, Fault> {
     if let Some(dir) = std::env::var_os("TP_DOCKER_LABS").map(PathBuf::from) {
         return Ok(dir);
     }
-    let holds = |dir: &Path| dir.join("labs").is_dir() && !crate::lab::list(&dir.join("labs")).is_empty();
-    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    for start in starts.iter().flatten() {
-        if let Some(found) = start.ancestors().find(|dir| holds(dir)) {
-            return Ok(found.join("labs"));
-        }
+    if let Some(release) = carried()? {
+        return Ok(release.join("labs"));
     }
-    Err(Fault::new(
-        FaultKind::Lab,
-        "le dossier « labs » est introuvable",
-        "placez-vous dans le projet, ou donnez son chemin : TP_DOCKER_LABS=…/labs",
-    ))
+    let mut starts = [std::env::current_exe(), std::env::current_dir()].into_iter().flatten();
+    starts.find_map(|start| above(&start)).ok_or_else(|| {
+        Fault::new(
+            FaultKind::Lab,
+            "le dossier « labs » est introuvable",
+            "placez-vous dans le projet, ou donnez son chemin : TP_DOCKER_LABS=…/labs",
+        )
+    })
+}
+
+fn above(start: &Path) -> Option<PathBuf> {
+    let mut found = start.ancestors().map(|dir| dir.join("labs"));
+    found.find(|labs| labs.is_dir() && !lab::list(labs).is_empty())
+}
+
+/// What a release carries in its binary, unpacked; nothing in a build without it.
+#[cfg(feature = "bundle")]
+pub fn carried() -> Result<Option<PathBuf>, Fault> {
+    crate::bundle::root().map(Some).map_err(|e| {
+        Fault::new(
+            FaultKind::Disk,
+            "les TP que contient le correcteur ne peuvent pas être dépliés",
+            "vérifiez la place et les droits de votre dossier personnel, ou donnez XDG_DATA_HOME",
+        )
+        .detail(e)
+    })
+}
+
+/// What a release carries in its binary, unpacked; nothing in a build without it.
+#[cfg(not(feature = "bundle"))]
+#[expect(clippy::unnecessary_wraps, reason = "the build with the feature can fail")]
+pub fn carried() -> Result<Option<PathBuf>, Fault> {
+    Ok(None)
 }
 
 /// The lab that a command names; otherwise says why there is none and gives the exit code.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bollard::query_parameters::{
@@ -257,7 +258,16 @@ fn missing_probe(detail: &str) -> Fault {
     .detail(detail)
 }
 
-/// The static Linux binary for the engine's architecture: beside `grader`, or where Cargo puts it.
+static PROBES: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where else the probe's binaries may be (those that a release carries inside).
+pub fn look_for_probes_in(dir: PathBuf) {
+    // Said once a process; a second time would be the same.
+    let _ = PROBES.set(dir);
+}
+
+/// The static Linux binary for the engine's architecture: beside `grader`, where Cargo puts it, or
+/// where it was unpacked.
 async fn probe_binary(engine: &Engine) -> Result<PathBuf, Fault> {
     let version =
         engine.docker.version().await.map_err(|e| engine_fault("la lecture de son architecture", &e))?;
@@ -281,6 +291,12 @@ async fn probe_binary(engine: &Engine) -> Result<PathBuf, Fault> {
             }
             tried.push(candidate.display().to_string());
         }
+    }
+    if let Some(carried) = PROBES.get().map(|dir| dir.join(format!("grader-probe-{arch}"))) {
+        if is_file(&carried) {
+            return Ok(carried);
+        }
+        tried.push(carried.display().to_string());
     }
     Err(missing_probe(&format!("cherché : {}", tried.join(", "))))
 }

@@ -14,6 +14,7 @@ mod session;
 mod stack;
 mod survey;
 mod sweep;
+mod terminal;
 mod tool;
 mod tools;
 mod twin;
@@ -23,13 +24,15 @@ pub use build::{BuildRequest, build};
 pub use connect::Engine;
 pub use door::{Ability, version};
 pub use images::{
-    ImagePolicy, Resolved, ensure_images, is_built, missing_images, probe_image, remove_kept_images,
+    ImagePolicy, Resolved, ensure_images, is_built, look_for_probes_in, missing_images, probe_image,
+    remove_kept_images,
 };
 pub use recipe::{Recipe, build_recipes, recipes};
 pub use session::{Session, reap_main};
 pub use stack::{Stack, StackPlan};
 pub use survey::Survey;
 pub use sweep::{clean, inventory};
+pub use terminal::{OwnContainer, Terminal};
 pub use tool::Toolbox;
 pub use tools::Tools;
 pub use world::StackWorld;

@@ -7,11 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::event::Event;
 
 pub mod clean;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod jsonl;
 pub mod replay;
 
+pub use html::Html;
 pub use human::Human;
 pub use json::Json;
 pub use jsonl::JsonLines;

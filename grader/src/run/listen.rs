@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use super::{Ctx, Stop};
 use crate::check::world::{Vantage, World, wire};
 use crate::engine::StackWorld;
+use crate::time::strain;
 
 /// Waits, within bounds, until the ports that the experiments use are listened to, and at least
 /// one exposed port of each other service without a health check.
@@ -46,7 +47,7 @@ pub(super) async fn listen(cx: &Ctx<'_>, world: &StackWorld) -> Result<(), Stop>
 
 /// Polls until one of `ports` accepts a connection; what never does is the checks' business.
 async fn wait_listening(world: &StackWorld, service: &str, ports: &BTreeSet<u16>, patience: Duration) {
-    let deadline = tokio::time::Instant::now() + patience;
+    let deadline = tokio::time::Instant::now() + patience.mul_f64(strain());
     let mut pause = Duration::from_millis(20);
     while tokio::time::Instant::now() < deadline {
         let targets: Vec<wire::Target> = ports

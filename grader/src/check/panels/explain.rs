@@ -3,6 +3,7 @@
 use super::fetch::Board;
 use super::live::{Dead, Why};
 use super::promtool::Values;
+use super::said::{Complaints, Sieve};
 use super::values::{self, Match, compare, only_known};
 use super::{Candidate, Panels, Want, candidates};
 use crate::check::grafana::Trouble;
@@ -45,13 +46,31 @@ fn scaled(by: f64) -> String {
     }
 }
 
+/// Where dashboards usually are.
+const FOLDERS: &[&str] =
+    &["grafana/provisioning/dashboards", "grafana/dashboards", "grafana/provisioning/dashboards/json"];
+
+/// Adds what Grafana said when it read the files: a dashboard that it could not read is missing
+/// before anything else.
+pub(super) fn with_complaints(cx: &Cx<'_>, mut miss: Miss, said: &Complaints) -> Miss {
+    if said.lines.is_empty() {
+        return miss;
+    }
+    miss.noted.splice(0..0, said.lines.iter().map(|line| format!("Grafana dit : {line}")));
+    "le journal de Grafana nomme le fichier qu'il n'a pas pu lire, et pourquoi".clone_into(&mut miss.hint);
+    "docker compose logs grafana | grep level=error".clone_into(&mut miss.try_it);
+    let file = said.file.iter().find_map(|file| {
+        FOLDERS.iter().find_map(|dir| cx.world.place_in(&format!("{dir}/{file}"), "{", "fichier refusé"))
+    });
+    miss.place = file.or(miss.place);
+    miss
+}
+
 /// Position of a panel in the file of its dashboard, when that can be found.
 fn place_of(cx: &Cx<'_>, board: &Board, title: &str) -> Option<Place> {
     let file = board.file.rsplit('/').next().filter(|f| !f.is_empty())?;
-    let folders =
-        ["grafana/provisioning/dashboards", "grafana/dashboards", "grafana/provisioning/dashboards/json"];
     let needle = if title.is_empty() { "\"title\"".to_owned() } else { serde_json::to_string(title).ok()? };
-    folders.iter().find_map(|dir| cx.world.place_in(&format!("{dir}/{file}"), &needle, "panneau en cause"))
+    FOLDERS.iter().find_map(|dir| cx.world.place_in(&format!("{dir}/{file}"), &needle, "panneau en cause"))
 }
 
 /// Words that two titles share.
@@ -82,8 +101,8 @@ impl Panels {
     }
 
     /// No dashboard at all.
-    pub(super) fn no_board(&self, cx: &Cx<'_>, trouble: Option<Trouble>) -> Miss {
-        Miss {
+    pub(super) fn no_board(&self, cx: &Cx<'_>, trouble: Option<Trouble>, said: &Complaints) -> Miss {
+        let miss = Miss {
             headline: "Grafana n'a aucun tableau de bord".to_owned(),
             observed: trouble.map_or_else(|| "liste vide".to_owned(), |t| t.told()),
             noted: vec!["pile neuve : ce qui a été créé à la main dans l'interface n'en fait pas partie".to_owned()],
@@ -91,7 +110,8 @@ impl Panels {
                    que ce fournisseur indique"
                 .to_owned(),
             ..self.base(cx)
-        }
+        };
+        with_complaints(cx, miss, said)
     }
 
     /// Prometheus lacks a metric that the panels are about.
@@ -179,7 +199,8 @@ impl Panels {
             let Some((one, why, rank)) = self.nearest(boards, want, &taken, values) else {
                 let metrics =
                     if want.means.is_empty() { want.uses.join(" ou ") } else { self.metrics_of(want) };
-                miss.noted.push(format!("« {} » : aucun autre panneau ne lit {metrics}", want.name));
+                let other = if taken.is_empty() { "" } else { " autre" };
+                miss.noted.push(format!("« {} » : aucun{other} panneau ne lit {metrics}", want.name));
                 continue;
             };
             let title = tell::cut(&one.panel.title, 60);
@@ -251,7 +272,7 @@ impl Panels {
     }
 
     /// A panel that means the right thing and shows nothing.
-    pub(super) fn dead(&self, cx: &Cx<'_>, dead: &Dead<'_>) -> Miss {
+    pub(super) fn dead(&self, cx: &Cx<'_>, dead: &Dead<'_>, sieve: Sieve) -> Miss {
         let title = tell::cut(&dead.one.panel.title, 60);
         let base = Miss {
             headline: format!("le panneau « {title} » ne montre aucune donnée"),
@@ -286,7 +307,15 @@ impl Panels {
             },
             Why::Empty => Miss {
                 observed: "réponse vide pendant 50 s, alors que du trafic passait".to_owned(),
-                hint: "sur quelle durée porte le calcul, et combien de collectes contient-elle ?".to_owned(),
+                noted: base.noted.iter().cloned().chain(sieve.lines).collect(),
+                hint: if sieve.unknown {
+                    "un panneau ne peut montrer que ce que Prometheus a collecté"
+                } else if sieve.filtered {
+                    "quelles étiquettes ces séries portent-elles vraiment, et avec quelles valeurs ?"
+                } else {
+                    "sur quelle durée porte le calcul, et combien de collectes contient-elle ?"
+                }
+                .to_owned(),
                 ..base
             },
             Why::Uncovered(services) => Miss {

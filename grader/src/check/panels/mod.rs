@@ -6,6 +6,7 @@ mod explain;
 mod fetch;
 mod live;
 mod promtool;
+mod said;
 mod scenario;
 mod values;
 
@@ -237,7 +238,10 @@ impl Check for Panels {
         }
         let boards = match fetch::boards(&grafana).await? {
             Ok(boards) if !boards.is_empty() => boards,
-            seen => return tell::fail(self.no_board(cx, seen.err())),
+            seen => {
+                let said = said::complaints(cx.world, &self.grafana.service).await?;
+                return tell::fail(self.no_board(cx, seen.err(), &said));
+            }
         };
         let values = if self.is_virtual() {
             let live = match self.live_sets(&prom).await? {
@@ -267,8 +271,14 @@ impl Check for Panels {
             live::run(self, cx, (&grafana, &prom), &fitting).await?
         };
         let miss = match dead {
-            _ if lacking => self.missing(cx, &boards, best, &fitting, &values),
-            Some(dead) => self.dead(cx, &dead),
+            _ if lacking => {
+                let said = said::complaints(cx.world, &self.grafana.service).await?;
+                explain::with_complaints(cx, self.missing(cx, &boards, best, &fitting, &values), &said)
+            }
+            Some(dead) => {
+                let sieve = said::sieve(&prom, &dead.one.expr()).await?;
+                self.dead(cx, &dead, sieve)
+            }
             None => return tell::pass(seen.into_iter().flatten().collect()),
         };
         let good: Vec<&Want> =

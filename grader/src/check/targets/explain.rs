@@ -269,11 +269,24 @@ impl Targets {
                 ..base(cx, wanted, &alike.target.scrape_url)
             });
         }
+        let written = told::in_config(cx.world, &[&wanted.to_string()], "écrite ici, absente en vigueur");
+        let base = base(cx, wanted, "");
         Ok(Miss {
             observed: "aucune cible ne mène à ce service".to_owned(),
             noted,
-            hint: "chaque service à surveiller se déclare dans la configuration de Prometheus".to_owned(),
-            ..base(cx, wanted, "")
+            hint: if written.is_some() {
+                "la configuration que Prometheus applique n'est pas ce fichier-là : lequel lit-il, et d'où vient-il ?"
+            } else {
+                "chaque service à surveiller se déclare dans la configuration de Prometheus"
+            }
+            .to_owned(),
+            try_it: if written.is_some() {
+                "curl -s http://localhost:9090/api/v1/status/config".to_owned()
+            } else {
+                base.try_it
+            },
+            place: written.or(base.place),
+            ..base
         })
     }
 }

@@ -17,6 +17,7 @@ use super::prom::{Health, Prom, span, told};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Verdict};
+use crate::time::strain;
 use locate::{Located, Locator};
 
 /// Prometheus has a target that is up for each of these.
@@ -109,14 +110,16 @@ impl Targets {
         seen: (&HashMap<(String, String), String>, Duration),
     ) -> Result<bool, Fault> {
         let (first, since) = seen;
-        let Some(best) = self.best(look, i) else { return Ok(since >= APPEARS && !look.located.is_empty()) };
+        let Some(best) = self.best(look, i) else {
+            return Ok(since >= APPEARS.mul_f64(strain()) && !look.located.is_empty());
+        };
         Ok(match best.target.health {
             Health::Up => true,
             Health::Unknown => false,
             // Scraped again since the first look, still down, and no better when we ask ourselves.
             Health::Down => {
                 let again = first.get(&key(best)).is_some_and(|at| *at != best.target.last_scrape);
-                again && !explain::is_readable(cx, prom, best).await?
+                again && since >= APPEARS.mul_f64(strain()) && !explain::is_readable(cx, prom, best).await?
             }
         })
     }
@@ -133,7 +136,7 @@ fn patience(look: &Look) -> Duration {
         let interval = span::parse(&l.target.scrape_interval).unwrap_or(Duration::from_secs(15));
         interval + span::parse(&l.target.scrape_timeout).unwrap_or(Duration::from_secs(10))
     });
-    (slowest.max().unwrap_or(Duration::from_secs(15)) + Duration::from_secs(5)).min(LONGEST)
+    (slowest.max().unwrap_or(Duration::from_secs(15)) + Duration::from_secs(5)).min(LONGEST).mul_f64(strain())
 }
 
 #[async_trait]

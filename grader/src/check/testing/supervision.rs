@@ -1,5 +1,7 @@
 //! A fake Prometheus and a fake Grafana, honest or devious.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -235,7 +237,7 @@ impl FakeGrafana {
             return (200, json!({"database": "ok"}).to_string());
         }
         let authorization = ask.headers.iter().find(|(k, _)| k == "Authorization").map(|(_, v)| v.clone());
-        let wanted = super::super::grafana::base64(format!("admin:{}", self.password).as_bytes());
+        let wanted = STANDARD.encode(format!("admin:{}", self.password));
         if authorization != Some(format!("Basic {wanted}")) {
             return (401, json!({"message": "Invalid username or password"}).to_string());
         }

@@ -6,5 +6,7 @@ mod progress;
 mod status;
 
 pub use folder::{init, reset};
+#[cfg(feature = "serve")]
+pub use note::known;
 pub use note::{lab_of, note, note_hint};
 pub use status::{next, status};

@@ -15,6 +15,28 @@ pub fn lab_of(dir: &Path) -> Option<String> {
     journal.lab_in(inside).map(str::to_owned)
 }
 
+/// What the journal knows of a lab.
+#[cfg(feature = "serve")]
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Folder of the student's work.
+    pub folder: Option<std::path::PathBuf>,
+    /// Highest level of hint read, by check.
+    pub hints: std::collections::BTreeMap<String, usize>,
+}
+
+/// What the journal of `dir` knows of a lab; nothing when there is none.
+#[cfg(feature = "serve")]
+pub fn known(lab: &str, dir: &Path) -> Known {
+    let journal = Journal::find(dir).ok().flatten();
+    let of = |journal: Journal| {
+        let record = journal.lab(lab)?;
+        let folder = record.folder.as_ref().map(|folder| journal.root().join(folder));
+        Some(Known { folder, hints: record.hints.clone() })
+    };
+    journal.and_then(of).unwrap_or_default()
+}
+
 /// Notes a check that ended with a mark of the whole lab, where a journal was begun.
 pub fn note(lab: &Lab, dir: &Path, partial: bool, report: &Report) {
     let Some(score) = &report.score else { return };

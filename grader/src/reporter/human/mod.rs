@@ -15,7 +15,7 @@ pub use self::opinion::opinion;
 use self::page::{Page, Tone};
 use super::{Reporter, clean};
 use crate::event::{Change, Event, Level, Notice};
-use crate::french::count;
+use crate::french::{count, moment};
 use crate::report::{Fold, Outcome, Report, Standing};
 
 /// How much is told.
@@ -125,10 +125,7 @@ pub fn render(report: &Report, options: Options) -> String {
 fn head(page: &mut Page, report: &Report) {
     let Some(run) = &report.run else { return };
     page.title(Tone::Strong, "TP", &format!("{} · {}", run.lab, run.lab_title), "");
-    let at = run
-        .at
-        .parse::<jiff::Timestamp>()
-        .map_or_else(|_| clean::inline(&run.at), |at| at.strftime("%d/%m/%Y à %H:%M UTC").to_string());
+    let at = clean::inline(&moment(&run.at));
     page.field("copie", &clean::inline(&run.submission));
     page.field("le", &format!("{at}, par grader {}", clean::inline(&run.grader)));
 }
