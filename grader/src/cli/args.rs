@@ -173,6 +173,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Donne un indice
     Hint(HintArgs),
+    /// Ouvre l'énoncé d'un TP dans le navigateur, ou dit où il est
+    Open(OpenArgs),
     /// Dit ce que demande un contrôle
     Explain(ExplainArgs),
     /// Supprime ce que des corrections interrompues ont laissé
@@ -253,6 +255,9 @@ pub struct CheckArgs {
     /// Montre ce que le bac à sable change dans la copie
     #[arg(long)]
     pub explain: bool,
+    /// Laisse la pile en marche une fois les verdicts rendus, le temps de regarder autour
+    #[arg(long)]
+    pub keep: bool,
     #[command(flatten)]
     pub images: ImageArgs,
 }
@@ -274,6 +279,14 @@ pub struct ResetArgs {
     /// Le TP
     #[arg(value_name = "TP")]
     pub lab: String,
+}
+
+/// `open`
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Le TP (celui du dossier par défaut)
+    #[arg(value_name = "TP")]
+    pub lab: Option<String>,
 }
 
 /// `hint`

@@ -1,5 +1,6 @@
 //! `check`, `replay` and `policy`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use crate::compose::{self, ComposeTool, ConfigError};
 use crate::engine::Engine;
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::event::{Event, FORMAT, Inventory, Problem, Refusal, RunFinished, RunStarted};
+use crate::report::Report;
 use crate::reporter::replay as journal;
-use crate::run::{RunOptions, run};
+use crate::run::{RunOptions, run_and_keep};
 
 /// `grader check`
 pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
@@ -21,8 +23,7 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         Err(e) => return shell::fault(&e),
     };
     let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let Some(id) = args.lab.clone().or_else(|| guess_lab(&labs, &dir)).or_else(|| student::lab_of(&dir))
-    else {
+    let Some(id) = args.lab.clone().or_else(|| places::lab_around(&labs, &dir)) else {
         shell::complain(
             "erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)",
         );
@@ -64,23 +65,26 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         real_time: args.real_time,
         timeout: global.timeout,
     };
-    run(&engine, &lab, &options, shell::interrupted(), &|event| output.event(event)).await;
+    let note = |report: &Report| student::note(&lab, &options.dir, args.only.is_some(), report);
+    let noted = Cell::new(false);
+    let released = args.keep.then_some(async {
+        // The verdicts are there: looking around may last.
+        note(&output.so_far());
+        noted.set(true);
+        shell::released().await;
+    });
+    let sink = |event| output.event(event);
+    run_and_keep(&engine, &lab, &options, shell::interrupted(), released, &sink).await;
     let report = output.finish();
-    student::note(&lab, &options.dir, args.only.is_some(), &report);
+    if !noted.get() {
+        note(&report);
+    }
     let code = report.exit();
     if global.exit_zero && matches!(code, ExitCode::Failed | ExitCode::Refused) {
         ExitCode::Passed
     } else {
         code
     }
-}
-
-/// A folder inside a lab's own folder (`labs/02-…/solution`) names its lab.
-fn guess_lab(labs: &Path, dir: &Path) -> Option<String> {
-    let dir = dir.canonicalize().ok()?;
-    let labs = labs.canonicalize().ok()?;
-    let inside = dir.strip_prefix(&labs).ok()?;
-    Some(inside.components().next()?.as_os_str().to_string_lossy().into_owned())
 }
 
 /// `grader replay`

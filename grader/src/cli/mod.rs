@@ -66,6 +66,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Replay(args) => check::replay(&args, &global),
         Command::Policy(args) => check::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
+        Command::Open(args) => student::open(&args, global.dir.as_deref()),
         Command::Hint(args) => labs::hint(&args, global.dir.as_deref()),
         Command::Images { command: ImagesCommand::List } => images::list().await,
         Command::Images { command: ImagesCommand::Build(args) } => images::build(&args).await,

@@ -63,8 +63,17 @@ impl Output {
     pub fn event(&self, event: Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.progress.event(&event);
+        if matches!(event, Event::Kept(_)) {
+            // The report is told now.
+            inner.progress.clear();
+        }
         inner.fanout.event(&event);
         inner.fold.push(event);
+    }
+
+    /// The report of what was taken so far.
+    pub fn so_far(&self) -> Report {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).fold.clone().finish()
     }
 
     /// Ends the reporters and gives the report.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::shell;
+use super::{shell, student};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::lab::{self, CheckSpec, Lab, LabError};
 
@@ -43,6 +43,17 @@ pub fn find_lab(id: &str) -> Result<Lab, ExitCode> {
 /// The lab of a folder given by [`lab::list`].
 pub fn lab_in(labs: &Path, dir: &Path) -> Result<Lab, LabError> {
     lab::load(labs, &dir.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The lab that a folder belongs to: one inside a lab's own (`labs/02-…/solution`), or one that the
+/// student's journal knows.
+pub fn lab_around(labs: &Path, dir: &Path) -> Option<String> {
+    let inside = || {
+        let (dir, labs) = (dir.canonicalize().ok()?, labs.canonicalize().ok()?);
+        let inside = dir.strip_prefix(&labs).ok()?;
+        Some(inside.components().next()?.as_os_str().to_string_lossy().into_owned())
+    };
+    inside().or_else(|| student::lab_of(dir))
 }
 
 /// The check that a command names; otherwise says which there are and gives the exit code.

@@ -38,6 +38,26 @@ pub async fn interrupted() {
     });
 }
 
+/// Says that the stack stays up, and resolves when it may go: Enter or the end of the terminal's input, a
+/// signal. Without a terminal, a signal only.
+pub async fn released() {
+    use std::io::IsTerminal;
+    let terminal = std::io::stdin().is_terminal();
+    let how = if terminal { "Entrée ou Ctrl-C" } else { "Ctrl-C (ou SIGTERM)" };
+    complain(&format!("la pile reste en marche ; {how} pour la supprimer"));
+    let entered = async {
+        if terminal {
+            let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = entered => {}
+        () = interrupted() => {}
+    }
+}
+
 async fn wait_signal() {
     #[cfg(unix)]
     {

@@ -2,12 +2,14 @@
 
 mod build;
 mod connect;
+mod containers;
 mod door;
 mod events;
 mod fault;
 mod files;
 mod host;
 mod images;
+mod kept;
 mod probe;
 mod recipe;
 mod session;

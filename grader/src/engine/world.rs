@@ -236,14 +236,18 @@ impl World for StackWorld {
     }
 
     async fn freeze(&self, service: &str) -> Result<i64, Fault> {
+        self.stack.note_disturbed(service, true);
         self.set_frozen(service, true).await
     }
 
     async fn thaw(&self, service: &str) -> Result<(), Fault> {
-        self.set_frozen(service, false).await.map(|_| ())
+        self.set_frozen(service, false).await?;
+        self.stack.note_disturbed(service, false);
+        Ok(())
     }
 
     async fn stop(&self, service: &str) -> Result<(), Fault> {
+        self.stack.note_disturbed(service, true);
         for instance in self.stack.instances(service).await? {
             let now = StopContainerOptionsBuilder::new().t(0).build();
             let stopped = self.stack.engine.docker.stop_container(&instance.id, Some(now)).await;
@@ -257,6 +261,7 @@ impl World for StackWorld {
             let started = self.stack.engine.docker.start_container(&instance.id, None).await;
             started.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))?;
         }
+        self.stack.note_disturbed(service, false);
         Ok(())
     }
 

@@ -58,6 +58,28 @@ fn quiet_still_tells_leftovers() {
 }
 
 #[test]
+fn a_stack_that_stays_up() {
+    let mut events = sample::perfect();
+    let end = events.iter().position(|e| matches!(e, Event::Cleaned(_))).expect("cleaned");
+    let after = events.split_off(end);
+    events.push(Event::Kept(sample::kept()));
+    let mut reporter = Human::new(at(80));
+    let mut out = Vec::new();
+    for event in &events {
+        reporter.event(event, &mut out).expect("a Vec takes it");
+    }
+    let before = String::from_utf8(std::mem::take(&mut out)).expect("UTF-8");
+    assert!(before.contains("Note 20/20") && !before.contains("ménage"), "{before}");
+    insta::assert_snapshot!(before[before.find("Pile").expect("told")..].trim_end());
+    for event in &after {
+        reporter.event(event, &mut out).expect("a Vec takes it");
+    }
+    reporter.finish(&mut out).expect("a Vec takes it");
+    let rest = String::from_utf8(out).expect("UTF-8");
+    assert!(rest.starts_with("  ménage") && rest.lines().count() == 1, "{rest}");
+}
+
+#[test]
 fn missed_80() {
     insta::assert_snapshot!(human(sample::missed(), at(80)));
 }

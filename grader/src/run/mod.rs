@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::compose::{self, ComposeTool, ConfigError, Limits};
-use crate::engine::{self, Engine, ImagePolicy, Resolved, Session};
+use crate::engine::{self, Engine, ImagePolicy, Resolved, Session, Stack};
 use crate::error::{Fault, FaultKind};
-use crate::event::{Event, FORMAT, Place, Problem, RunFinished, RunStarted, Step, StepState};
+use crate::event::{Event, FORMAT, Kept, Place, Problem, RunFinished, RunStarted, Step, StepState};
 use crate::lab::Lab;
 
 /// What a run is asked.
@@ -47,6 +47,8 @@ pub(crate) struct Ctx<'a> {
     pub session: Arc<Session>,
     pub sink: &'a Sink<'a>,
     pub start: Instant,
+    /// Leave the first copy up once it is judged.
+    pub keep: bool,
 }
 
 impl Ctx<'_> {
@@ -86,6 +88,20 @@ pub async fn run(
     cancel: impl Future<Output = ()>,
     sink: &Sink<'_>,
 ) {
+    run_and_keep(engine, lab, options, cancel, None::<std::future::Ready<()>>, sink).await;
+}
+
+/// [`run`], but the first copy, once judged, stays up until `released` resolves, the services that
+/// a check disturbed given back ([`Event::Kept`] says what is there). Nothing is kept without it,
+/// nor of a run that gave no verdict.
+pub async fn run_and_keep(
+    engine: &Engine,
+    lab: &Lab,
+    options: &RunOptions,
+    cancel: impl Future<Output = ()>,
+    released: Option<impl Future<Output = ()>>,
+    sink: &Sink<'_>,
+) {
     let start = Instant::now();
     let session = match Session::open(&lab.id) {
         Ok(session) => Arc::new(session),
@@ -96,7 +112,8 @@ pub async fn run(
         }
     };
     sink(opening(&session.id, lab, options));
-    let cx = Ctx { engine, lab, options, session: Arc::clone(&session), sink, start };
+    let keep = released.is_some();
+    let cx = Ctx { engine, lab, options, session: Arc::clone(&session), sink, start, keep };
     let ended = tokio::select! {
         ended = work(&cx) => ended,
         () = cancel => Err(Stop::Fault(Fault::new(
@@ -110,11 +127,13 @@ pub async fn run(
             "relancez quand la machine est moins chargée, ou donnez plus de temps (--timeout)",
         ))),
     };
-    match ended {
-        Ok(()) => {}
-        Err(Stop::Invalid(problems)) => sink(Event::Invalid(problems)),
-        Err(Stop::Refused(refusals)) => sink(Event::Refused(refusals)),
-        Err(Stop::Fault(fault)) => sink(Event::Faulted(fault)),
+    let mut looked = Duration::ZERO;
+    match (ended, released) {
+        (Ok(stack), Some(released)) => looked = look_around(&cx, &stack, released).await,
+        (Ok(_), None) => {}
+        (Err(Stop::Invalid(problems)), _) => sink(Event::Invalid(problems)),
+        (Err(Stop::Refused(refusals)), _) => sink(Event::Refused(refusals)),
+        (Err(Stop::Fault(fault)), _) => sink(Event::Faulted(fault)),
     }
     cx.step("down", "nettoyage", StepState::Started);
     match session.close(engine).await {
@@ -128,7 +147,24 @@ pub async fn run(
             sink(Event::Faulted(fault));
         }
     }
-    finish(sink, start);
+    finish(sink, start + looked);
+}
+
+/// Says what stays up, waits for its release, and gives how long that took.
+async fn look_around(cx: &Ctx<'_>, stack: &Stack, released: impl Future<Output = ()>) -> Duration {
+    match stack.kept().await {
+        Ok(kept) => {
+            let at_ms = u64::try_from(cx.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            cx.emit(Event::Kept(Kept { at_ms, ..kept }));
+        }
+        Err(fault) => {
+            cx.emit(Event::Faulted(fault));
+            return Duration::ZERO;
+        }
+    }
+    let since = Instant::now();
+    released.await;
+    since.elapsed()
 }
 
 fn finish(sink: &Sink<'_>, start: Instant) {
@@ -151,7 +187,7 @@ fn opening(run: &str, lab: &Lab, options: &RunOptions) -> Event {
 }
 
 /// Intake, canonical model, policy, images; then the stacks and the verdicts.
-async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
+async fn work(cx: &Ctx<'_>) -> Result<Arc<Stack>, Stop> {
     cx.step("intake", "lecture de la copie", StepState::Started);
     let limits = Limits::default();
     let staged_dir = cx.session.dir().join("copie");

@@ -41,13 +41,14 @@ struct Shared<'a> {
     memo_second: Memo,
 }
 
-/// Brings the copies up, judges every check and emits the verdicts.
+/// Brings the copies up, judges every check and emits the verdicts; gives the first copy, which is
+/// still up only when it was asked for.
 pub(super) async fn grade(
     cx: &Ctx<'_>,
     staged: &Arc<Staged>,
     approved: &ApprovedModel,
     probe_image: &str,
-) -> Result<(), Stop> {
+) -> Result<Arc<Stack>, Stop> {
     let model = approved.model();
     let mut builds: BTreeMap<String, BuildRequest> = BTreeMap::new();
     for (service, plan) in model.builds() {
@@ -135,7 +136,10 @@ pub(super) async fn grade(
         Ok(())
     };
     tokio::try_join!(copies, building)?;
-    Ok(())
+    if cx.keep {
+        main.mend().await?;
+    }
+    Ok(main)
 }
 
 /// Takes both copies to their end, side by side.
@@ -151,6 +155,9 @@ async fn both(
     let (over, mut is_over) = watch::channel(false);
     let first = async {
         first_copy(cx, shared, main, built.cloned(), early_up, publish).await?;
+        if cx.keep {
+            return Ok(());
+        }
         // What checks of the second copy make on the first must have been made, or never will be.
         let shared_with_second: Vec<String> = at_stage(cx, &shared.checks, Stage::Second)
             .into_iter()
