@@ -14,6 +14,7 @@ mod grants;
 mod messages;
 mod model;
 mod policy;
+mod print;
 mod rewrite;
 mod source;
 mod stage;
@@ -28,6 +29,7 @@ pub use canonical::{ConfigError, canonical};
 pub use dockerfile::FromImage;
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use policy::{ApprovedModel, approve};
+pub use print::fingerprint;
 pub use rewrite::{
     Copy, EngineAccess, Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,
 };

@@ -12,6 +12,7 @@ mod images;
 mod kept;
 mod probe;
 mod recipe;
+mod replace;
 mod session;
 mod stack;
 mod survey;

@@ -41,10 +41,10 @@ pub struct Stack {
     pub(super) plan: StackPlan,
     pub(super) watch: Arc<Watch>,
     file: PathBuf,
-    probes: Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>,
+    pub(super) probes: Arc<Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>>,
     /// Twins: name to container.
     pub(super) twins: Mutex<HashMap<String, String>>,
-    doors: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
+    doors: Arc<Mutex<HashMap<String, Arc<OnceCell<()>>>>>,
     /// Services that a check froze or stopped: true until it gave them back.
     pub(super) disturbed: std::sync::Mutex<BTreeMap<String, bool>>,
 }
@@ -52,26 +52,32 @@ pub struct Stack {
 impl Stack {
     /// Writes the model down and starts to follow the engine's events. Starts nothing.
     pub fn new(engine: &Engine, session: &Arc<Session>, plan: StackPlan) -> Result<Self, Fault> {
-        let file = session.dir().join(format!("{}.json", plan.model.project()));
-        let text = serde_json::to_vec_pretty(plan.model.file()).map_err(|e| {
-            Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur")
-                .detail(e)
-        })?;
-        std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
-        for copy in plan.model.copies() {
-            let made = copy.make();
-            made.map_err(|e| from_text("la copie d'un fichier monté", &e.to_string()))?;
-        }
-        let watch = Arc::new(Watch::start(engine, &session.id));
+        let file = write(session, &plan.model)?;
         Ok(Self {
             engine: engine.clone(),
             session: Arc::clone(session),
             plan,
-            watch,
+            watch: Arc::new(Watch::start(engine, &session.id)),
             file,
-            probes: Mutex::new(HashMap::new()),
+            probes: Arc::default(),
             twins: Mutex::new(HashMap::new()),
-            doors: Mutex::new(HashMap::new()),
+            doors: Arc::default(),
+            disturbed: std::sync::Mutex::default(),
+        })
+    }
+
+    /// The same copy under its next model: the containers, the probes and the events stay.
+    pub fn succeed(&self, plan: StackPlan) -> Result<Self, Fault> {
+        let file = write(&self.session, &plan.model)?;
+        Ok(Self {
+            engine: self.engine.clone(),
+            session: Arc::clone(&self.session),
+            plan,
+            watch: Arc::clone(&self.watch),
+            file,
+            probes: Arc::clone(&self.probes),
+            twins: Mutex::new(HashMap::new()),
+            doors: Arc::clone(&self.doors),
             disturbed: std::sync::Mutex::default(),
         })
     }
@@ -306,4 +312,18 @@ impl Stack {
         }
         while under_way.next().await.is_some() {}
     }
+}
+
+/// Writes a model down, with the copies that it mounts.
+fn write(session: &Session, model: &SandboxedModel) -> Result<PathBuf, Fault> {
+    let file = session.dir().join(format!("{}.json", model.project()));
+    let text = serde_json::to_vec_pretty(model.file()).map_err(|e| {
+        Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur")
+            .detail(e)
+    })?;
+    std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
+    for copy in model.copies() {
+        copy.make().map_err(|e| from_text("la copie d'un fichier monté", &e.to_string()))?;
+    }
+    Ok(file)
 }

@@ -76,7 +76,7 @@ fn a_stack_that_stays_up() {
     }
     reporter.finish(&mut out).expect("a Vec takes it");
     let rest = String::from_utf8(out).expect("UTF-8");
-    assert!(rest.starts_with("  ménage") && rest.lines().count() == 1, "{rest}");
+    assert!(rest.starts_with("  ménage") && rest.lines().count() == 2, "{rest}");
 }
 
 #[test]

@@ -50,8 +50,11 @@ pub(super) fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<Stri
                 match value.get(field).filter(|v| !v.is_null()) {
                     Some(Value::String(path)) if field == "file" => {
                         let path = clean(Path::new(path));
-                        let path =
-                            if family == "configs" { files::mounted(&work.copies, &path) } else { path };
+                        let path = if family == "configs" {
+                            files::mounted(work, &path)
+                        } else {
+                            files::kept(work, &path)
+                        };
                         out.insert(field.into(), path.to_string_lossy().into_owned().into());
                     }
                     Some(kept) => {

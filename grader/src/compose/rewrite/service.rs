@@ -146,7 +146,7 @@ fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
                 work.change(&["services", name, "volumes"], format!("{} n'est pas monté", path.display()));
                 continue;
             }
-            let path = files::mounted(&work.copies, &path);
+            let path = files::mounted(work, &path);
             kept["source"] = path.to_string_lossy().into_owned().into();
         }
         out.push(kept);
