@@ -171,6 +171,8 @@ pub enum Command {
     Status,
     /// Corrige une copie
     Check(CheckArgs),
+    /// Garde la pile en marche et corrige de nouveau à chaque enregistrement
+    Watch(super::watch::WatchArgs),
     /// Donne un indice
     Hint(HintArgs),
     /// Ouvre l'énoncé d'un TP dans le navigateur, ou dit où il est

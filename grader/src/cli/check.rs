@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::{CheckArgs, Global, PolicyArgs, ReplayArgs};
 use super::output::Output;
@@ -18,32 +18,15 @@ use crate::run::{RunOptions, run_and_keep};
 
 /// `grader check`
 pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
-    let labs = match places::labs() {
-        Ok(labs) => labs,
-        Err(e) => return shell::fault(&e),
-    };
-    let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let Some(id) = args.lab.clone().or_else(|| places::lab_around(&labs, &dir)) else {
-        shell::complain(
-            "erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)",
-        );
-        return ExitCode::Usage;
-    };
-    let lab = match places::lab(&labs, &id) {
-        Ok(lab) => lab,
+    let subject = places::subject("check", args.lab.as_deref(), global.dir.as_deref());
+    let places::Subject { labs, lab, dir } = match subject {
+        Ok(subject) => subject,
         Err(code) => return code,
     };
     if let Some(only) = &args.only
         && let Err(code) = places::check(&lab, only)
     {
         return code;
-    }
-    if !dir.is_dir() {
-        shell::complain(&format!(
-            "erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C",
-            dir.display()
-        ));
-        return ExitCode::Usage;
     }
     let output = match Output::open(global, args.explain) {
         Ok(output) => output,

@@ -15,6 +15,7 @@ mod shell;
 mod student;
 mod usage;
 mod variants;
+mod watch;
 
 use std::process::ExitCode as ProcessCode;
 
@@ -62,6 +63,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
         Command::Status => student::status(global.dir.as_deref()),
         Command::Check(args) => check::check(&args, &global).await,
+        Command::Watch(args) => watch::watch(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
         Command::Policy(args) => check::policy(&args, &global).await,

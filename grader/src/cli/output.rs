@@ -11,6 +11,25 @@ use crate::report::{Fold, Report};
 use crate::reporter::human::{Options, Verbosity};
 use crate::reporter::{Fanout, Human, Json, JsonLines};
 
+/// How reports for people look.
+pub fn human(global: &Global, is_terminal: bool) -> Options {
+    let color = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    };
+    // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
+    let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
+    let width =
+        if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    Options { width, color, verbosity, explain: false }
+}
+
 /// Everything that listens to a run.
 pub struct Output {
     inner: Mutex<Inner>,
@@ -34,24 +53,9 @@ impl Output {
             }
             None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
         };
-        let color = match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
-        };
-        // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
-        let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
-        let width =
-            if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
-        let verbosity = match (global.quiet, global.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
-        };
+        let options = Options { explain, ..human(global, is_terminal) };
         let fanout = match global.format {
-            Format::Human => {
-                Fanout::default().with("human", Human::new(Options { width, color, verbosity, explain }), out)
-            }
+            Format::Human => Fanout::default().with("human", Human::new(options), out),
             Format::Json => Fanout::default().with("json", Json::default(), out),
             Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),
         };

@@ -35,7 +35,39 @@ pub fn lab(labs: &Path, id: &str) -> Result<Lab, ExitCode> {
     })
 }
 
-/// The same, sought where the labs are.
+/// What `grader VERB [LAB] [-C DIR]` is about.
+pub struct Subject {
+    /// Folder of the labs.
+    pub labs: PathBuf,
+    /// The lab.
+    pub lab: Lab,
+    /// The student's folder.
+    pub dir: PathBuf,
+}
+
+/// The lab that is named, or that the folder belongs to; otherwise says what is missing and gives the
+/// exit code.
+pub fn subject(verb: &str, named: Option<&str>, dir: Option<&Path>) -> Result<Subject, ExitCode> {
+    let labs = labs().map_err(|e| shell::fault(&e))?;
+    let dir = dir.unwrap_or(Path::new(".")).to_owned();
+    let Some(id) = named.map(str::to_owned).or_else(|| lab_around(&labs, &dir)) else {
+        shell::complain(&format!(
+            "erreur · de quel TP s'agit-il ?\n  à faire  grader {verb} 02 -C mon-dossier (grader list montre les TP)"
+        ));
+        return Err(ExitCode::Usage);
+    };
+    let lab = lab(&labs, &id)?;
+    if !dir.is_dir() {
+        shell::complain(&format!(
+            "erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C",
+            dir.display()
+        ));
+        return Err(ExitCode::Usage);
+    }
+    Ok(Subject { labs, lab, dir })
+}
+
+/// The lab that a command names, sought where the labs are.
 pub fn find_lab(id: &str) -> Result<Lab, ExitCode> {
     lab(&labs().map_err(|e| shell::fault(&e))?, id)
 }

@@ -32,6 +32,7 @@ pub async fn interrupted() {
     wait_signal().await;
     tokio::spawn(async {
         wait_signal().await;
+        super::watch::give_back();
         complain("interrompu une seconde fois : le surveillant termine le nettoyage");
         #[expect(clippy::disallowed_methods, reason = "asked for twice: the supervisor cleans after us")]
         std::process::exit(ExitCode::Interrupted as i32);

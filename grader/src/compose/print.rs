@@ -21,6 +21,20 @@ pub fn fingerprint(path: &Path) -> io::Result<String> {
 }
 
 impl ComposeModel {
+    /// A fingerprint of the Compose files: what positions in them depend on.
+    ///
+    /// # Errors
+    ///
+    /// As [`fingerprint`].
+    pub fn text_print(&self) -> io::Result<String> {
+        let mut hash = Sha256::new();
+        for file in self.source.files() {
+            part(&mut hash, b"file", file.name.as_bytes());
+            add(&mut hash, &self.root.join(&file.name))?;
+        }
+        Ok(hex(&hash.finalize()))
+    }
+
     /// By built service, a fingerprint of all that its image is built from.
     ///
     /// # Errors

@@ -20,31 +20,30 @@ impl Stack {
     /// events, volumes of their own. Twins go too, whoever they resemble.
     pub async fn remove_services(&self, services: &BTreeSet<String>) -> Result<(), Fault> {
         let mut gone: Vec<String> = Vec::new();
-        let mut ours: Vec<String> = Vec::new();
-        let twins = format!("/{}-twin-", self.project());
-        for container in self.containers().await? {
+        let mut twins: Vec<String> = Vec::new();
+        let prefix = format!("/{}-twin-", self.project());
+        let all = self.containers().await?;
+        for container in &all {
             let Some(id) = container.id.clone() else { continue };
             let label = |key: &str| container.labels.as_ref().and_then(|l| l.get(key));
             let own = label("com.docker.compose.project").is_some_and(|p| p == self.project());
-            let service = label("com.docker.compose.service");
-            if own && service.is_some_and(|s| services.contains(s)) {
+            if own && label("com.docker.compose.service").is_some_and(|s| services.contains(s)) {
                 gone.push(id);
-            } else if container.names.iter().flatten().any(|name| name.starts_with(&twins)) {
-                ours.push(id);
+            } else if container.names.iter().flatten().any(|name| name.starts_with(&prefix)) {
+                twins.push(id);
             }
         }
         self.watch.forget(&gone);
-        let lost: HashSet<&String> = gone.iter().chain(&ours).collect();
-        let seated = self.containers().await?.into_iter().filter_map(|container| {
-            let mode = container.host_config.as_ref()?.network_mode.as_deref()?;
-            let inside = mode.strip_prefix("container:").is_some_and(|id| lost.contains(&id.to_owned()));
-            inside.then_some(container.id).flatten()
+        let lost: HashSet<&str> = gone.iter().chain(&twins).map(String::as_str).collect();
+        let seated = all.iter().filter(|container| {
+            let mode = container.host_config.as_ref().and_then(|h| h.network_mode.as_deref());
+            mode.and_then(|m| m.strip_prefix("container:")).is_some_and(|id| lost.contains(id))
         });
-        let seated: Vec<String> = seated.collect();
-        self.probes.lock().await.retain(|key, _| !lost.iter().any(|id| key.contains(id.as_str())));
+        let seated: Vec<String> = seated.filter_map(|c| c.id.clone()).collect();
+        self.probes.lock().await.retain(|key, _| !lost.iter().any(|id| key.contains(id)));
         let force = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        let all = gone.iter().chain(&ours).chain(&seated);
-        let removed = join_all(all.map(|id| self.engine.docker.remove_container(id, Some(force.clone()))));
+        let lost = gone.iter().chain(&twins).chain(&seated);
+        let removed = join_all(lost.map(|id| self.engine.docker.remove_container(id, Some(force.clone()))));
         for one in removed.await {
             match one {
                 Ok(()) => {}

@@ -1,21 +1,24 @@
 //! One run: a submission from its folder to its events.
 
 mod builds;
+mod copy;
+mod intake;
 mod judge;
 mod listen;
 mod plan;
 mod reach;
+mod warm;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::compose::{self, ComposeTool, ConfigError, Limits};
-use crate::engine::{self, Engine, ImagePolicy, Resolved, Session, Stack};
+use crate::engine::{self, Engine, ImagePolicy, Session, Stack};
 use crate::error::{Fault, FaultKind};
-use crate::event::{Event, FORMAT, Kept, Place, Problem, RunFinished, RunStarted, Step, StepState};
+use crate::event::{Event, FORMAT, Kept, Problem, RunFinished, RunStarted, Step, StepState};
 use crate::lab::Lab;
+
+pub use warm::{Refreshed, Warm};
 
 /// What a run is asked.
 #[derive(Clone, Debug)]
@@ -188,108 +191,14 @@ fn opening(run: &str, lab: &Lab, options: &RunOptions) -> Event {
 
 /// Intake, canonical model, policy, images; then the stacks and the verdicts.
 async fn work(cx: &Ctx<'_>) -> Result<Arc<Stack>, Stop> {
-    cx.step("intake", "lecture de la copie", StepState::Started);
-    let limits = Limits::default();
-    let staged_dir = cx.session.dir().join("copie");
-    std::fs::create_dir_all(&staged_dir).map_err(|e| {
-        Stop::Fault(
-            Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
-                .detail(e),
-        )
-    })?;
-    let staged = compose::stage(&cx.options.dir, &staged_dir, &limits).map_err(Stop::Invalid)?;
-    let staged = Arc::new(staged);
-    cx.step("intake", "lecture de la copie", StepState::Done);
-    cx.step("config", "lecture du fichier Compose", StepState::Started);
-    let tool = ComposeTool::at(&cx.engine.tools.compose);
+    let staged = intake::stage(cx, cx.session.dir())?;
     // What earlier runs may have left, the probe's image and the model have nothing to do with each other.
-    let (model, probe_image, _) = tokio::join!(
-        compose::canonical(&staged, &tool),
+    let (approved, probe_image, _) = tokio::join!(
+        intake::approve(cx, &staged),
         engine::probe_image(cx.engine, &cx.session),
         engine::clean(cx.engine, false),
     );
-    let model = model.map_err(|e| match e {
-        ConfigError::Student(problems) => Stop::Invalid(problems),
-        ConfigError::Refused(refusals) => Stop::Refused(refusals),
-        ConfigError::Machine(fault) => Stop::Fault(fault),
-    })?;
-    let probe_image = probe_image?;
-    for notice in model.notices() {
-        cx.emit(Event::Notice(notice.clone()));
-    }
-    cx.step("config", "lecture du fichier Compose", StepState::Done);
-    let approved = compose::approve(model).map_err(Stop::Refused)?;
-    images(cx, &approved).await?;
+    let (approved, probe_image) = (approved?, probe_image?);
+    intake::images(cx, &approved).await?;
     plan::grade(cx, &staged, &approved, &probe_image).await
-}
-
-/// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be
-/// had makes the checks that need it inconclusive, and nothing else.
-async fn tools(
-    cx: &Ctx<'_>,
-    places: &BTreeMap<String, Option<Place>>,
-    recipes: &BTreeMap<String, engine::Recipe>,
-    say: &(dyn Fn(&str, bool) + Sync),
-) -> Result<(), Stop> {
-    let checks = plan::selected(cx.lab, cx.options.only.as_deref());
-    let mut wanted: Vec<String> = checks.iter().flat_map(|c| c.check.tools()).collect();
-    wanted.sort();
-    wanted.dedup();
-    wanted.retain(|image| !places.contains_key(image));
-    let policy = cx.options.images;
-    for one in engine::ensure_images(cx.engine, &cx.session, &wanted, recipes, policy, say).await? {
-        if let Resolved::Ready(used) = one {
-            cx.emit(Event::Image(used));
-        }
-    }
-    Ok(())
-}
-
-/// Makes the images of the active services ready, those that their Dockerfiles start from included.
-async fn images(cx: &Ctx<'_>, approved: &compose::ApprovedModel) -> Result<(), Stop> {
-    cx.step("images", "images", StepState::Started);
-    let model = approved.model();
-    let mut places: BTreeMap<String, Option<Place>> = BTreeMap::new();
-    for need in model.images() {
-        places.entry(need.image).or_insert(need.place);
-    }
-    for from in model.from_images() {
-        let file = from.dockerfile.as_ref().map(|f| f.display().to_string());
-        let place = file.and_then(|file| model.source().place_in(&file, &from.image, "image de départ"));
-        places.entry(from.image).or_insert(place);
-    }
-    let wanted: Vec<String> = places.keys().cloned().collect();
-    let recipes = engine::recipes(&cx.options.recipes)?;
-    let say = |image: &str, done: bool| {
-        let state = if done { StepState::Done } else { StepState::Started };
-        cx.step(&format!("image:{image}"), &format!("image {image}"), state);
-    };
-    let ready =
-        engine::ensure_images(cx.engine, &cx.session, &wanted, &recipes, cx.options.images, &say).await?;
-    let mut unknown = Vec::new();
-    for one in ready {
-        match one {
-            Resolved::Ready(used) => cx.emit(Event::Image(used)),
-            Resolved::Unknown { image, detail } => unknown.push(Problem {
-                code: "image-unknown".into(),
-                what: format!("l'image « {image} » n'existe pas"),
-                place: places.get(&image).cloned().flatten(),
-                todo: "vérifiez le nom et l'étiquette de l'image".into(),
-                detail,
-            }),
-            Resolved::Unavailable { image, detail } => {
-                return Err(Stop::Fault(
-                    Fault::new(
-                        FaultKind::Image,
-                        format!("l'image « {image} » ne peut pas être obtenue sur cette machine"),
-                        "vérifiez la connexion au registre, ou prenez l'image que l'énoncé demande",
-                    )
-                    .detail(detail),
-                ));
-            }
-        }
-    }
-    tools(cx, &places, &recipes, &say).await?;
-    cx.step("images", "images", StepState::Done);
-    if unknown.is_empty() { Ok(()) } else { Err(Stop::Invalid(unknown)) }
 }

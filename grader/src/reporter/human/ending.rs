@@ -161,7 +161,7 @@ fn stand_in(image: &str, offline: &Offline) -> String {
 }
 
 /// What is left, in words.
-fn inventory(left: &Inventory) -> String {
+pub fn inventory(left: &Inventory) -> String {
     let all = [
         (left.containers, "conteneur", "conteneurs"),
         (left.networks, "réseau", "réseaux"),

@@ -1,5 +1,6 @@
 //! The report for a terminal, in French. Readable without colours and at any width.
 
+mod brief;
 mod check;
 mod ending;
 mod kept;
@@ -10,6 +11,7 @@ mod timeline;
 
 use std::io::{self, Write};
 
+pub use self::brief::{Age, brief, household, obstacle};
 pub use self::ending::note_of;
 use self::page::{Page, Tone};
 use super::{Reporter, clean};
