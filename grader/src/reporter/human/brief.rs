@@ -70,7 +70,7 @@ fn line(page: &mut Page, result: &CheckResult, age: Age) {
             page.item(tone, symbol, Tone::Plain, &format!("{} · {headline}", card.id), right);
         }
         Age::Old(since) => {
-            let right = format!("{word} il y a {}, pas revu", ago(since));
+            let right = format!("{word} il y a {}", ago(since));
             page.item(Tone::Dim, "·", Tone::Dim, &format!("{} · {}", card.id, card.title), &right);
         }
         Age::Never => {

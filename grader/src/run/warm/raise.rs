@@ -29,8 +29,19 @@ pub(super) struct Raised {
     pub left_out: BTreeSet<String>,
 }
 
+/// What takes the place of what.
+struct Place {
+    old: Arc<Stack>,
+    model: SandboxedModel,
+    /// Services that make place.
+    gone: BTreeSet<String>,
+}
+
 /// The name of the service whose build failed, and the log.
 type Built = Option<(String, String)>;
+
+/// What to build, and the fingerprint of what every image is built from.
+type Builds<'a> = (&'a BTreeMap<String, BuildRequest>, &'a BTreeMap<String, String>);
 
 impl Warm<'_> {
     /// Builds what changed and replaces what differs; everything from nothing when it must be.
@@ -52,18 +63,20 @@ impl Warm<'_> {
         if fresh {
             self.up = None;
         }
-        let model = match &self.up {
+        let work = match &self.up {
+            None => None,
             Some(up) => {
                 let kept = unchanged(cx, shared, &self.subnets, up)?;
-                sandboxed(cx, shared, &self.subnets, false, kept)
+                let model = sandboxed(cx, shared, &self.subnets, false, kept);
+                // A build may come to the same image; its service can be run anew all the same.
+                let also = self.unsure.iter().chain(&up.lacking).chain(builds.keys()).cloned().collect();
+                let gone = up.stack.model().replaced_by(&model, &also);
+                gone.map(|gone| Place { old: Arc::clone(&up.stack), model, gone })
             }
-            None => return self.begin(cx, shared, (&builds, &prints)).await,
         };
-        let in_place = |up: &Up| up.stack.model().replaced_by(&model, &BTreeSet::new()).is_some();
-        if self.up.as_ref().is_some_and(in_place) {
-            self.replace(cx, shared, model, (&builds, &prints)).await
-        } else {
-            self.begin(cx, shared, (&builds, &prints)).await
+        match work {
+            Some(place) => self.replace(cx, shared, (&builds, &prints), place).await,
+            None => self.begin(cx, shared, (&builds, &prints)).await,
         }
     }
 
@@ -72,21 +85,16 @@ impl Warm<'_> {
         &mut self,
         cx: &Ctx<'_>,
         shared: &Shared<'_>,
-        builds: &BTreeMap<String, BuildRequest>,
-        prints: &BTreeMap<String, String>,
-    ) -> Result<(Built, BTreeSet<String>), Stop> {
+        (builds, prints): Builds<'_>,
+    ) -> Result<Built, Stop> {
         self.images.retain(|service, _| shared.builds.contains_key(service));
         if builds.is_empty() {
-            return Ok((None, BTreeSet::new()));
+            return Ok(None);
         }
         cx.step("build", "construction des images", StepState::Started);
         let built = build_all(cx, builds).await?;
-        cx.step(
-            "build",
-            "construction des images",
-            if built.is_none() { StepState::Done } else { StepState::Failed },
-        );
-        let mut new = BTreeSet::new();
+        let state = if built.is_none() { StepState::Done } else { StepState::Failed };
+        cx.step("build", "construction des images", state);
         for (service, request) in builds {
             if built.as_ref().is_some_and(|(failed, _)| failed == service) {
                 self.images.remove(service);
@@ -96,68 +104,57 @@ impl Warm<'_> {
                 Some(tag) => cx.engine.image_id(tag).await,
                 None => None,
             };
-            let before = self.images.insert(service.clone(), (prints[service].clone(), image.clone()));
-            if before.as_ref().is_none_or(|(_, before)| *before != image) {
-                new.insert(service.clone());
-            }
+            self.images.insert(service.clone(), (prints[service].clone(), image));
         }
-        Ok((built, new))
+        Ok(built)
     }
 
     /// Everything from nothing, but for the images.
-    async fn begin(
-        &mut self,
-        cx: &Ctx<'_>,
-        shared: &Shared<'_>,
-        (builds, prints): (&BTreeMap<String, BuildRequest>, &BTreeMap<String, String>),
-    ) -> Result<Raised, Stop> {
+    async fn begin(&mut self, cx: &Ctx<'_>, shared: &Shared<'_>, builds: Builds<'_>) -> Result<Raised, Stop> {
         self.up = None;
         cx.session.empty(cx.engine).await?;
         let model = sandboxed(cx, shared, &self.subnets, false, BTreeMap::new());
         let stack = new_stack(cx, shared, model, false)?;
         let (built, early_up) =
-            tokio::join!(self.build(cx, shared, builds, prints), start_early(shared, Some(&stack)));
-        let ((built, _), early_up) = (built?, early_up?);
+            tokio::join!(self.build(cx, shared, builds), start_early(shared, Some(&stack)));
+        let (built, early_up) = (built?, early_up?);
         let left_out = left_out(shared, built.as_ref());
         cx.step("up", "démarrage de la pile", StepState::Started);
         let seats = seats(shared);
         let up = bring_up(cx, shared, &stack, built, early_up, (&seats, false)).await?;
         cx.step("up", "démarrage de la pile", StepState::Done);
-        Ok(Raised { stack, up, fresh: true, recreated: true, rebuilt: !builds.is_empty(), left_out })
+        Ok(Raised { stack, up, fresh: true, recreated: true, rebuilt: !builds.0.is_empty(), left_out })
     }
 
-    /// Replaces what differs, in the same networks.
+    /// Replaces the services that must make place, in the same networks.
     async fn replace(
         &mut self,
         cx: &Ctx<'_>,
         shared: &Shared<'_>,
-        model: SandboxedModel,
-        (builds, prints): (&BTreeMap<String, BuildRequest>, &BTreeMap<String, String>),
+        builds: Builds<'_>,
+        Place { old, model, mut gone }: Place,
     ) -> Result<Raised, Stop> {
-        let before = self.images.clone();
-        let (built, new) = self.build(cx, shared, builds, prints).await?;
-        let left_out = left_out(shared, built.as_ref());
-        let Some(old) = self.up.as_ref() else { return self.begin(cx, shared, (builds, prints)).await };
-        let mut also: BTreeSet<String> = &(&self.unsure | &old.lacking) | &new;
-        also.extend(left_out.iter().cloned());
-        let Some(gone) = old.stack.model().replaced_by(&model, &also) else {
-            return self.begin(cx, shared, (builds, prints)).await;
-        };
         self.unsure.clone_from(&gone);
+        let before = self.images.clone();
+        let (built, removed) = tokio::join!(self.build(cx, shared, builds), old.remove_services(&gone));
+        let built = built?;
+        removed?;
+        let left_out = left_out(shared, built.as_ref());
+        if !left_out.is_subset(&gone) {
+            old.remove_services(&left_out).await?;
+            gone.extend(left_out.iter().cloned());
+            self.unsure.clone_from(&gone);
+        }
         cx.step("up", "démarrage de la pile", StepState::Started);
-        let nothing_new = gone.is_empty();
-        old.stack.remove_services(&gone).await?;
-        let stack = Arc::new(old.stack.succeed(stack_plan(cx, shared, model, false))?);
-        let wanted: Vec<String> =
-            seats(shared).into_iter().filter(|service| !left_out.contains(service)).collect();
-        let todo: Vec<String> = wanted.iter().filter(|service| gone.contains(*service)).cloned().collect();
+        let stack = Arc::new(old.succeed(stack_plan(cx, shared, model, false))?);
+        let wanted: Vec<String> = seats(shared).into_iter().filter(|s| !left_out.contains(s)).collect();
+        let todo: Vec<String> = wanted.iter().filter(|s| gone.contains(*s)).cloned().collect();
         let come_up = async {
             // What stays is as it should be: nothing of it needs to be waited for.
             let error = if todo.is_empty() { None } else { stack.up(&todo, true).await? };
-            let mut up = if wanted.is_empty() {
-                BringUp::default()
-            } else {
-                stack.settle(&wanted, error, SETTLE).await?
+            let mut up = match wanted.as_slice() {
+                [] => BringUp::default(),
+                wanted => stack.settle(wanted, error, SETTLE).await?,
             };
             up.build_failed = built;
             Ok(up)
@@ -165,11 +162,13 @@ impl Warm<'_> {
         let up = with_probes(cx, &stack, &todo, come_up).await?;
         cx.step("up", "démarrage de la pile", StepState::Done);
         for (service, (_, image)) in before {
-            if let Some(image) = image.filter(|_| new.contains(&service)) {
+            let now = self.images.get(&service).and_then(|(_, image)| image.as_ref());
+            if let Some(image) = image.filter(|image| Some(image) != now) {
                 cx.engine.drop_image(&image).await;
             }
         }
-        Ok(Raised { stack, up, fresh: false, recreated: !nothing_new, rebuilt: !builds.is_empty(), left_out })
+        let (recreated, rebuilt) = (!gone.is_empty(), !builds.0.is_empty());
+        Ok(Raised { stack, up, fresh: false, recreated, rebuilt, left_out })
     }
 }
 
