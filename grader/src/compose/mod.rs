@@ -29,7 +29,7 @@ pub use canonical::{ConfigError, canonical};
 pub use dockerfile::FromImage;
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use policy::{ApprovedModel, approve};
-pub use print::fingerprint;
+pub use print::{fingerprint, is_scratch};
 pub use rewrite::{
     Copy, EngineAccess, Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,
 };

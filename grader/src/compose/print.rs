@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::model::ComposeModel;
 
-/// SHA-256 of a file or of a whole folder: names, permissions, contents, targets of links. Something
-/// that is not there has a fingerprint too.
+/// SHA-256 of a file or of a whole folder: names, permissions, contents, targets of links; scratch
+/// files of editors left out. Something that is not there has a fingerprint too.
 ///
 /// # Errors
 ///
@@ -18,6 +18,14 @@ pub fn fingerprint(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     add(&mut hash, path)?;
     Ok(hex(&hash.finalize()))
+}
+
+/// True for a scratch file of an editor: no verdict depends on it.
+pub fn is_scratch(name: &str) -> bool {
+    let ends = [".swp", ".swo", ".swx", "~", ".kate-swp", ".part", "___jb_tmp___", "___jb_old___"];
+    let begins = [".#", "#", ".~lock.", ".goutputstream-"];
+    // vim asks itself whether it may create a file of this name.
+    name == "4913" || ends.iter().any(|e| name.ends_with(e)) || begins.iter().any(|b| name.starts_with(b))
 }
 
 impl ComposeModel {
@@ -87,6 +95,7 @@ fn add(hash: &mut Sha256, path: &Path) -> io::Result<()> {
     }
     let mut names: Vec<_> =
         std::fs::read_dir(path)?.map(|e| Ok(e?.file_name())).collect::<io::Result<_>>()?;
+    names.retain(|name| !name.to_str().is_some_and(is_scratch));
     names.sort();
     part(hash, b"folder", &names.len().to_be_bytes());
     for name in names {
@@ -113,6 +122,7 @@ mod tests {
         let print = || fingerprint(dir.path()).expect("readable");
         let first = print();
         std::fs::write(&file, "un").expect("written");
+        std::fs::write(dir.path().join("a/.app.js.swp"), "brouillon").expect("written");
         assert_eq!(print(), first);
         std::fs::write(&file, "deux").expect("written");
         let second = print();

@@ -11,6 +11,7 @@ use notify_debouncer_full::notify::{
 use notify_debouncer_full::{DebounceEventResult, DebouncedEvent, Debouncer, NoCache, new_debouncer_opt};
 use tokio::sync::Notify;
 
+use crate::compose::is_scratch;
 use crate::error::{Fault, FaultKind};
 
 /// An editor writes a file in several goes: what comes closer together is one save.
@@ -135,13 +136,6 @@ fn is_ignored(path: &Path) -> bool {
     });
     let names: Vec<&str> = names.collect();
     names.iter().any(|name| FOLDERS.contains(name)) || names.last().is_some_and(|name| is_scratch(name))
-}
-
-fn is_scratch(name: &str) -> bool {
-    let ends = [".swp", ".swo", ".swx", "~", ".kate-swp", ".part", "___jb_tmp___", "___jb_old___"];
-    let begins = [".#", "#", ".~lock.", ".goutputstream-"];
-    // vim asks itself whether it may create a file of this name.
-    name == "4913" || ends.iter().any(|e| name.ends_with(e)) || begins.iter().any(|b| name.starts_with(b))
 }
 
 /// Whether the system tells every change of this folder: a network file system, or the disk of another
