@@ -6,6 +6,7 @@ mod flow;
 mod hostile;
 mod messages;
 mod properties;
+mod saves;
 
 use std::path::{Path, PathBuf};
 

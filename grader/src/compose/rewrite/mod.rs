@@ -6,6 +6,7 @@ mod files;
 mod health;
 mod limits;
 mod links;
+mod memory;
 mod nets;
 mod objects;
 mod ranges;

@@ -5,18 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::SandboxedModel;
+use super::memory::memories;
 use crate::compose::model::{entries, scalar};
 
 impl SandboxedModel {
     /// The services of this model and of `next` that cannot stay as they run: those that differ, those
-    /// of `also`, and whoever lives in, shares a volume with, or was started after one of them. `None`
-    /// when the stack must begin again whole: Compose changes no network in place, and the filtered
-    /// engine is bound to what it shows.
+    /// of `also`, and whoever lives in, shares a volume with, was started after, or may remember one of
+    /// them. `None` when the stack must begin again whole: Compose changes no network in place, and the
+    /// filtered engine is bound to what it shows.
     pub fn replaced_by(&self, next: &Self, also: &BTreeSet<String>) -> Option<BTreeSet<String>> {
         let same_ground = self.file["networks"] == next.file["networks"] && self.engine == next.engine;
         same_ground.then(|| {
             let env = self.environment == next.environment;
-            replaced(&self.file, &next.file, env, also)
+            let ties = [self, next].into_iter().flat_map(|m| ties(&m.file).into_iter().chain(memories(m)));
+            replaced(&self.file, &next.file, env, also, &ties.collect::<Vec<_>>())
         })
     }
 
@@ -32,7 +34,10 @@ impl SandboxedModel {
     }
 }
 
-fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>) -> BTreeSet<String> {
+/// Who cannot outlive whom.
+type Tie = (String, String);
+
+fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>, ties: &[Tie]) -> BTreeSet<String> {
     // The service itself does not say what is in a configuration or in a secret.
     let differ: Vec<&str> =
         ["configs", "secrets"].into_iter().filter(|f| !env || old[*f] != new[*f]).collect();
@@ -46,7 +51,6 @@ fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>) -> BTr
         })
         .map(|name| (*name).clone())
         .collect();
-    let ties: Vec<(String, String)> = [old, new].into_iter().flat_map(ties).collect();
     loop {
         let more: Vec<String> = ties
             .iter()
@@ -60,8 +64,8 @@ fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>) -> BTr
     }
 }
 
-/// Who cannot outlive whom.
-fn ties(file: &Value) -> Vec<(String, String)> {
+/// Ties that the model itself declares.
+fn ties(file: &Value) -> Vec<Tie> {
     let mut out = Vec::new();
     for (name, service) in entries(file, "services") {
         let inside = ["network_mode", "ipc", "pid"].into_iter().filter_map(|key| service.get(key)?.as_str());
@@ -116,6 +120,10 @@ mod tests {
             "volumes": { "data": { "name": "tp_data" } },
             "secrets": { "pw": { "file": "/1" } },
         })
+    }
+
+    fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>) -> BTreeSet<String> {
+        super::replaced(old, new, env, also, &[ties(old), ties(new)].concat())
     }
 
     #[test]
