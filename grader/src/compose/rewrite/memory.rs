@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::SandboxedModel;
+use crate::compose::grants::monitor;
 use crate::compose::model::{entries, scalar, texts};
 
 /// Bytes of mounted files that are looked at, in all.
@@ -38,13 +39,13 @@ fn names(service: &str, value: &Value) -> BTreeSet<String> {
     names
 }
 
-/// Whether a service mounts what stands in for the engine.
+/// Whether a service keeps in mind what the engine shows of the others. cAdvisor counts what is there.
 fn is_shown_engine(model: &SandboxedModel, service: &Value) -> bool {
-    let Some(engine) = &model.engine else { return false };
+    let Some(engine) = model.engine.as_ref().filter(|_| monitor(service).is_none()) else { return false };
     let real = |key: &str| model.file["volumes"][key]["name"].as_str();
     let mounts = service.get("volumes").and_then(Value::as_array).into_iter().flatten();
     let mut sources = mounts.filter_map(|mount| real(mount.get("source")?.as_str()?));
-    sources.any(|name| engine.view.hidden_volumes.contains(name))
+    sources.any(|name| engine.socket == name)
 }
 
 /// The settings of a service, and the files that it is given. Labels speak to others; whom it waits

@@ -17,8 +17,13 @@ impl SandboxedModel {
         let same_ground = self.file["networks"] == next.file["networks"] && self.engine == next.engine;
         same_ground.then(|| {
             let env = self.environment == next.environment;
-            let ties = [self, next].into_iter().flat_map(|m| ties(&m.file).into_iter().chain(memories(m)));
-            replaced(&self.file, &next.file, env, also, &ties.collect::<Vec<_>>())
+            let both = || [self, next].into_iter();
+            let ties = Ties {
+                bound: both().flat_map(|m| bound(&m.file)).collect(),
+                after: both().flat_map(|m| after(&m.file)).collect(),
+                memory: both().flat_map(memories).collect(),
+            };
+            replaced(&self.file, &next.file, env, also, &ties)
         })
     }
 
@@ -34,16 +39,26 @@ impl SandboxedModel {
     }
 }
 
-/// Who cannot outlive whom.
+/// Who goes with whom.
 type Tie = (String, String);
 
-fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>, ties: &[Tie]) -> BTreeSet<String> {
+/// Why services go with others.
+struct Ties {
+    /// They live in them, or share a volume with them.
+    bound: Vec<Tie>,
+    /// They were started after them.
+    after: Vec<Tie>,
+    /// They may remember them.
+    memory: Vec<Tie>,
+}
+
+fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>, ties: &Ties) -> BTreeSet<String> {
     // The service itself does not say what is in a configuration or in a secret.
     let differ: Vec<&str> =
         ["configs", "secrets"].into_iter().filter(|f| !env || old[*f] != new[*f]).collect();
     let names: BTreeSet<&String> =
         [old, new].into_iter().flat_map(|f| entries(f, "services")).map(|(n, _)| n).collect();
-    let mut found: BTreeSet<String> = names
+    let found: BTreeSet<String> = names
         .iter()
         .filter(|name| {
             let (a, b) = (&old["services"][name.as_str()], &new["services"][name.as_str()]);
@@ -51,9 +66,20 @@ fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>, ties: 
         })
         .map(|name| (*name).clone())
         .collect();
+    let mut found = closed(found, &[&ties.bound, &ties.after]);
+    // Who begins again only to forget is what it was: nobody needs to forget it in turn.
+    let forgetful = ties.memory.iter().filter(|(_, on)| found.contains(on)).map(|(who, _)| who.clone());
+    let forgetful: BTreeSet<String> = forgetful.collect();
+    found.extend(forgetful);
+    closed(found, &[&ties.bound])
+}
+
+/// `found` with all who go with one of them.
+fn closed(mut found: BTreeSet<String>, ties: &[&Vec<Tie>]) -> BTreeSet<String> {
     loop {
         let more: Vec<String> = ties
             .iter()
+            .flat_map(|ties| ties.iter())
             .filter(|(who, on)| found.contains(on) && !found.contains(who))
             .map(|(who, _)| who.clone())
             .collect();
@@ -64,15 +90,14 @@ fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>, ties: 
     }
 }
 
-/// Ties that the model itself declares.
-fn ties(file: &Value) -> Vec<Tie> {
+/// Who lives in whom or shares a volume with whom.
+fn bound(file: &Value) -> Vec<Tie> {
     let mut out = Vec::new();
     for (name, service) in entries(file, "services") {
         let inside = ["network_mode", "ipc", "pid"].into_iter().filter_map(|key| service.get(key)?.as_str());
         let from = service.get("volumes_from").and_then(Value::as_array).into_iter().flatten();
         let from = from.filter_map(|v| v.as_str()?.split(':').next());
-        let after = entries(service, "depends_on").map(|(on, _)| on.as_str());
-        let on = inside.filter_map(|mode| mode.strip_prefix("service:")).chain(from).chain(after);
+        let on = inside.filter_map(|mode| mode.strip_prefix("service:")).chain(from);
         out.extend(on.map(|on| (name.clone(), on.to_owned())));
     }
     let shared = volumes(file);
@@ -81,6 +106,14 @@ fn ties(file: &Value) -> Vec<Tie> {
         out.extend(with.map(|(other, _)| (name.clone(), other.clone())));
     }
     out
+}
+
+/// Who was started after whom.
+fn after(file: &Value) -> Vec<Tie> {
+    let of = |(name, service): (&String, &Value)| -> Vec<Tie> {
+        entries(service, "depends_on").map(|(on, _)| (name.clone(), on.clone())).collect()
+    };
+    entries(file, "services").flat_map(of).collect()
 }
 
 /// Keys of the named volumes of each service, those of ours left out.
@@ -115,6 +148,8 @@ mod tests {
                 "backup": { "image": "b", "volumes": data },
                 "api": { "image": "c", "labels": { "x": "1" }, "depends_on": { "db": {} } },
                 "sidecar": { "image": "d", "network_mode": "service:api" },
+                "proxy": { "image": "f" },
+                "watcher": { "image": "g" },
                 "web": { "image": "e", "secrets": [{ "source": "pw" }] },
             },
             "volumes": { "data": { "name": "tp_data" } },
@@ -123,14 +158,19 @@ mod tests {
     }
 
     fn replaced(old: &Value, new: &Value, env: bool, also: &BTreeSet<String>) -> BTreeSet<String> {
-        super::replaced(old, new, env, also, &[ties(old), ties(new)].concat())
+        let ties = Ties {
+            bound: [bound(old), bound(new)].concat(),
+            after: [after(old), after(new)].concat(),
+            memory: vec![("proxy".into(), "api".into()), ("watcher".into(), "proxy".into())],
+        };
+        super::replaced(old, new, env, also, &ties)
     }
 
     #[test]
-    fn a_label_replaces_its_service_and_who_lives_in_it() {
+    fn a_label_replaces_its_service_who_lives_in_it_and_who_may_remember_it() {
         let mut new = stack();
         new["services"]["api"]["labels"]["x"] = json!("2");
-        assert_eq!(replaced(&stack(), &new, true, &set(&[])), set(&["api", "sidecar"]));
+        assert_eq!(replaced(&stack(), &new, true, &set(&[])), set(&["api", "proxy", "sidecar"]));
         assert_eq!(replaced(&stack(), &stack(), true, &set(&[])), set(&[]));
         assert_eq!(replaced(&stack(), &stack(), true, &set(&["web"])), set(&["web"]));
     }
@@ -139,7 +179,7 @@ mod tests {
     fn what_shares_a_volume_or_waits_for_it_goes_with_it() {
         let mut new = stack();
         new["services"]["backup"]["image"] = json!("b2");
-        let gone = set(&["api", "backup", "db", "sidecar"]);
+        let gone = set(&["api", "backup", "db", "proxy", "sidecar"]);
         assert_eq!(replaced(&stack(), &new, true, &set(&[])), gone);
     }
 
