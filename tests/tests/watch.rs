@@ -67,6 +67,7 @@ impl Live {
 
 /// Saves a change, and gives what is shown of it. Six checks of lab 02 break something: their tally
 /// ends the list.
+#[expect(clippy::print_stdout, reason = "the figures of this test")]
 fn save(live: &mut Live, what: &str, file: &Path, from: &str, to: &str) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     assert!(text.contains(from), "« {from} » is not in {}", file.display());

@@ -34,6 +34,9 @@ pub struct StackPlan {
     pub breakable: Vec<String>,
 }
 
+/// A probe, started by the first who asks.
+type Cell = Arc<OnceCell<Arc<Probe>>>;
+
 /// A running copy.
 pub struct Stack {
     pub(super) engine: Engine,
@@ -41,7 +44,7 @@ pub struct Stack {
     pub(super) plan: StackPlan,
     pub(super) watch: Arc<Watch>,
     file: PathBuf,
-    pub(super) probes: Arc<Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>>,
+    pub(super) probes: Arc<Mutex<HashMap<String, Cell>>>,
     /// Twins: name to container.
     pub(super) twins: Mutex<HashMap<String, String>>,
     doors: Arc<Mutex<HashMap<String, Arc<OnceCell<()>>>>>,

@@ -83,8 +83,8 @@ fn a_stack_that_stays_up() {
 fn the_short_list() {
     let checks = Report::fold(sample::mixed()).checks;
     let ages = [human::Age::Old(130_000), human::Age::Now, human::Age::Never];
-    let aged: Vec<_> = checks.into_iter().zip(ages.into_iter().cycle()).collect();
-    let shown = human::brief("14:32:07 · app/app.js · 2,4 s", &[], &aged, "02", at(80));
+    let list: Vec<_> = checks.into_iter().zip(ages.into_iter().cycle()).collect();
+    let shown = human::brief("14:32:07 · app/app.js · 2,4 s", &[], &list, "02", at(80));
     insta::assert_snapshot!(shown);
 }
 

@@ -72,7 +72,7 @@ impl Keys {
         let (send, pressed) = unbounded_channel();
         // Ends with the process: a read of a terminal cannot be given up.
         std::thread::spawn(move || {
-            for byte in std::io::stdin().bytes().map_while(Result::ok) {
+            for byte in std::io::stdin().lock().bytes().map_while(Result::ok) {
                 if let Some(key) = Key::of(byte)
                     && send.send(key).is_err()
                 {

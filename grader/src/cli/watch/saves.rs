@@ -15,7 +15,7 @@ use crate::compose::is_scratch;
 use crate::error::{Fault, FaultKind};
 
 /// An editor writes a file in several goes: what comes closer together is one save.
-const CALM: Duration = Duration::from_millis(150);
+const CALM: Duration = Duration::from_millis(100);
 /// How often a folder without events is looked at.
 const POLL: Duration = Duration::from_millis(700);
 
@@ -142,7 +142,7 @@ fn is_ignored(path: &Path) -> bool {
 /// system (WSL, virtual machines), keeps to itself what happens on the other side.
 #[cfg(target_os = "linux")]
 fn has_events(dir: &Path) -> bool {
-    rustix::fs::statfs(dir).is_ok_and(|fs| !FOREIGN.contains(&(i64::from(fs.f_type) & 0xffff_ffff)))
+    rustix::fs::statfs(dir).is_ok_and(|fs| !FOREIGN.contains(&(fs.f_type & 0xffff_ffff)))
 }
 
 #[cfg(not(target_os = "linux"))]
