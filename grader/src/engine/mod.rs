@@ -19,6 +19,7 @@ mod survey;
 mod sweep;
 mod tool;
 mod tools;
+mod tree;
 mod twin;
 mod world;
 

@@ -79,12 +79,13 @@ impl Board {
         checks.into_iter().map(|check| (self.age(&check.card.id, at), check)).map(|(a, c)| (c, a)).collect()
     }
 
-    /// The exit code of what is known: what was never looked at counts for nothing.
+    /// The exit code of what is known, once there was a whole list: what was never looked at counts for
+    /// nothing.
     fn code(&self, lines: &[(CheckResult, Age)]) -> ExitCode {
         let any = |standing| lines.iter().any(|(c, age)| c.standing == standing && *age != Age::Never);
         match self.obstacle {
             Some(code) => code,
-            None if self.seen.is_empty() => ExitCode::Interrupted,
+            None if self.standing.is_empty() => ExitCode::Interrupted,
             None if any(Standing::Missed) || any(Standing::Blocked) => ExitCode::Failed,
             None if any(Standing::Ungraded) => ExitCode::Environment,
             None => ExitCode::Passed,
@@ -258,8 +259,9 @@ mod tests {
     fn the_code_is_that_of_what_is_known() {
         let mut board = Board::default();
         let code = |board: &Board| board.code(&board.lines(&start(), Instant::now()));
-        assert_eq!(code(&board), ExitCode::Interrupted);
         board.note(&checked("a", true), Instant::now());
+        assert_eq!(code(&board), ExitCode::Interrupted);
+        board.stand(false);
         assert_eq!(code(&board), ExitCode::Passed);
         board.note(&checked("b", false), Instant::now());
         assert_eq!(code(&board), ExitCode::Failed);
