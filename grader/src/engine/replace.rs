@@ -13,6 +13,7 @@ use super::connect::Engine;
 use super::fault::{engine_fault, is_gone};
 use super::session::SESSION;
 use super::stack::Stack;
+use crate::compose::SandboxedModel;
 use crate::error::Fault;
 
 impl Stack {
@@ -85,7 +86,7 @@ impl Stack {
     }
 
     /// What is run and imposed on this copy.
-    pub fn model(&self) -> &crate::compose::SandboxedModel {
+    pub fn model(&self) -> &SandboxedModel {
         &self.plan.model
     }
 }
