@@ -87,7 +87,8 @@ impl Warm<'_> {
         shared: &Shared<'_>,
         (builds, prints): Builds<'_>,
     ) -> Result<Built, Stop> {
-        self.images.retain(|service, _| shared.builds.contains_key(service));
+        // What a build that is given up or fails leaves under its name is not known.
+        self.images.retain(|s, _| shared.builds.contains_key(s) && !builds.contains_key(s));
         if builds.is_empty() {
             return Ok(None);
         }
@@ -95,11 +96,7 @@ impl Warm<'_> {
         let built = build_all(cx, builds).await?;
         let state = if built.is_none() { StepState::Done } else { StepState::Failed };
         cx.step("build", "construction des images", state);
-        for (service, request) in builds {
-            if built.as_ref().is_some_and(|(failed, _)| failed == service) {
-                self.images.remove(service);
-                continue;
-            }
+        for (service, request) in builds.iter().filter(|_| built.is_none()) {
             let image = match &request.tag {
                 Some(tag) => cx.engine.image_id(tag).await,
                 None => None,
