@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
 
+mod kept;
 mod opinion;
 mod reach;
 mod timeline;
 
+pub use kept::{Kept, KeptService};
 pub use opinion::{Decision, OPINION_FORMAT, Opinion};
 pub use reach::{Reach, ReachCell, ReachTarget};
 pub use timeline::{Moment, Stretch, Timeline};
@@ -39,6 +41,8 @@ pub enum Event {
     Invalid(Vec<Problem>),
     /// The machine or the grader failed: the run is « non noté ».
     Faulted(Fault),
+    /// Every verdict is given and the stack stays up until its author has looked around (`--keep`).
+    Kept(Kept),
     /// The inventory after the clean-up.
     Cleaned(Inventory),
     /// Last event of a run.

@@ -179,3 +179,12 @@ pub fn signal(child: &Child, signal: rustix::process::Signal) {
         let _ = rustix::process::kill_process(pid, signal);
     }
 }
+
+/// What the docker client says.
+pub fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker").args(args).output();
+    output.map_or_else(
+        |e| e.to_string(),
+        |o| format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr)),
+    )
+}

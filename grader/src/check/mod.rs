@@ -133,6 +133,12 @@ pub trait Check: Send + Sync {
         Vec::new()
     }
 
+    /// True when it judges how the stack came up rather than how it is: once its services are replaced
+    /// one by one there is nothing to see.
+    fn looks_back(&self) -> bool {
+        false
+    }
+
     /// Of a check judged on the second copy: the keys of [`Memo`] of what it makes on the first,
     /// which is removed once they are known.
     fn on_first(&self, _experiments: &Experiments) -> Vec<String> {

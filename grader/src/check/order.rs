@@ -91,6 +91,10 @@ impl Check for Order {
         if experiments.second.is_some() { Stage::Second } else { Stage::Observe }
     }
 
+    fn looks_back(&self) -> bool {
+        true
+    }
+
     fn validate(&self, _: &Experiments) -> Result<(), String> {
         if self.after_healthy.is_empty() { Err("order.after-healthy est vide".into()) } else { Ok(()) }
     }

@@ -173,8 +173,12 @@ pub enum Command {
     Status,
     /// Corrige une copie
     Check(CheckArgs),
+    /// Garde la pile en marche et corrige de nouveau à chaque enregistrement
+    Watch(super::watch::WatchArgs),
     /// Donne un indice
     Hint(HintArgs),
+    /// Ouvre l'énoncé d'un TP dans le navigateur, ou dit où il est
+    Open(OpenArgs),
     /// Dit ce que demande un contrôle
     Explain(ExplainArgs),
     /// Ouvre le cours dans le navigateur, avec un bouton pour vérifier votre travail
@@ -263,6 +267,9 @@ pub struct CheckArgs {
     /// Montre ce que le bac à sable change dans la copie
     #[arg(long)]
     pub explain: bool,
+    /// Laisse la pile en marche une fois les verdicts rendus, le temps de regarder autour
+    #[arg(long)]
+    pub keep: bool,
     #[command(flatten)]
     pub images: ImageArgs,
 }
@@ -284,6 +291,14 @@ pub struct ResetArgs {
     /// Le TP
     #[arg(value_name = "TP")]
     pub lab: String,
+}
+
+/// `open`
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Le TP (celui du dossier par défaut)
+    #[arg(value_name = "TP")]
+    pub lab: Option<String>,
 }
 
 /// `hint`

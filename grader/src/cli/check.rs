@@ -1,45 +1,28 @@
 //! `check` and `replay`.
 
+use std::cell::Cell;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
 
 use super::args::{CheckArgs, Global, ReplayArgs};
 use super::output::Output;
 use super::{places, shell, student};
 use crate::engine::Engine;
 use crate::error::ExitCode;
+use crate::report::Report;
 use crate::reporter::replay as journal;
-use crate::run::{RunOptions, run};
+use crate::run::{RunOptions, run_and_keep};
 
 /// `grader check`
 pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
-    let labs = match places::labs() {
-        Ok(labs) => labs,
-        Err(e) => return shell::fault(&e),
-    };
-    let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let Some(id) = args.lab.clone().or_else(|| guess_lab(&labs, &dir)).or_else(|| student::lab_of(&dir))
-    else {
-        shell::complain(
-            "erreur · quel TP faut-il corriger ?\n  à faire  grader check 02 -C mon-dossier (grader list montre les TP)",
-        );
-        return ExitCode::Usage;
-    };
-    let lab = match places::lab(&labs, &id) {
-        Ok(lab) => lab,
+    let subject = places::subject("check", args.lab.as_deref(), global.dir.as_deref());
+    let places::Subject { labs, lab, dir } = match subject {
+        Ok(subject) => subject,
         Err(code) => return code,
     };
     if let Some(only) = &args.only
         && let Err(code) = places::check(&lab, only)
     {
         return code;
-    }
-    if !dir.is_dir() {
-        shell::complain(&format!(
-            "erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C",
-            dir.display()
-        ));
-        return ExitCode::Usage;
     }
     let output = match Output::open(global, args.explain) {
         Ok(output) => output,
@@ -61,23 +44,26 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
         real_time: args.real_time,
         timeout: global.timeout,
     };
-    run(&engine, &lab, &options, shell::interrupted(), &|event| output.event(event)).await;
+    let note = |report: &Report| student::note(&lab, &options.dir, args.only.is_some(), report);
+    let noted = Cell::new(false);
+    let released = args.keep.then_some(async {
+        // The verdicts are there: looking around may last.
+        note(&output.so_far());
+        noted.set(true);
+        shell::released().await;
+    });
+    let sink = |event| output.event(event);
+    run_and_keep(&engine, &lab, &options, shell::interrupted(), released, &sink).await;
     let report = output.finish();
-    student::note(&lab, &options.dir, args.only.is_some(), &report);
+    if !noted.get() {
+        note(&report);
+    }
     let code = report.exit();
     if global.exit_zero && matches!(code, ExitCode::Failed | ExitCode::Refused) {
         ExitCode::Passed
     } else {
         code
     }
-}
-
-/// A folder inside a lab's own folder (`labs/02-…/solution`) names its lab.
-fn guess_lab(labs: &Path, dir: &Path) -> Option<String> {
-    let dir = dir.canonicalize().ok()?;
-    let labs = labs.canonicalize().ok()?;
-    let inside = dir.strip_prefix(&labs).ok()?;
-    Some(inside.components().next()?.as_os_str().to_string_lossy().into_owned())
 }
 
 /// `grader replay`

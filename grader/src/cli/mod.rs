@@ -19,6 +19,7 @@ mod shell;
 mod student;
 mod usage;
 mod variants;
+mod watch;
 
 use std::process::ExitCode as ProcessCode;
 
@@ -78,10 +79,12 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
         Command::Status => student::status(global.dir.as_deref()),
         Command::Check(args) => check::check(&args, &global).await,
+        Command::Watch(args) => watch::watch(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
+        Command::Open(args) => student::open(&args, global.dir.as_deref()),
         Command::Hint(args) => labs::hint(&args, global.dir.as_deref()),
         Command::Images { command: ImagesCommand::List } => images::list().await,
         Command::Images { command: ImagesCommand::Build(args) } => images::build(&args).await,

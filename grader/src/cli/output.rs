@@ -11,6 +11,25 @@ use crate::report::{Fold, Report};
 use crate::reporter::human::{Options, Verbosity};
 use crate::reporter::{Fanout, Html, Human, Json, JsonLines};
 
+/// How reports for people look.
+pub fn human(global: &Global, is_terminal: bool) -> Options {
+    let color = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    };
+    // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
+    let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
+    let width =
+        if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    Options { width, color, verbosity, explain: false }
+}
+
 /// Everything that listens to a run.
 pub struct Output {
     inner: Mutex<Inner>,
@@ -32,21 +51,7 @@ pub fn target(global: &Global, explain: bool) -> Result<(Box<dyn Write + Send>, 
         }
         None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
     };
-    let color = match global.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
-    };
-    // Elsewhere than on a terminal, COLUMNS is the usual way to ask for a width.
-    let asked = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
-    let width =
-        if is_terminal { usize::from(console::Term::stdout().size().1) } else { asked() }.clamp(40, 120);
-    let verbosity = match (global.quiet, global.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
-    Ok((out, Options { width, color, verbosity, explain }))
+    Ok((out, Options { explain, ..human(global, is_terminal) }))
 }
 
 impl Output {
@@ -67,8 +72,17 @@ impl Output {
     pub fn event(&self, event: Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.progress.event(&event);
+        if matches!(event, Event::Kept(_)) {
+            // The report is told now.
+            inner.progress.clear();
+        }
         inner.fanout.event(&event);
         inner.fold.push(event);
+    }
+
+    /// The report of what was taken so far.
+    pub fn so_far(&self) -> Report {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).fold.clone().finish()
     }
 
     /// Ends the reporters and gives the report.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::shell;
+use super::{shell, student};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::lab::{self, CheckSpec, Lab, LabError};
 
@@ -60,7 +60,39 @@ pub fn lab(labs: &Path, id: &str) -> Result<Lab, ExitCode> {
     })
 }
 
-/// The same, sought where the labs are.
+/// What `grader VERB [LAB] [-C DIR]` is about.
+pub struct Subject {
+    /// Folder of the labs.
+    pub labs: PathBuf,
+    /// The lab.
+    pub lab: Lab,
+    /// The student's folder.
+    pub dir: PathBuf,
+}
+
+/// The lab that is named, or that the folder belongs to; otherwise says what is missing and gives the
+/// exit code.
+pub fn subject(verb: &str, named: Option<&str>, dir: Option<&Path>) -> Result<Subject, ExitCode> {
+    let labs = labs().map_err(|e| shell::fault(&e))?;
+    let dir = dir.unwrap_or(Path::new(".")).to_owned();
+    let Some(id) = named.map(str::to_owned).or_else(|| lab_around(&labs, &dir)) else {
+        shell::complain(&format!(
+            "erreur · de quel TP s'agit-il ?\n  à faire  grader {verb} 02 -C mon-dossier (grader list montre les TP)"
+        ));
+        return Err(ExitCode::Usage);
+    };
+    let lab = lab(&labs, &id)?;
+    if !dir.is_dir() {
+        shell::complain(&format!(
+            "erreur · le dossier « {} » n'existe pas\n  à faire  vérifiez le chemin donné à -C",
+            dir.display()
+        ));
+        return Err(ExitCode::Usage);
+    }
+    Ok(Subject { labs, lab, dir })
+}
+
+/// The lab that a command names, sought where the labs are.
 pub fn find_lab(id: &str) -> Result<Lab, ExitCode> {
     lab(&labs().map_err(|e| shell::fault(&e))?, id)
 }
@@ -68,6 +100,17 @@ pub fn find_lab(id: &str) -> Result<Lab, ExitCode> {
 /// The lab of a folder given by [`lab::list`].
 pub fn lab_in(labs: &Path, dir: &Path) -> Result<Lab, LabError> {
     lab::load(labs, &dir.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The lab that a folder belongs to: one inside a lab's own (`labs/02-…/solution`), or one that the
+/// student's journal knows.
+pub fn lab_around(labs: &Path, dir: &Path) -> Option<String> {
+    let inside = || {
+        let (dir, labs) = (dir.canonicalize().ok()?, labs.canonicalize().ok()?);
+        let inside = dir.strip_prefix(&labs).ok()?;
+        Some(inside.components().next()?.as_os_str().to_string_lossy().into_owned())
+    };
+    inside().or_else(|| student::lab_of(dir))
 }
 
 /// The check that a command names; otherwise says which there are and gives the exit code.

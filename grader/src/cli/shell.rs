@@ -32,10 +32,31 @@ pub async fn interrupted() {
     wait_signal().await;
     tokio::spawn(async {
         wait_signal().await;
+        super::watch::give_back();
         complain("interrompu une seconde fois : le surveillant termine le nettoyage");
         #[expect(clippy::disallowed_methods, reason = "asked for twice: the supervisor cleans after us")]
         std::process::exit(ExitCode::Interrupted as i32);
     });
+}
+
+/// Says that the stack stays up, and resolves when it may go: Enter or the end of the terminal's input, a
+/// signal. Without a terminal, a signal only.
+pub async fn released() {
+    use std::io::IsTerminal;
+    let terminal = std::io::stdin().is_terminal();
+    let how = if terminal { "Entrée ou Ctrl-C" } else { "Ctrl-C (ou SIGTERM)" };
+    complain(&format!("la pile reste en marche ; {how} pour la supprimer"));
+    let entered = async {
+        if terminal {
+            let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = entered => {}
+        () = interrupted() => {}
+    }
 }
 
 async fn wait_signal() {

@@ -15,6 +15,7 @@ mod messages;
 mod model;
 mod opinion;
 mod policy;
+mod print;
 mod rewrite;
 mod source;
 mod stage;
@@ -30,6 +31,7 @@ pub use dockerfile::FromImage;
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};
+pub use print::{fingerprint, is_scratch};
 pub use rewrite::{
     Copy, EngineAccess, Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,
 };

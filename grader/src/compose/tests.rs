@@ -7,6 +7,7 @@ mod hostile;
 mod messages;
 mod mutation;
 mod properties;
+mod saves;
 mod schema;
 
 use std::path::{Path, PathBuf};

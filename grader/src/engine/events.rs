@@ -1,6 +1,6 @@
 //! The engine's events: those of our containers, and every change of a network on the engine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +27,8 @@ pub(super) struct Seen {
 #[derive(Default)]
 struct Log {
     events: Vec<Seen>,
+    /// Containers of which nothing is told any more.
+    forgotten: HashSet<String>,
     last_network_change: Option<Instant>,
     broken: Option<String>,
 }
@@ -99,6 +101,14 @@ impl Watch {
         lock(&self.log).events.iter().filter(|e| e.project == project).cloned().collect()
     }
 
+    /// Tells nothing more of these containers, past or to come: others take their place.
+    pub fn forget(&self, containers: &[String]) {
+        let mut log = lock(&self.log);
+        log.forgotten.extend(containers.iter().cloned());
+        let Log { events, forgotten, .. } = &mut *log;
+        events.retain(|e| !forgotten.contains(&e.container));
+    }
+
     /// Why the stream of events broke, if it did.
     pub fn broken(&self) -> Option<String> {
         lock(&self.log).broken.clone()
@@ -156,6 +166,9 @@ fn record(log: &Mutex<Log>, message: EventMessage) {
         service: get("com.docker.compose.service"),
         what,
     };
+    if log.forgotten.contains(&seen.container) {
+        return;
+    }
     // The engine may deliver two events of one instant out of order.
     let at = log.events.partition_point(|e| e.at_us <= seen.at_us);
     log.events.insert(at, seen);

@@ -2,14 +2,17 @@
 
 mod build;
 mod connect;
+mod containers;
 mod door;
 mod events;
 mod fault;
 mod files;
 mod host;
 mod images;
+mod kept;
 mod probe;
 mod recipe;
+mod replace;
 mod session;
 mod stack;
 mod survey;
@@ -17,6 +20,7 @@ mod sweep;
 mod terminal;
 mod tool;
 mod tools;
+mod tree;
 mod twin;
 mod world;
 

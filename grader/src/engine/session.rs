@@ -193,9 +193,19 @@ impl Session {
         super::sweep::subnets(engine, &base.join("pool"), &self.id, count).await
     }
 
+    /// Removes the containers, the networks and the volumes: a stack can begin again from nothing.
+    pub async fn empty(&self, engine: &Engine) -> Result<(), Fault> {
+        let left = sweep::session(engine, &self.id, true).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let todo = "relancez ; « grader clean » supprime ce qui reste";
+        Err(Fault::new(FaultKind::Engine, "l'ancienne pile ne se laisse pas supprimer", todo))
+    }
+
     /// Removes everything and says what is left.
     pub async fn close(&self, engine: &Engine) -> Result<Inventory, Fault> {
-        let mut left = sweep::session(engine, &self.id).await?;
+        let mut left = sweep::session(engine, &self.id, false).await?;
         if let Ok((base, _)) = base() {
             sweep::release_subnets(&base.join("pool"), &self.id);
         }

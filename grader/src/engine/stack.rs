@@ -5,22 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-};
 use futures_util::StreamExt;
-use futures_util::future::join_all;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::build::BuildRequest;
 use super::connect::Engine;
 use super::door;
 use super::events::Watch;
-use super::fault::{engine_fault, from_text, is_gone};
+use super::fault::from_text;
 use super::probe::{Probe, Seat};
 use super::session::Session;
-use crate::check::world::{Attachment, BringUp, Happening, Health, Instance, State};
+use crate::check::world::{BringUp, Happening, Health, State};
 use crate::compose::{EngineAccess, SandboxedModel};
 use crate::error::{Fault, FaultKind};
 
@@ -39,6 +34,9 @@ pub struct StackPlan {
     pub breakable: Vec<String>,
 }
 
+/// A probe, started by the first who asks.
+type Cell = Arc<OnceCell<Arc<Probe>>>;
+
 /// A running copy.
 pub struct Stack {
     pub(super) engine: Engine,
@@ -46,35 +44,44 @@ pub struct Stack {
     pub(super) plan: StackPlan,
     pub(super) watch: Arc<Watch>,
     file: PathBuf,
-    probes: Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>,
+    pub(super) probes: Arc<Mutex<HashMap<String, Cell>>>,
     /// Twins: name to container.
     pub(super) twins: Mutex<HashMap<String, String>>,
-    doors: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
+    doors: Arc<Mutex<HashMap<String, Arc<OnceCell<()>>>>>,
+    /// Services that a check froze or stopped: true until it gave them back.
+    pub(super) disturbed: std::sync::Mutex<BTreeMap<String, bool>>,
 }
 
 impl Stack {
     /// Writes the model down and starts to follow the engine's events. Starts nothing.
     pub fn new(engine: &Engine, session: &Arc<Session>, plan: StackPlan) -> Result<Self, Fault> {
-        let file = session.dir().join(format!("{}.json", plan.model.project()));
-        let text = serde_json::to_vec_pretty(plan.model.file()).map_err(|e| {
-            Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur")
-                .detail(e)
-        })?;
-        std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
-        for copy in plan.model.copies() {
-            let made = copy.make();
-            made.map_err(|e| from_text("la copie d'un fichier monté", &e.to_string()))?;
-        }
-        let watch = Arc::new(Watch::start(engine, &session.id));
+        let file = write(session, &plan.model)?;
         Ok(Self {
             engine: engine.clone(),
             session: Arc::clone(session),
             plan,
-            watch,
+            watch: Arc::new(Watch::start(engine, &session.id)),
             file,
-            probes: Mutex::new(HashMap::new()),
+            probes: Arc::default(),
             twins: Mutex::new(HashMap::new()),
-            doors: Mutex::new(HashMap::new()),
+            doors: Arc::default(),
+            disturbed: std::sync::Mutex::default(),
+        })
+    }
+
+    /// The same copy under its next model: the containers, the probes and the events stay.
+    pub fn succeed(&self, plan: StackPlan) -> Result<Self, Fault> {
+        let file = write(&self.session, &plan.model)?;
+        Ok(Self {
+            engine: self.engine.clone(),
+            session: Arc::clone(&self.session),
+            plan,
+            watch: Arc::clone(&self.watch),
+            file,
+            probes: Arc::clone(&self.probes),
+            twins: Mutex::new(HashMap::new()),
+            doors: Arc::clone(&self.doors),
+            disturbed: std::sync::Mutex::default(),
         })
     }
 
@@ -237,116 +244,9 @@ impl Stack {
         Ok((pending, failed))
     }
 
-    /// Containers of a service now.
-    pub(super) async fn instances(&self, service: &str) -> Result<Vec<Instance>, Fault> {
-        let filters = HashMap::from([(
-            "label".to_owned(),
-            vec![
-                format!("com.docker.compose.project={}", self.project()),
-                format!("com.docker.compose.service={service}"),
-            ],
-        )]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let docker = &self.engine.docker;
-        let list = docker
-            .list_containers(Some(options))
-            .await
-            .map_err(|e| engine_fault("la liste des conteneurs", &e))?;
-        let inspected =
-            join_all(list.into_iter().filter_map(|c| c.id).map(|id| async move {
-                docker.inspect_container(&id, None::<InspectContainerOptions>).await
-            }))
-            .await;
-        let mut found = Vec::new();
-        for one in inspected {
-            match one {
-                Ok(one) => found.push(self.instance(service, one)),
-                Err(e) if is_gone(&e) => {}
-                Err(e) => return Err(engine_fault("l'inspection d'un conteneur", &e)),
-            }
-        }
-        found.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(found)
-    }
-
-    fn instance(&self, service: &str, seen: ContainerInspectResponse) -> Instance {
-        let state = seen.state.unwrap_or_default();
-        let config = seen.config.unwrap_or_default();
-        let networks = seen.network_settings.as_ref().and_then(|n| n.networks.clone()).unwrap_or_default();
-        let keys = self.plan.model.networks();
-        let attachments = networks
-            .into_iter()
-            .map(|(name, end)| {
-                let known = keys.iter().find(|(_, n)| n.name == name);
-                Attachment {
-                    network: known.map_or(name, |(key, _)| key.clone()),
-                    ip: end.ip_address.and_then(|ip| ip.parse().ok()),
-                    gateway: end.gateway.and_then(|ip| ip.parse().ok()),
-                    subnet: known.and_then(|(_, n)| n.subnet.map(ipnet::IpNet::V4)),
-                }
-            })
-            .collect();
-        let published = seen
-            .network_settings
-            .and_then(|n| n.ports)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(port, bindings)| {
-                let port: u16 = port.strip_suffix("/tcp")?.parse().ok()?;
-                let binding = bindings?.into_iter().next()?;
-                let host = binding.host_ip.filter(|ip| !ip.is_empty() && ip != "0.0.0.0");
-                let address = format!("{}:{}", host.as_deref().unwrap_or("127.0.0.1"), binding.host_port?);
-                Some((port, address.parse().ok()?))
-            })
-            .collect();
-        let mut command = config.entrypoint.unwrap_or_default();
-        command.extend(config.cmd.unwrap_or_default());
-        Instance {
-            service: service.to_owned(),
-            id: seen.id.unwrap_or_default(),
-            state: match state.status {
-                Some(ContainerStateStatusEnum::RUNNING) => State::Running,
-                Some(ContainerStateStatusEnum::CREATED) => State::Created,
-                Some(ContainerStateStatusEnum::RESTARTING) => State::Restarting,
-                Some(ContainerStateStatusEnum::PAUSED) => State::Paused,
-                _ => State::Exited,
-            },
-            exit_code: state.exit_code,
-            restarts: seen.restart_count.unwrap_or_default(),
-            health: match state.health.and_then(|h| h.status) {
-                Some(HealthStatusEnum::STARTING) => Some(Health::Starting),
-                Some(HealthStatusEnum::HEALTHY) => Some(Health::Healthy),
-                Some(HealthStatusEnum::UNHEALTHY) => Some(Health::Unhealthy),
-                _ => None,
-            },
-            attachments,
-            published,
-            env: config
-                .env
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|pair| pair.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())))
-                .collect(),
-            command,
-            working_dir: config.working_dir.unwrap_or_default(),
-            exposed: config
-                .exposed_ports
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok())
-                .collect(),
-            network_mode: seen.host_config.and_then(|h| h.network_mode).unwrap_or_default(),
-        }
-    }
-
     /// Removes this copy, as far as it can: the end of the session does the rest and proves it.
     pub async fn down(&self) {
         super::sweep::project(&self.engine, &self.session.id, self.project()).await;
-    }
-
-    /// The first running container of a service.
-    pub(super) async fn running(&self, service: &str) -> Result<Option<Instance>, Fault> {
-        Ok(self.instances(service).await?.into_iter().find(|i| i.state == State::Running))
     }
 
     /// The probe of a seat, started the first time. `key` names the seat in this incarnation.
@@ -415,35 +315,18 @@ impl Stack {
         }
         while under_way.next().await.is_some() {}
     }
+}
 
-    /// Last lines of a service's log.
-    pub(super) async fn tail(&self, service: &str, lines: usize) -> Result<String, Fault> {
-        let mut text = String::new();
-        for instance in self.instances(service).await? {
-            let options =
-                LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
-            let mut stream = self.engine.docker.logs(&instance.id, Some(options));
-            while let Some(Ok(chunk)) = stream.next().await {
-                text.push_str(&String::from_utf8_lossy(&chunk.into_bytes()));
-                if text.len() > 64 * 1024 {
-                    break;
-                }
-            }
-        }
-        Ok(text)
+/// Writes a model down, with the copies that it mounts.
+fn write(session: &Session, model: &SandboxedModel) -> Result<PathBuf, Fault> {
+    let file = session.dir().join(format!("{}.json", model.project()));
+    let text = serde_json::to_vec_pretty(model.file()).map_err(|e| {
+        Fault::new(FaultKind::Bug, "le modèle réécrit ne s'écrit pas", "signalez ce défaut du correcteur")
+            .detail(e)
+    })?;
+    std::fs::write(&file, text).map_err(|e| from_text("l'écriture du modèle réécrit", &e.to_string()))?;
+    for copy in model.copies() {
+        copy.make().map_err(|e| from_text("la copie d'un fichier monté", &e.to_string()))?;
     }
-
-    /// Removes the containers of a service, with their anonymous volumes (as `down` then `up`
-    /// would leave them behind), never the named ones.
-    pub(super) async fn remove_service(&self, service: &str) -> Result<(), Fault> {
-        let force = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        for instance in self.instances(service).await? {
-            match self.engine.docker.remove_container(&instance.id, Some(force.clone())).await {
-                Ok(()) => {}
-                Err(e) if is_gone(&e) => {}
-                Err(e) => return Err(engine_fault("la suppression d'un conteneur", &e)),
-            }
-        }
-        Ok(())
-    }
+    Ok(file)
 }

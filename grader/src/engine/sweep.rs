@@ -95,14 +95,18 @@ async fn find(engine: &Engine, label: &str) -> Result<Found, Fault> {
     })
 }
 
-/// Removes everything of a session, until two listings in a row are empty.
-pub(super) async fn session(engine: &Engine, id: &str) -> Result<Inventory, Fault> {
+/// Removes everything of a session, until two listings in a row are empty; with `keep_images`, what it
+/// built stays.
+pub(super) async fn session(engine: &Engine, id: &str, keep_images: bool) -> Result<Inventory, Fault> {
     let label = format!("{SESSION}={id}");
     let mut anonymous: BTreeSet<String> = BTreeSet::new();
     let mut empty_listings = 0;
     let mut last = Inventory::default();
     for round in 0..40u32 {
-        let found = find(engine, &label).await?;
+        let mut found = find(engine, &label).await?;
+        if keep_images {
+            found.images.clear();
+        }
         last = found.count();
         if last.is_empty() && anonymous.is_empty() {
             empty_listings += 1;
@@ -224,7 +228,7 @@ async fn after(mut gone: watch::Receiver<BTreeSet<&str>>, wanted: BTreeSet<&str>
 /// Sweeps a session whose owner died, its directory included.
 pub(super) async fn dead_session(engine: &Engine, id: &str) -> Result<Inventory, Fault> {
     let (base, _) = base()?;
-    let mut left = session(engine, id).await?;
+    let mut left = session(engine, id, false).await?;
     left.dirs = usize::from(remove_dir(engine, &base.join(id)).await.is_err());
     release_subnets(&base.join("pool"), id);
     if left.is_empty() {

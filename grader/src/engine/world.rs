@@ -16,6 +16,7 @@ use super::fault::{engine_fault, is_gone};
 use super::probe::Seat;
 use super::stack::Stack;
 use super::tool::{self, Toolbox};
+use super::tree::{alter, list_tree};
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
     ToolOutcome, ToolRun, TwinPlan, Vantage, World,
@@ -236,14 +237,18 @@ impl World for StackWorld {
     }
 
     async fn freeze(&self, service: &str) -> Result<i64, Fault> {
+        self.stack.note_disturbed(service, true);
         self.set_frozen(service, true).await
     }
 
     async fn thaw(&self, service: &str) -> Result<(), Fault> {
-        self.set_frozen(service, false).await.map(|_| ())
+        self.set_frozen(service, false).await?;
+        self.stack.note_disturbed(service, false);
+        Ok(())
     }
 
     async fn stop(&self, service: &str) -> Result<(), Fault> {
+        self.stack.note_disturbed(service, true);
         for instance in self.stack.instances(service).await? {
             let now = StopContainerOptionsBuilder::new().t(0).build();
             let stopped = self.stack.engine.docker.stop_container(&instance.id, Some(now)).await;
@@ -257,6 +262,7 @@ impl World for StackWorld {
             let started = self.stack.engine.docker.start_container(&instance.id, None).await;
             started.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))?;
         }
+        self.stack.note_disturbed(service, false);
         Ok(())
     }
 
@@ -341,64 +347,6 @@ impl World for StackWorld {
     async fn tool(&self, run: ToolRun) -> Result<ToolOutcome, Fault> {
         tool::run(&self.stack.engine, &self.stack.session, &self.toolbox, &run).await
     }
-}
-
-/// Copies a build context and changes it; gives the new context and Dockerfile.
-fn alter(
-    request: &BuildRequest,
-    scratch: &std::path::Path,
-    change: &Alteration,
-) -> std::io::Result<(std::path::PathBuf, std::path::PathBuf)> {
-    let context = scratch.join("context");
-    copy_tree(&request.context, &context)?;
-    let dockerfile = match request.dockerfile.strip_prefix(&request.context) {
-        Ok(inside) => context.join(inside),
-        Err(_) => request.dockerfile.clone(),
-    };
-    match change {
-        Alteration::Replace { file, content } => std::fs::write(context.join(file), content)?,
-    }
-    Ok((context, dockerfile))
-}
-
-/// Most files that [`World::files`] names.
-const FILES: usize = 500;
-
-/// The regular files beneath a folder, by name, no deeper than `depth`.
-fn list_tree(dir: &std::path::Path, inside: &str, depth: usize, found: &mut Vec<String>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    let mut entries: Vec<_> = entries.flatten().collect();
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
-        if found.len() >= FILES {
-            return;
-        }
-        let path = if inside.is_empty() { name.clone() } else { format!("{inside}/{name}") };
-        if kind.is_file() {
-            found.push(path);
-        } else if kind.is_dir() && depth > 0 && !matches!(name.as_str(), "node_modules" | ".git") {
-            list_tree(&entry.path(), &path, depth - 1, found);
-        }
-    }
-}
-
-fn copy_tree(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        let target = to.join(entry.file_name());
-        if kind.is_dir() {
-            copy_tree(&entry.path(), &target)?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), target)?;
-        } else {
-            #[cfg(unix)]
-            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
-        }
-    }
-    Ok(())
 }
 
 /// The engine's date as unix microseconds; its text form keeps nanoseconds.

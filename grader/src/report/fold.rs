@@ -46,6 +46,8 @@ impl Fold {
             Event::Faulted(fault) => {
                 self.fault.get_or_insert(fault);
             }
+            // Gone by the end: nothing of it is part of what a run comes down to.
+            Event::Kept(_) => {}
             Event::Cleaned(inventory) => self.inventory = Some(inventory),
             Event::RunFinished(end) => self.elapsed_ms = Some(end.elapsed_ms),
         }

@@ -8,9 +8,9 @@ pub use hostile::hostile;
 
 use crate::error::{Fault, FaultKind};
 use crate::event::{
-    CheckCard, Checked, Event, FORMAT, Fact, Grade, ImageUse, Inventory, Level, Mark, Miss, Notice, Offline,
-    Place, Problem, Reach, ReachCell, ReachTarget, Refusal, RunFinished, RunStarted, Step, StepState,
-    Verdict,
+    CheckCard, Checked, Event, FORMAT, Fact, Grade, ImageUse, Inventory, Kept, KeptService, Level, Mark,
+    Miss, Notice, Offline, Place, Problem, Reach, ReachCell, ReachTarget, Refusal, RunFinished, RunStarted,
+    Step, StepState, Verdict,
 };
 
 pub fn card(id: &str, points: f64, section: &str, title: &str) -> CheckCard {
@@ -222,6 +222,21 @@ pub fn perfect() -> Vec<Event> {
     events.extend(cards().iter().map(|card| pass(&card.id, Fact::new("ok", true, "comme attendu"))));
     events.extend(finished());
     events
+}
+
+/// A stack that stays up.
+pub fn kept() -> Kept {
+    let service = |name: &str, published: &[(u16, &str)]| KeptService {
+        service: name.to_owned(),
+        running: true,
+        published: published.iter().map(|(port, address)| (*port, (*address).to_owned())).collect(),
+    };
+    Kept {
+        project: "tp0badcafea".to_owned(),
+        services: vec![service("api", &[(5000, "127.0.0.1:32768")]), service("redis", &[])],
+        networks: vec!["tp0badcafea_backend".to_owned(), "tp0badcafea_frontend".to_owned()],
+        at_ms: 21_000,
+    }
 }
 
 /// Refused by the policy.

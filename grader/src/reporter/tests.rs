@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
 use super::clean;
-use super::human::{Options, Verbosity, render};
+use super::human::{self, Options, Verbosity, render};
 use super::replay::{self, ReplayError};
 use super::{Fanout, Human, Json, JsonLines, Reporter};
 use crate::event::Event;
 use crate::report::{Report, sample};
 
-fn human(events: Vec<Event>, options: Options) -> String {
+fn whole(events: Vec<Event>, options: Options) -> String {
     render(&Report::fold(events), options)
 }
 
@@ -29,17 +29,17 @@ fn told(events: &[Event], mut reporter: impl Reporter) -> String {
 
 #[test]
 fn mixed_80() {
-    insta::assert_snapshot!(human(sample::mixed(), at(80)));
+    insta::assert_snapshot!(whole(sample::mixed(), at(80)));
 }
 
 #[test]
 fn mixed_60() {
-    insta::assert_snapshot!(human(sample::mixed(), at(60)));
+    insta::assert_snapshot!(whole(sample::mixed(), at(60)));
 }
 
 #[test]
 fn narrow_lists_who_sees_whom() {
-    let shown = human(sample::mixed(), at(44));
+    let shown = whole(sample::mixed(), at(44));
     let from = shown.find("Qui voit qui").expect("drawn");
     let to = shown.find("  images").expect("after it");
     insta::assert_snapshot!(shown[from..to].trim_end());
@@ -53,43 +53,80 @@ fn quiet_still_tells_leftovers() {
             left.containers = 2;
         }
     }
-    let shown = human(events, Options { verbosity: Verbosity::Quiet, ..at(80) });
+    let shown = whole(events, Options { verbosity: Verbosity::Quiet, ..at(80) });
     insta::assert_snapshot!(shown);
 }
 
 #[test]
+fn a_stack_that_stays_up() {
+    let mut events = sample::perfect();
+    let end = events.iter().position(|e| matches!(e, Event::Cleaned(_))).expect("cleaned");
+    let after = events.split_off(end);
+    events.push(Event::Kept(sample::kept()));
+    let mut reporter = Human::new(at(80));
+    let mut out = Vec::new();
+    for event in &events {
+        reporter.event(event, &mut out).expect("a Vec takes it");
+    }
+    let before = String::from_utf8(std::mem::take(&mut out)).expect("UTF-8");
+    assert!(before.contains("Note 20/20") && !before.contains("ménage"), "{before}");
+    insta::assert_snapshot!(before[before.find("Pile").expect("told")..].trim_end());
+    for event in &after {
+        reporter.event(event, &mut out).expect("a Vec takes it");
+    }
+    reporter.finish(&mut out).expect("a Vec takes it");
+    let rest = String::from_utf8(out).expect("UTF-8");
+    assert!(rest.starts_with("  ménage") && rest.lines().count() == 2, "{rest}");
+}
+
+#[test]
+fn the_short_list() {
+    let checks = Report::fold(sample::mixed()).checks;
+    let ages = [human::Age::Old(130_000), human::Age::Now, human::Age::Never];
+    let list: Vec<_> = checks.into_iter().zip(ages.into_iter().cycle()).collect();
+    let shown = human::brief("14:32:07 · app/app.js · 2,4 s", &[], &list, "02", at(80));
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn an_obstacle_says_what_stays() {
+    let outcome = Report::fold(sample::invalid()).outcome;
+    insta::assert_snapshot!(human::obstacle("14:32:07 · compose.yaml · 0,3 s", &outcome, true, at(80)));
+}
+
+#[test]
 fn missed_80() {
-    insta::assert_snapshot!(human(sample::missed(), at(80)));
+    insta::assert_snapshot!(whole(sample::missed(), at(80)));
 }
 
 #[test]
 fn quiet() {
-    insta::assert_snapshot!(human(sample::missed(), Options { verbosity: Verbosity::Quiet, ..at(80) }));
+    insta::assert_snapshot!(whole(sample::missed(), Options { verbosity: Verbosity::Quiet, ..at(80) }));
 }
 
 #[test]
 fn verbose() {
-    insta::assert_snapshot!(human(sample::perfect(), Options { verbosity: Verbosity::Verbose, ..at(80) }));
+    insta::assert_snapshot!(whole(sample::perfect(), Options { verbosity: Verbosity::Verbose, ..at(80) }));
 }
 
 #[test]
 fn perfect() {
-    insta::assert_snapshot!(human(sample::perfect(), at(80)));
+    insta::assert_snapshot!(whole(sample::perfect(), at(80)));
 }
 
 #[test]
 fn refused() {
-    insta::assert_snapshot!(human(sample::refused(), at(80)));
+    insta::assert_snapshot!(whole(sample::refused(), at(80)));
 }
 
 #[test]
 fn invalid() {
-    insta::assert_snapshot!(human(sample::invalid(), at(80)));
+    insta::assert_snapshot!(whole(sample::invalid(), at(80)));
 }
 
 #[test]
 fn not_graded() {
-    insta::assert_snapshot!(human(sample::not_graded(), at(80)));
+    insta::assert_snapshot!(whole(sample::not_graded(), at(80)));
 }
 
 #[test]
@@ -99,8 +136,8 @@ fn json_document() {
 
 #[test]
 fn colours_change_no_word() {
-    let plain = human(sample::mixed(), at(80));
-    let coloured = human(sample::mixed(), Options { color: true, ..at(80) });
+    let plain = whole(sample::mixed(), at(80));
+    let coloured = whole(sample::mixed(), Options { color: true, ..at(80) });
     assert!(coloured.contains("\u{1b}["));
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
 }
@@ -129,7 +166,7 @@ fn journal_reads_back() {
 fn a_replay_tells_the_same() {
     let journal = told(&sample::mixed(), JsonLines);
     let events = replay::read(journal.as_bytes()).expect("a journal");
-    assert_eq!(told(&events, Human::new(at(80))), human(sample::mixed(), at(80)));
+    assert_eq!(told(&events, Human::new(at(80))), whole(sample::mixed(), at(80)));
 }
 
 #[test]
@@ -219,7 +256,7 @@ proptest! {
     ) {
         let options = Options { verbosity: Verbosity::Verbose, ..at(width) };
         let events = sample::hostile(&text, kind);
-        let shown = human(events.clone(), options);
+        let shown = whole(events.clone(), options);
         prop_assert!(!shown.contains(|c: char| clean::is_hidden(c) && c != '\n'), "{:?}", shown);
         let json = told(&events, Json::default());
         prop_assert!(!json.contains(|c: char| clean::is_hidden(c) && c != '\n'), "{:?}", json);
@@ -229,7 +266,7 @@ proptest! {
 
     #[test]
     fn lines_keep_to_the_width(text in "[a-z «»:é]{0,300}", width in 60_usize..100, kind in 0..3_usize) {
-        let shown = human(sample::hostile(&text, kind), at(width));
+        let shown = whole(sample::hostile(&text, kind), at(width));
         for line in shown.lines().filter(|line| !is_whole(line)) {
             prop_assert!(line.width() <= width, "{} > {width}: {line}", line.width());
         }

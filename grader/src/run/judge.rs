@@ -20,7 +20,17 @@ pub(super) struct Board {
 
 impl Board {
     pub fn new() -> Self {
-        Self { passed: Mutex::default(), changed: watch::channel(0).0 }
+        Self::knowing(HashMap::new())
+    }
+
+    /// A board on which these verdicts are known already: whether each check passed.
+    pub fn knowing(passed: HashMap<String, bool>) -> Self {
+        Self { passed: Mutex::new(passed), changed: watch::channel(0).0 }
+    }
+
+    /// Every verdict: whether each check passed.
+    pub fn verdicts(&self) -> HashMap<String, bool> {
+        self.passed().clone()
     }
 
     fn passed(&self) -> std::sync::MutexGuard<'_, HashMap<String, bool>> {

@@ -62,6 +62,6 @@ async fn wait_listening(world: &StackWorld, service: &str, ports: &BTreeSet<u16>
             return;
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(250));
+        pause = (pause * 2).min(Duration::from_millis(100));
     }
 }

@@ -1,21 +1,24 @@
 //! One run: a submission from its folder to its events.
 
 mod builds;
+mod copy;
+mod intake;
 mod judge;
 mod listen;
 mod plan;
 mod reach;
+mod warm;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::compose::{self, ComposeTool, ConfigError, Limits};
-use crate::engine::{self, Engine, ImagePolicy, Resolved, Session};
+use crate::engine::{self, Engine, ImagePolicy, Session, Stack};
 use crate::error::{Fault, FaultKind};
-use crate::event::{Event, FORMAT, Place, Problem, RunFinished, RunStarted, Step, StepState};
+use crate::event::{Event, FORMAT, Kept, Problem, RunFinished, RunStarted, Step, StepState};
 use crate::lab::Lab;
+
+pub use warm::{Refreshed, Warm};
 
 /// What a run is asked.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub(crate) struct Ctx<'a> {
     pub session: Arc<Session>,
     pub sink: &'a Sink<'a>,
     pub start: Instant,
+    /// Leave the first copy up once it is judged.
+    pub keep: bool,
 }
 
 impl Ctx<'_> {
@@ -86,6 +91,20 @@ pub async fn run(
     cancel: impl Future<Output = ()>,
     sink: &Sink<'_>,
 ) {
+    run_and_keep(engine, lab, options, cancel, None::<std::future::Ready<()>>, sink).await;
+}
+
+/// [`run`], but the first copy, once judged, stays up until `released` resolves, the services that
+/// a check disturbed given back ([`Event::Kept`] says what is there). Nothing is kept without it,
+/// nor of a run that gave no verdict.
+pub async fn run_and_keep(
+    engine: &Engine,
+    lab: &Lab,
+    options: &RunOptions,
+    cancel: impl Future<Output = ()>,
+    released: Option<impl Future<Output = ()>>,
+    sink: &Sink<'_>,
+) {
     let start = Instant::now();
     let session = match Session::open(&lab.id) {
         Ok(session) => Arc::new(session),
@@ -96,7 +115,8 @@ pub async fn run(
         }
     };
     sink(opening(&session.id, lab, options));
-    let cx = Ctx { engine, lab, options, session: Arc::clone(&session), sink, start };
+    let keep = released.is_some();
+    let cx = Ctx { engine, lab, options, session: Arc::clone(&session), sink, start, keep };
     let ended = tokio::select! {
         ended = work(&cx) => ended,
         () = cancel => Err(Stop::Fault(Fault::new(
@@ -110,11 +130,13 @@ pub async fn run(
             "relancez quand la machine est moins chargée, ou donnez plus de temps (--timeout)",
         ))),
     };
-    match ended {
-        Ok(()) => {}
-        Err(Stop::Invalid(problems)) => sink(Event::Invalid(problems)),
-        Err(Stop::Refused(refusals)) => sink(Event::Refused(refusals)),
-        Err(Stop::Fault(fault)) => sink(Event::Faulted(fault)),
+    let mut looked = Duration::ZERO;
+    match (ended, released) {
+        (Ok(stack), Some(released)) => looked = look_around(&cx, &stack, released).await,
+        (Ok(_), None) => {}
+        (Err(Stop::Invalid(problems)), _) => sink(Event::Invalid(problems)),
+        (Err(Stop::Refused(refusals)), _) => sink(Event::Refused(refusals)),
+        (Err(Stop::Fault(fault)), _) => sink(Event::Faulted(fault)),
     }
     cx.step("down", "nettoyage", StepState::Started);
     match session.close(engine).await {
@@ -128,7 +150,24 @@ pub async fn run(
             sink(Event::Faulted(fault));
         }
     }
-    finish(sink, start);
+    finish(sink, start + looked);
+}
+
+/// Says what stays up, waits for its release, and gives how long that took.
+async fn look_around(cx: &Ctx<'_>, stack: &Stack, released: impl Future<Output = ()>) -> Duration {
+    match stack.kept().await {
+        Ok(kept) => {
+            let at_ms = u64::try_from(cx.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            cx.emit(Event::Kept(Kept { at_ms, ..kept }));
+        }
+        Err(fault) => {
+            cx.emit(Event::Faulted(fault));
+            return Duration::ZERO;
+        }
+    }
+    let since = Instant::now();
+    released.await;
+    since.elapsed()
 }
 
 fn finish(sink: &Sink<'_>, start: Instant) {
@@ -151,109 +190,15 @@ fn opening(run: &str, lab: &Lab, options: &RunOptions) -> Event {
 }
 
 /// Intake, canonical model, policy, images; then the stacks and the verdicts.
-async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
-    cx.step("intake", "lecture de la copie", StepState::Started);
-    let limits = Limits::default();
-    let staged_dir = cx.session.dir().join("copie");
-    std::fs::create_dir_all(&staged_dir).map_err(|e| {
-        Stop::Fault(
-            Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
-                .detail(e),
-        )
-    })?;
-    let staged = compose::stage(&cx.options.dir, &staged_dir, &limits).map_err(Stop::Invalid)?;
-    let staged = Arc::new(staged);
-    cx.step("intake", "lecture de la copie", StepState::Done);
-    cx.step("config", "lecture du fichier Compose", StepState::Started);
-    let tool = ComposeTool::at(&cx.engine.tools.compose);
+async fn work(cx: &Ctx<'_>) -> Result<Arc<Stack>, Stop> {
+    let staged = intake::stage(cx, cx.session.dir())?;
     // What earlier runs may have left, the probe's image and the model have nothing to do with each other.
-    let (model, probe_image, _) = tokio::join!(
-        compose::canonical(&staged, &tool),
+    let (approved, probe_image, _) = tokio::join!(
+        intake::approve(cx, &staged),
         engine::probe_image(cx.engine, &cx.session),
         engine::clean(cx.engine, false),
     );
-    let model = model.map_err(|e| match e {
-        ConfigError::Student(problems) => Stop::Invalid(problems),
-        ConfigError::Refused(refusals) => Stop::Refused(refusals),
-        ConfigError::Machine(fault) => Stop::Fault(fault),
-    })?;
-    let probe_image = probe_image?;
-    for notice in model.notices() {
-        cx.emit(Event::Notice(notice.clone()));
-    }
-    cx.step("config", "lecture du fichier Compose", StepState::Done);
-    let approved = compose::approve(model).map_err(Stop::Refused)?;
-    images(cx, &approved).await?;
+    let (approved, probe_image) = (approved?, probe_image?);
+    intake::images(cx, &approved).await?;
     plan::grade(cx, &staged, &approved, &probe_image).await
-}
-
-/// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be
-/// had makes the checks that need it inconclusive, and nothing else.
-async fn tools(
-    cx: &Ctx<'_>,
-    places: &BTreeMap<String, Option<Place>>,
-    recipes: &BTreeMap<String, engine::Recipe>,
-    say: &(dyn Fn(&str, bool) + Sync),
-) -> Result<(), Stop> {
-    let checks = plan::selected(cx.lab, cx.options.only.as_deref());
-    let mut wanted: Vec<String> = checks.iter().flat_map(|c| c.check.tools()).collect();
-    wanted.sort();
-    wanted.dedup();
-    wanted.retain(|image| !places.contains_key(image));
-    let policy = cx.options.images;
-    for one in engine::ensure_images(cx.engine, &cx.session, &wanted, recipes, policy, say).await? {
-        if let Resolved::Ready(used) = one {
-            cx.emit(Event::Image(used));
-        }
-    }
-    Ok(())
-}
-
-/// Makes the images of the active services ready, those that their Dockerfiles start from included.
-async fn images(cx: &Ctx<'_>, approved: &compose::ApprovedModel) -> Result<(), Stop> {
-    cx.step("images", "images", StepState::Started);
-    let model = approved.model();
-    let mut places: BTreeMap<String, Option<Place>> = BTreeMap::new();
-    for need in model.images() {
-        places.entry(need.image).or_insert(need.place);
-    }
-    for from in model.from_images() {
-        let file = from.dockerfile.as_ref().map(|f| f.display().to_string());
-        let place = file.and_then(|file| model.source().place_in(&file, &from.image, "image de départ"));
-        places.entry(from.image).or_insert(place);
-    }
-    let wanted: Vec<String> = places.keys().cloned().collect();
-    let recipes = engine::recipes(&cx.options.recipes)?;
-    let say = |image: &str, done: bool| {
-        let state = if done { StepState::Done } else { StepState::Started };
-        cx.step(&format!("image:{image}"), &format!("image {image}"), state);
-    };
-    let ready =
-        engine::ensure_images(cx.engine, &cx.session, &wanted, &recipes, cx.options.images, &say).await?;
-    let mut unknown = Vec::new();
-    for one in ready {
-        match one {
-            Resolved::Ready(used) => cx.emit(Event::Image(used)),
-            Resolved::Unknown { image, detail } => unknown.push(Problem {
-                code: "image-unknown".into(),
-                what: format!("l'image « {image} » n'existe pas"),
-                place: places.get(&image).cloned().flatten(),
-                todo: "vérifiez le nom et l'étiquette de l'image".into(),
-                detail,
-            }),
-            Resolved::Unavailable { image, detail } => {
-                return Err(Stop::Fault(
-                    Fault::new(
-                        FaultKind::Image,
-                        format!("l'image « {image} » ne peut pas être obtenue sur cette machine"),
-                        "vérifiez la connexion au registre, ou prenez l'image que l'énoncé demande",
-                    )
-                    .detail(detail),
-                ));
-            }
-        }
-    }
-    tools(cx, &places, &recipes, &say).await?;
-    cx.step("images", "images", StepState::Done);
-    if unknown.is_empty() { Ok(()) } else { Err(Stop::Invalid(unknown)) }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use grader::compose::{self, ComposeTool, Limits, Plan};
 use grader::engine::{self, Engine, ImagePolicy, Session, Stack, StackPlan};
 use grader::error::Fault;
 use tp_tests::Submission;
+pub use tp_tests::docker;
 
 /// One copy of a submission, running.
 pub struct Running {
@@ -94,15 +94,6 @@ impl Running {
         drop(self.stack);
         self.session.close(&self.engine).await.map(|left| left.is_empty())
     }
-}
-
-/// What the docker client says.
-pub fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output();
-    output.map_or_else(
-        |e| e.to_string(),
-        |o| format!("{}{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr)),
-    )
 }
 
 /// Asks again until the answer is as wanted, at most 30 s; gives the last answer otherwise.

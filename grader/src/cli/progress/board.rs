@@ -93,6 +93,7 @@ impl Board {
             | Event::Refused(_)
             | Event::Invalid(_)
             | Event::Faulted(_)
+            | Event::Kept(_)
             | Event::Cleaned(_) => None,
         }
     }

@@ -1,10 +1,12 @@
 //! What a student does between two checks: begin, begin again, see where one stands.
 
+mod chapter;
 mod folder;
 mod note;
 mod progress;
 mod status;
 
+pub use chapter::{chapter, open, show};
 pub use folder::{init, reset};
 #[cfg(feature = "serve")]
 pub use note::known;

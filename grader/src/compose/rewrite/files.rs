@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::ranges::Moves;
-use super::{Work, translate};
+use super::{Work, pins, translate};
 use crate::compose::gate::clean;
 use crate::compose::grants::grant;
-use crate::compose::model::{entries, plain};
+use crate::compose::model::{ComposeModel, entries, plain};
 
 /// The longest text that is looked at, in bytes.
 const TEXT: u64 = 1 << 20;
@@ -28,10 +28,9 @@ pub struct Copy {
     pub texts: BTreeMap<PathBuf, String>,
 }
 
-/// What must be copied, for every bind and every configuration of the model.
-pub(super) fn copies(work: &Work<'_>, source: &Value) -> Vec<Copy> {
-    let Some(into) = work.plan.copies.as_ref().filter(|_| !work.moves.is_empty()) else { return Vec::new() };
-    let model = work.approved.model();
+/// What services get from the submission as they run, addresses translated: the binds and the files
+/// of configurations.
+fn sources(model: &ComposeModel, source: &Value) -> BTreeSet<PathBuf> {
     let mut sources: BTreeSet<PathBuf> = BTreeSet::new();
     for (_, service) in entries(source, "services") {
         let mounts = service.get("volumes").and_then(Value::as_array);
@@ -46,6 +45,24 @@ pub(super) fn copies(work: &Work<'_>, source: &Value) -> Vec<Copy> {
         sources.extend(config.get("file").and_then(Value::as_str).map(path));
     }
     sources.retain(|source| source.starts_with(model.root()));
+    sources
+}
+
+/// Where each file and folder of the submission that services get as they run comes from.
+pub(super) fn mounts(work: &Work<'_>, source: &Value) -> BTreeMap<PathBuf, PathBuf> {
+    let model = work.approved.model();
+    let secrets = entries(source, "secrets").filter_map(|(_, secret)| secret.get("file")?.as_str().map(path));
+    let secrets = secrets.filter(|secret| secret.starts_with(model.root()));
+    let secrets = secrets.map(|secret| (kept(work, &secret), secret));
+    let others = sources(model, source).into_iter().map(|source| (mounted(work, &source), source));
+    secrets.chain(others).map(|(from, path)| (path.clone(), pins::settled(&path, from))).collect()
+}
+
+/// What must be copied, for every bind and every configuration of the model.
+pub(super) fn copies(work: &Work<'_>, source: &Value) -> Vec<Copy> {
+    let Some(into) = work.plan.copies.as_ref().filter(|_| !work.moves.is_empty()) else { return Vec::new() };
+    let mut sources = sources(work.approved.model(), source);
+    sources.retain(|source| !work.plan.kept.contains_key(source));
     let mut budget = FILES;
     let mut out: Vec<Copy> = Vec::new();
     // Outer folders come first: what is mounted from within one that is copied comes from the copy.
@@ -69,13 +86,21 @@ fn path(text: &str) -> PathBuf {
 }
 
 /// Where a path of the submission is mounted from.
-pub(super) fn mounted(copies: &[Copy], path: &Path) -> PathBuf {
-    let found = copies.iter().find_map(|copy| Some((copy, path.strip_prefix(&copy.from).ok()?)));
+pub(super) fn mounted(work: &Work<'_>, path: &Path) -> PathBuf {
+    if work.plan.kept.contains_key(path) {
+        return kept(work, path);
+    }
+    let found = work.copies.iter().find_map(|copy| Some((copy, path.strip_prefix(&copy.from).ok()?)));
     match found {
         Some((copy, rest)) if rest.as_os_str().is_empty() => copy.to.clone(),
         Some((copy, rest)) => copy.to.join(rest),
-        None => path.to_owned(),
+        None => kept(work, path),
     }
+}
+
+/// Where a path of the submission that changes nowhere is mounted from.
+pub(super) fn kept(work: &Work<'_>, path: &Path) -> PathBuf {
+    work.plan.kept.get(path).cloned().unwrap_or_else(|| path.to_owned())
 }
 
 fn look(top: &Path, below: &Path, moves: &Moves, budget: &mut usize, texts: &mut BTreeMap<PathBuf, String>) {

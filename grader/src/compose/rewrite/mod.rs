@@ -6,11 +6,13 @@ mod files;
 mod health;
 mod limits;
 mod links;
+mod memory;
 mod nets;
 mod objects;
 mod pins;
 mod ranges;
 mod relay;
+mod replace;
 mod service;
 mod translate;
 
@@ -66,6 +68,9 @@ pub struct Plan {
     /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
     /// originals.
     pub copies: Option<PathBuf>,
+    /// Files and folders of the submission that have not changed since an earlier copy of it: path in
+    /// this one to where they are mounted from since then.
+    pub kept: BTreeMap<PathBuf, PathBuf>,
     /// Memory of a container without a smaller limit; `None` adds no limit.
     pub memory: Option<u64>,
     /// Processes of a container without a smaller limit.
@@ -89,6 +94,7 @@ impl Default for Plan {
             relay: None,
             brittle: Vec::new(),
             copies: None,
+            kept: BTreeMap::new(),
             memory: Some(1 << 30),
             pids: 512,
             cpus: std::thread::available_parallelism()
@@ -132,6 +138,7 @@ pub struct SandboxedModel {
     moved: BTreeMap<String, String>,
     moves: Moves,
     copies: Vec<Copy>,
+    mounts: BTreeMap<PathBuf, PathBuf>,
     relay: Option<RelayTruth>,
     engine: Option<EngineAccess>,
     changes: Vec<Change>,
@@ -178,6 +185,12 @@ impl SandboxedModel {
     /// name an address that moved.
     pub fn copies(&self) -> &[Copy] {
         &self.copies
+    }
+
+    /// The files and folders of the submission that services get as they run: path in the staged copy
+    /// to where it is mounted from.
+    pub fn mounts(&self) -> &BTreeMap<PathBuf, PathBuf> {
+        &self.mounts
     }
 
     /// The relay, when one was asked for and is possible.
@@ -269,6 +282,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
     if let (Some(engine), Some(relay)) = (engine.as_mut(), relay.as_ref()) {
         engine.view.hidden_services.insert(relay.service.clone());
     }
+    let mounts = files::mounts(&work, source);
     for change in &mut work.changes {
         change.text = super::typography::typeset(&change.text);
     }
@@ -279,6 +293,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         networks: work.networks,
         services: summary,
         moved: work.moved,
+        mounts,
         moves: work.moves,
         copies: work.copies,
         relay,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Plan, Work, pins, translate};
+use super::{Plan, Work, files, pins, translate};
 use crate::compose::model::{entries, scalar};
 
 /// Gives each real name a new one, shared by the keys that share it.
@@ -53,7 +53,8 @@ pub(super) fn granted(work: &Work<'_>, source: &Value, family: &str) -> Map<Stri
             for field in ["file", "content", "environment"] {
                 match value.get(field).filter(|v| !v.is_null()) {
                     Some(Value::String(path)) if field == "file" => {
-                        out.insert(field.into(), pins::source(work, path).into());
+                        let from = if family == "configs" { files::mounted } else { files::kept };
+                        out.insert(field.into(), pins::source(work, path, from).into());
                     }
                     Some(_) if field == "environment" => {
                         out.insert(field.into(), variable(family, index).into());

@@ -34,12 +34,16 @@ pub(super) fn all(work: &Work<'_>, source: &Value) -> BTreeSet<PathBuf> {
     pins.iter().filter_map(|path| real(&clean(Path::new(path)))).filter(inside).collect()
 }
 
-/// Where the engine finds a path of the submission: a copy, or the path without links.
-pub(super) fn source(work: &Work<'_>, written: &str) -> String {
+/// Where the engine finds a path of the submission: where it is mounted `from`, or the path without
+/// links.
+pub(super) fn source(work: &Work<'_>, written: &str, from: fn(&Work<'_>, &Path) -> PathBuf) -> String {
     let path = clean(Path::new(&plain(written)));
-    let mapped = files::mounted(&work.copies, &path);
-    let found = if mapped == path { real(&path).unwrap_or(path) } else { mapped };
-    found.to_string_lossy().replace('$', "$$")
+    settled(&path, from(work, &path)).to_string_lossy().replace('$', "$$")
+}
+
+/// What a path is `mapped` to, without links when that is itself.
+pub(super) fn settled(path: &Path, mapped: PathBuf) -> PathBuf {
+    if mapped == path { real(path).unwrap_or(mapped) } else { mapped }
 }
 
 /// Adds to the mounts of a service those that hold in place what others mount from below.
@@ -59,7 +63,9 @@ pub(super) fn hold(work: &mut Work<'_>, name: &str, written: &[Value], mounts: &
                 if mounts.iter().any(|m| m["target"] == there.as_str()) {
                     continue;
                 }
-                let from = files::mounted(&work.copies, &outer.join(&at));
+                let inner = outer.join(&at);
+                let mapped = files::mounted(work, &inner);
+                let from = if mapped == inner { files::mounted(work, &outer).join(&at) } else { mapped };
                 mounts.push(json!({
                     "type": "bind", "source": from.to_string_lossy().replace('$', "$$"), "target": there,
                     "bind": { "create_host_path": true },

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{PRIORITY, Work, engine, health, labels, limits, links, pins, text, translate};
+use super::{PRIORITY, Work, engine, files, health, labels, limits, links, pins, text, translate};
 use crate::compose::gate::clean;
 use crate::compose::grants::{Monitor, grant, monitor};
 use crate::compose::tool::NOWHERE;
@@ -176,7 +176,7 @@ fn volumes(work: &mut Work<'_>, name: &str, source: &Value) -> Option<Value> {
                 work.change(&["services", name, "volumes"], format!("{} n'est pas monté", path.display()));
                 continue;
             }
-            kept["source"] = pins::source(work, &path.to_string_lossy()).into();
+            kept["source"] = pins::source(work, &path.to_string_lossy(), files::mounted).into();
             binds.push(mount.clone());
         }
         out.push(kept);

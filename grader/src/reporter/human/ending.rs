@@ -107,7 +107,7 @@ fn shorten(title: &str, room: usize) -> String {
     short + "…"
 }
 
-/// The conditions of the run: reachability, images, time, and what is left of it.
+/// The conditions of the run: reachability, images, time.
 pub fn conditions(page: &mut Page, report: &Report) {
     if let Some(seen) = &report.reach {
         reach::reach(page, seen);
@@ -124,6 +124,10 @@ pub fn conditions(page: &mut Page, report: &Report) {
             budget.map_or(String::new(), |budget| format!(" (prévu : {} au plus)", duration(budget)));
         page.field("temps", &format!("{}{planned}", duration(elapsed)));
     }
+}
+
+/// What is left of the run.
+pub fn household(page: &mut Page, report: &Report) {
     let left = report.inventory.as_ref();
     page.field("ménage", &left.map_or_else(|| "l'inventaire n'a pas été fait".to_owned(), inventory));
 }
@@ -157,7 +161,7 @@ fn stand_in(image: &str, offline: &Offline) -> String {
 }
 
 /// What is left, in words.
-fn inventory(left: &Inventory) -> String {
+pub fn inventory(left: &Inventory) -> String {
     let all = [
         (left.containers, "conteneur", "conteneurs"),
         (left.networks, "réseau", "réseaux"),

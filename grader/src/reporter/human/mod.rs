@@ -1,7 +1,9 @@
 //! The report for a terminal, in French. Readable without colours and at any width.
 
+mod brief;
 mod check;
 mod ending;
+mod kept;
 mod opinion;
 mod page;
 mod reach;
@@ -10,6 +12,7 @@ mod timeline;
 
 use std::io::{self, Write};
 
+pub use self::brief::{Age, brief, household, obstacle};
 pub use self::ending::note_of;
 pub use self::opinion::opinion;
 use self::page::{Page, Tone};
@@ -54,24 +57,40 @@ impl Default for Options {
 pub struct Human {
     options: Options,
     fold: Fold,
+    /// The report was told while the stack stays up: only what comes after is left to tell.
+    told: bool,
 }
 
 impl Human {
     /// A reporter with these settings.
     pub fn new(options: Options) -> Self {
-        Self { options, fold: Fold::default() }
+        Self { options, fold: Fold::default(), told: false }
     }
 }
 
 impl Reporter for Human {
-    fn event(&mut self, event: &Event, _out: &mut dyn Write) -> io::Result<()> {
+    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         self.fold.push(event.clone());
-        Ok(())
+        let Event::Kept(kept) = event else { return Ok(()) };
+        self.told = true;
+        let report = Report { elapsed_ms: Some(kept.at_ms), ..self.fold.clone().finish() };
+        let mut page = Page::new(self.options.width, self.options.color);
+        body(&mut page, &report, self.options);
+        kept::kept(&mut page, kept);
+        out.write_all(page.into_text().as_bytes())?;
+        out.flush()
     }
 
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let report = std::mem::take(&mut self.fold).finish();
-        out.write_all(render(&report, self.options).as_bytes())?;
+        let text = if self.told {
+            let mut page = Page::new(self.options.width, self.options.color);
+            ending::household(&mut page, &report);
+            page.into_text()
+        } else {
+            render(&report, self.options)
+        };
+        out.write_all(text.as_bytes())?;
         out.flush()
     }
 }
@@ -79,47 +98,55 @@ impl Reporter for Human {
 /// The report as text.
 pub fn render(report: &Report, options: Options) -> String {
     let mut page = Page::new(options.width, options.color);
+    body(&mut page, report, options);
+    if options.verbosity == Verbosity::Quiet {
+        ending::trouble(&mut page, report);
+    } else {
+        ending::household(&mut page, report);
+        ending::next(&mut page, report);
+    }
+    page.into_text()
+}
+
+/// All that can be told before the clean-up.
+fn body(page: &mut Page, report: &Report, options: Options) {
     let quiet = options.verbosity == Verbosity::Quiet;
     if !quiet {
-        head(&mut page, report);
+        head(page, report);
         if options.explain || options.verbosity == Verbosity::Verbose {
-            changes(&mut page, &report.changes);
+            changes(page, &report.changes);
         }
-        notices(&mut page, &report.notices);
+        notices(page, &report.notices);
     }
     match &report.outcome {
-        Outcome::Graded => checks(&mut page, report, options.verbosity),
+        Outcome::Graded => checks(page, report, options.verbosity),
         Outcome::Refused(refusals) => {
             for refusal in refusals {
                 page.blank();
-                check::refusal(&mut page, refusal);
+                check::refusal(page, refusal);
             }
-            verdict(&mut page, "Refusé", "rien n'a été démarré, aucune note n'est donnée");
+            verdict(page, "Refusé", "rien n'a été démarré, aucune note n'est donnée");
         }
         Outcome::Invalid(problems) => {
             for problem in problems {
                 page.blank();
-                check::problem(&mut page, problem);
+                check::problem(page, problem);
             }
-            verdict(&mut page, "Invalide", "rien n'a été démarré, aucune note n'est donnée");
+            verdict(page, "Invalide", "rien n'a été démarré, aucune note n'est donnée");
         }
         Outcome::NotGraded(fault) => {
             if report.checks.iter().any(|result| result.verdict.is_some()) {
-                judged_before(&mut page, report, options.verbosity);
+                judged_before(page, report, options.verbosity);
             }
             page.blank();
-            check::fault(&mut page, fault);
+            check::fault(page, fault);
         }
     }
-    ending::note(&mut page, report);
-    if quiet {
-        ending::trouble(&mut page, report);
-    } else {
-        ending::sections(&mut page, &report.sections);
-        ending::conditions(&mut page, report);
-        ending::next(&mut page, report);
+    ending::note(page, report);
+    if !quiet {
+        ending::sections(page, &report.sections);
+        ending::conditions(page, report);
     }
-    page.into_text()
 }
 
 fn head(page: &mut Page, report: &Report) {

@@ -1,0 +1,111 @@
+//! From a folder to a model that may run, and its images.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Ctx, Stop, plan};
+use crate::compose::{self, ApprovedModel, ComposeTool, ConfigError, Limits, Staged};
+use crate::engine::{self, Resolved};
+use crate::error::{Fault, FaultKind};
+use crate::event::{Event, Place, Problem, StepState};
+
+/// The copy of the submission, in `room`.
+pub(super) fn stage(cx: &Ctx<'_>, room: &Path) -> Result<Arc<Staged>, Stop> {
+    cx.step("intake", "lecture de la copie", StepState::Started);
+    let into = room.join("copie");
+    std::fs::create_dir_all(&into).map_err(|e| {
+        let what = "le dossier temporaire est plein ou interdit";
+        Stop::Fault(Fault::new(FaultKind::Disk, what, "libérez de la place").detail(e))
+    })?;
+    let staged = compose::stage(&cx.options.dir, &into, &Limits::default()).map_err(Stop::Invalid)?;
+    cx.step("intake", "lecture de la copie", StepState::Done);
+    Ok(Arc::new(staged))
+}
+
+/// The model that Compose reads in it, accepted by the policy.
+pub(super) async fn approve(cx: &Ctx<'_>, staged: &Staged) -> Result<ApprovedModel, Stop> {
+    cx.step("config", "lecture du fichier Compose", StepState::Started);
+    let tool = ComposeTool::at(&cx.engine.tools.compose);
+    let model = compose::canonical(staged, &tool).await.map_err(|e| match e {
+        ConfigError::Student(problems) => Stop::Invalid(problems),
+        ConfigError::Refused(refusals) => Stop::Refused(refusals),
+        ConfigError::Machine(fault) => Stop::Fault(fault),
+    })?;
+    for notice in model.notices() {
+        cx.emit(Event::Notice(notice.clone()));
+    }
+    cx.step("config", "lecture du fichier Compose", StepState::Done);
+    compose::approve(model).map_err(Stop::Refused)
+}
+
+/// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be
+/// had makes the checks that need it inconclusive, and nothing else.
+async fn tools(
+    cx: &Ctx<'_>,
+    places: &BTreeMap<String, Option<Place>>,
+    recipes: &BTreeMap<String, engine::Recipe>,
+    say: &(dyn Fn(&str, bool) + Sync),
+) -> Result<(), Stop> {
+    let checks = plan::selected(cx.lab, cx.options.only.as_deref());
+    let mut wanted: Vec<String> = checks.iter().flat_map(|c| c.check.tools()).collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted.retain(|image| !places.contains_key(image));
+    let policy = cx.options.images;
+    for one in engine::ensure_images(cx.engine, &cx.session, &wanted, recipes, policy, say).await? {
+        if let Resolved::Ready(used) = one {
+            cx.emit(Event::Image(used));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the images of the active services ready, those that their Dockerfiles start from included.
+pub(super) async fn images(cx: &Ctx<'_>, approved: &ApprovedModel) -> Result<(), Stop> {
+    cx.step("images", "images", StepState::Started);
+    let model = approved.model();
+    let mut places: BTreeMap<String, Option<Place>> = BTreeMap::new();
+    for need in model.images() {
+        places.entry(need.image).or_insert(need.place);
+    }
+    for from in model.from_images() {
+        let file = from.dockerfile.as_ref().map(|f| f.display().to_string());
+        let place = file.and_then(|file| model.source().place_in(&file, &from.image, "image de départ"));
+        places.entry(from.image).or_insert(place);
+    }
+    let wanted: Vec<String> = places.keys().cloned().collect();
+    let recipes = engine::recipes(&cx.options.recipes)?;
+    let say = |image: &str, done: bool| {
+        let state = if done { StepState::Done } else { StepState::Started };
+        cx.step(&format!("image:{image}"), &format!("image {image}"), state);
+    };
+    let ready =
+        engine::ensure_images(cx.engine, &cx.session, &wanted, &recipes, cx.options.images, &say).await?;
+    let mut unknown = Vec::new();
+    for one in ready {
+        match one {
+            Resolved::Ready(used) => cx.emit(Event::Image(used)),
+            Resolved::Unknown { image, detail } => unknown.push(Problem {
+                code: "image-unknown".into(),
+                what: format!("l'image « {image} » n'existe pas"),
+                place: places.get(&image).cloned().flatten(),
+                todo: "vérifiez le nom et l'étiquette de l'image".into(),
+                detail,
+            }),
+            Resolved::Unavailable { image, detail } => {
+                return Err(Stop::Fault(
+                    Fault::new(
+                        FaultKind::Image,
+                        format!("l'image « {image} » ne peut pas être obtenue sur cette machine"),
+                        "vérifiez la connexion au registre, ou prenez l'image que l'énoncé demande",
+                    )
+                    .detail(detail),
+                ));
+            }
+        }
+    }
+    tools(cx, &places, &recipes, &say).await?;
+    cx.step("images", "images", StepState::Done);
+    if unknown.is_empty() { Ok(()) } else { Err(Stop::Invalid(unknown)) }
+}
