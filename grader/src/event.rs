@@ -199,6 +199,9 @@ pub struct Checked {
     pub verdict: Verdict,
     /// Milliseconds spent.
     pub elapsed_ms: u64,
+    /// Since the start of the run, milliseconds; 0 in runs recorded before this was.
+    #[serde(default)]
+    pub at_ms: u64,
 }
 
 /// The verdict on one check.

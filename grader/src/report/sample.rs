@@ -39,7 +39,7 @@ pub fn started(checks: Vec<CheckCard>) -> Event {
 }
 
 pub fn checked(id: &str, verdict: Verdict) -> Event {
-    Event::Checked(Checked { id: id.into(), verdict, elapsed_ms: 1_250 })
+    Event::Checked(Checked { id: id.into(), verdict, elapsed_ms: 1_250, at_ms: 0 })
 }
 
 pub fn pass(id: &str, fact: Fact) -> Event {

@@ -155,7 +155,7 @@ fn run() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
                 .into_iter()
                 .enumerate()
                 .filter_map(|(n, (_, verdict))| {
-                    let checked = Checked { id: format!("c{n}"), verdict: verdict?, elapsed_ms: 1 };
+                    let checked = Checked { id: format!("c{n}"), verdict: verdict?, elapsed_ms: 1, at_ms: 0 };
                     Some(Event::Checked(checked))
                 })
                 .collect();

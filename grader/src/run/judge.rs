@@ -80,7 +80,7 @@ pub(super) async fn judge(run: &Ctx<'_>, board: &Board, spec: &CheckSpec, cx: &C
     };
     let pass = matches!(verdict, Verdict::Pass { .. });
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    run.emit(Event::Checked(Checked { id: spec.card.id.clone(), verdict, elapsed_ms }));
+    run.emit(Event::Checked(Checked { id: spec.card.id.clone(), verdict, elapsed_ms, at_ms: run.at_ms() }));
     board.settle(&spec.card.id, pass);
 }
 

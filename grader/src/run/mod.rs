@@ -61,8 +61,13 @@ impl Ctx<'_> {
 
     /// A step of the work, for progress displays.
     pub(crate) fn step(&self, name: &str, text: &str, state: StepState) {
-        let at_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let at_ms = self.at_ms();
         self.emit(Event::Step(Step { name: name.to_owned(), text: text.to_owned(), state, at_ms }));
+    }
+
+    /// Since the start, in milliseconds.
+    pub(crate) fn at_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -157,8 +162,7 @@ pub async fn run_and_keep(
 async fn look_around(cx: &Ctx<'_>, stack: &Stack, released: impl Future<Output = ()>) -> Duration {
     match stack.kept().await {
         Ok(kept) => {
-            let at_ms = u64::try_from(cx.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            cx.emit(Event::Kept(Kept { at_ms, ..kept }));
+            cx.emit(Event::Kept(Kept { at_ms: cx.at_ms(), ..kept }));
         }
         Err(fault) => {
             cx.emit(Event::Faulted(fault));

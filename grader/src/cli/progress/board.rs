@@ -73,6 +73,7 @@ impl Board {
             Event::Step(step) => self.step(step),
             Event::Checked(checked) => {
                 self.judged.insert(checked.id.clone());
+                self.at_ms = self.at_ms.max(Some(checked.at_ms));
                 let (word, state) = match &checked.verdict {
                     Verdict::Pass { .. } => ("✓ acquis", StepState::Done),
                     Verdict::Fail(_) => ("✗ manqué", StepState::Failed),

@@ -234,7 +234,7 @@ mod tests {
     fn checked(id: &str, pass: bool) -> Checked {
         let verdict =
             if pass { Verdict::Pass { facts: vec![] } } else { Verdict::Fail(Box::<Miss>::default()) };
-        Checked { id: id.to_owned(), verdict, elapsed_ms: 0 }
+        Checked { id: id.to_owned(), verdict, elapsed_ms: 0, at_ms: 0 }
     }
 
     #[test]
