@@ -1,6 +1,7 @@
 //! Harness of the end-to-end tests: the real `grader` binary, on a real engine.
 
 pub mod cases;
+pub mod faulty;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -79,7 +80,12 @@ pub fn start(args: &[&str]) -> Child {
 /// Objects of this install's sessions on the engine, by label: containers, networks, volumes,
 /// images.
 pub fn ours() -> [usize; 4] {
-    let Ok(install) = std::fs::read_to_string(state().join("tp-docker/install-id")) else { return [0; 4] };
+    ours_in(&state())
+}
+
+/// The same for the install that keeps its state in this folder.
+pub fn ours_in(state: &Path) -> [usize; 4] {
+    let Ok(install) = std::fs::read_to_string(state.join("tp-docker/install-id")) else { return [0; 4] };
     let label = format!("label=tp-docker.install={}", install.trim());
     let count = |args: &[&str]| {
         let filters = ["--filter", "label=tp-docker.session", "--filter", &label, "-q"];

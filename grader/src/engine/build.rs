@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::blame::{Blame, of_build};
 use super::connect::Engine;
 use super::fault::from_text;
 use super::session::Session;
@@ -75,8 +76,11 @@ pub async fn build(
         args.extend(["--target".into(), target.clone()]);
     }
     args.push(request.context.display().to_string());
-    let said =
-        engine.tools.run(session, &engine.tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
+    let tools = &engine.tools;
+    let mut said = tools.run(session, &tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
+    if said.failed() && of_build(&said.text) != Blame::Project {
+        said = tools.run(session, &tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
+    }
     if said.timed_out {
         return Err(Fault::new(
             FaultKind::Deadline,
@@ -84,7 +88,7 @@ pub async fn build(
             "relancez quand la machine est moins chargée, ou vérifiez l'accès au dépôt de paquets",
         ));
     }
-    if !said.ok && is_machine(&said.text) {
+    if said.failed() && of_build(&said.text) == Blame::Machine {
         return Err(from_text("la construction de l'image", &said.text));
     }
     Ok(BuildOutcome { ok: said.ok, log: said.text })
@@ -93,25 +97,4 @@ pub async fn build(
 /// A field of a comma-separated option, whatever is in it.
 fn field(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
-}
-
-/// Failures of a build that are not the student's: the disk, the daemon, the network.
-fn is_machine(log: &str) -> bool {
-    let lower = log.to_lowercase();
-    [
-        "no space left on device",
-        "cannot connect to the docker daemon",
-        "temporary failure in name resolution",
-        "eai_again",
-        "enotfound",
-        "etimedout",
-        "econnrefused",
-        "econnreset",
-        "i/o timeout",
-        "self-signed certificate in certificate chain",
-        "self_signed_cert_in_chain",
-        "unable_to_get_issuer_cert_locally",
-    ]
-    .iter()
-    .any(|sign| lower.contains(sign))
 }

@@ -1,5 +1,6 @@
 //! The engine: the only module that names bollard, and the only one that starts anything.
 
+mod blame;
 mod build;
 mod connect;
 mod containers;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::blame::{Blame, of_start};
 use super::build::BuildRequest;
 use super::connect::Engine;
 use super::door;
@@ -109,23 +110,21 @@ impl Stack {
         args.extend(services.iter().cloned());
         let tools = &self.engine.tools;
         let variables = self.plan.model.environment();
-        let said = tools.run(&self.session, &tools.compose, &args, variables, UP_DEADLINE).await?;
+        let up = || tools.run(&self.session, &tools.compose, &args, variables, UP_DEADLINE);
+        let mut said = up().await?;
+        if said.failed() && of_start(&said.text) != Blame::Project {
+            said = up().await?;
+        }
         if said.ok {
             return Ok(None);
         }
         if said.timed_out {
             return Ok(Some(format!("timeout after {} s", UP_DEADLINE.as_secs())));
         }
-        let lower = said.text.to_lowercase();
-        let machine = [
-            "no space left on device",
-            "cannot connect to the docker daemon",
-            "pool overlaps",
-            "deadline exceeded",
-        ];
-        if machine.iter().any(|m| lower.contains(m)) {
+        if of_start(&said.text) == Blame::Machine {
             return Err(from_text("le démarrage de la pile", &said.text));
         }
+        let lower = said.text.to_lowercase();
         // Compose had accepted the student's file: what it refuses is what we made of it.
         if ["invalid compose project", "validating "].iter().any(|m| lower.contains(m)) {
             let todo = "signalez ce défaut du correcteur, avec votre fichier Compose";

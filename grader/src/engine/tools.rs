@@ -30,6 +30,13 @@ pub(super) struct Said {
     pub timed_out: bool,
 }
 
+impl Said {
+    /// It ended by itself, and badly.
+    pub fn failed(&self) -> bool {
+        !self.ok && !self.timed_out
+    }
+}
+
 /// Bytes of a tool's output that are kept (its end).
 const KEEP: usize = 64 * 1024;
 
