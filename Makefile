@@ -48,12 +48,13 @@ test-engine: build
 test-all: export TP_ALL = 1
 test-all: images test-pure test-engine ## Tous les tests, toutes les variantes de tous les TP
 
-security: ## Sécurité, les chiffres : cas hostiles, projets publics, règles dont le retrait est remarqué
+security: images-01 build ## Sécurité, les chiffres : cas hostiles, règles retirées, attaques contenues, pannes, SIGKILL (une heure)
 	@echo '→ politique, sans moteur : cas hostiles, projets publics, variantes des TP' >&2
 	@TP_LABS=1 $(CARGO) test --quiet -p tp-tests --test hostile
 	@echo '→ politique : chaque règle changée à son tour' >&2
 	@$(CARGO) test --quiet -p grader --lib -- --ignored --nocapture every_rule | grep -v '^$$'
-# Figures that need an engine (canaries, leaks after kills, fault injection) go here.
+	@echo '→ moteur : attaques à côté d’un rendu honnête, pannes du démon, appels ratés, SIGKILL' >&2
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test --quiet -p tp-tests --test contained --test hardship -- --ignored --nocapture --test-threads=1
 
 bench: images-02 ## Mesures : rapports au cycle nu de docker compose, mémoire, matrice
 	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) run --release --quiet -p tp-tests --bin bench

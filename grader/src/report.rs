@@ -143,14 +143,16 @@ impl Report {
     }
 
     fn graded_exit(&self) -> ExitCode {
-        if let Some(fault) = &self.late_fault {
-            return match fault.exit_code() {
-                code @ (ExitCode::Interrupted | ExitCode::Bug) => code,
-                _ => ExitCode::Leftovers,
-            };
+        let late = self.late_fault.as_ref().map(Fault::exit_code);
+        if let Some(code @ (ExitCode::Interrupted | ExitCode::Bug)) = late {
+            return code;
         }
+        // That it is not graded counts for more than what it left.
         if let Some(code) = self.doubt() {
             return code;
+        }
+        if late.is_some() {
+            return ExitCode::Leftovers;
         }
         let all = self.checks.iter().all(|check| check.standing == Standing::Passed);
         let code = if all { ExitCode::Passed } else { ExitCode::Failed };

@@ -2,6 +2,8 @@
 
 pub mod cases;
 pub mod faulty;
+pub mod grader;
+pub mod private;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -80,17 +82,18 @@ pub fn start(args: &[&str]) -> Child {
 /// Objects of this install's sessions on the engine, by label: containers, networks, volumes,
 /// images.
 pub fn ours() -> [usize; 4] {
-    ours_in(&state())
+    ours_in(&state(), None)
 }
 
-/// The same for the install that keeps its state in this folder.
-pub fn ours_in(state: &Path) -> [usize; 4] {
+/// The same for the install that keeps its state in this folder, on this engine.
+pub fn ours_in(state: &Path, host: Option<&str>) -> [usize; 4] {
     let Ok(install) = std::fs::read_to_string(state.join("tp-docker/install-id")) else { return [0; 4] };
     let label = format!("label=tp-docker.install={}", install.trim());
     let count = |args: &[&str]| {
         let filters = ["--filter", "label=tp-docker.session", "--filter", &label, "-q"];
-        let output = Command::new("docker").args(args).args(filters).output();
-        output.map_or(0, |o| String::from_utf8_lossy(&o.stdout).lines().count())
+        let mut docker = Command::new("docker");
+        let docker = docker.args(host.iter().flat_map(|host| ["-H", host])).args(args).args(filters);
+        docker.output().map_or(0, |o| String::from_utf8_lossy(&o.stdout).lines().count())
     };
     [count(&["ps", "-a"]), count(&["network", "ls"]), count(&["volume", "ls"]), count(&["images"])]
 }

@@ -12,7 +12,7 @@ pub(super) enum Blame {
 }
 
 /// Signs of the machine, in what any tool says. Lower case.
-const MACHINE: [&str; 17] = [
+const MACHINE: [&str; 18] = [
     "no space left on device",
     "cannot connect to the docker daemon",
     "error during connect",
@@ -30,6 +30,8 @@ const MACHINE: [&str; 17] = [
     "iptables failed",
     "read-only file system",
     "internal server error",
+    // Names are ours: only a leftover of an interrupted start bears one.
+    "is already in use by container",
 ];
 
 /// Signs of the machine in the log of a build. The first ones are those of package managers.

@@ -37,6 +37,12 @@ impl Engine {
         self.api >= (1, 44)
     }
 
+    /// Processors of the engine, which may have fewer than this machine; `None` when it does not say.
+    pub async fn processors(&self) -> Option<f64> {
+        let seen = self.docker.info().await.ok()?.ncpu?;
+        u32::try_from(seen).ok().filter(|seen| *seen > 0).map(f64::from)
+    }
+
     /// Version of the engine, for the reports.
     pub async fn version(&self) -> Result<String, Fault> {
         let version =

@@ -4,6 +4,7 @@ mod blame;
 mod build;
 mod connect;
 mod containers;
+mod disk;
 mod door;
 mod events;
 mod fault;
@@ -27,6 +28,7 @@ mod world;
 
 pub use build::{BuildRequest, build};
 pub use connect::Engine;
+pub use disk::guard_disk;
 pub use door::{Ability, version};
 pub use images::{
     ImagePolicy, Resolved, ensure_images, is_built, look_for_probes_in, missing_images, probe_image,

@@ -112,8 +112,11 @@ impl Stack {
         let variables = self.plan.model.environment();
         let up = || tools.run(&self.session, &tools.compose, &args, variables, UP_DEADLINE);
         let mut said = up().await?;
-        if said.failed() && of_start(&said.text) != Blame::Project {
-            said = up().await?;
+        // Twice: the first time may meet what the engine was still making when Compose gave up.
+        for _ in 0..2 {
+            if said.failed() && of_start(&said.text) != Blame::Project {
+                said = up().await?;
+            }
         }
         if said.ok {
             return Ok(None);

@@ -35,6 +35,8 @@ pub(super) struct Shared<'a> {
     pub probe_image: String,
     pub toolbox: Arc<engine::Toolbox>,
     pub ability: engine::Ability,
+    /// Processors of the engine, when they matter.
+    pub processors: Option<f64>,
     pub seed: u64,
     pub board: Board,
     pub checks: Vec<CheckSpec>,
@@ -73,6 +75,7 @@ impl<'a> Shared<'a> {
             } else {
                 engine::Ability::default()
             },
+            processors: if approved.asks_for_processors() { cx.engine.processors().await } else { None },
             seed: rand::rng().random(),
             board: Board::new(),
             checks: selected(cx.lab, cx.options.only.as_deref()),
@@ -98,6 +101,7 @@ pub(super) fn sandboxed(
 ) -> SandboxedModel {
     let copy = if second { "b" } else { "a" };
     let experiment = cx.lab.experiments.second.as_ref().filter(|_| second);
+    let ordinary = compose::Plan::default();
     let plan = compose::Plan {
         project: format!("tp{}{copy}", cx.session.id),
         labels: cx.session.labels().clone(),
@@ -118,7 +122,8 @@ pub(super) fn sandboxed(
         brittle: breakable(cx, second),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
         kept,
-        ..compose::Plan::default()
+        cpus: shared.processors.unwrap_or(ordinary.cpus),
+        ..ordinary
     };
     compose::sandbox(shared.approved, &plan)
 }

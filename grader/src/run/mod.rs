@@ -122,8 +122,10 @@ pub async fn run_and_keep(
     sink(opening(&session.id, lab, options));
     let keep = released.is_some();
     let cx = Ctx { engine, lab, options, session: Arc::clone(&session), sink, start, keep };
+    let tell = |notice| sink(Event::Notice(notice));
     let ended = tokio::select! {
         ended = work(&cx) => ended,
+        never = engine::guard_disk(engine, &session, &tell) => match never {},
         () = cancel => Err(Stop::Fault(Fault::new(
             FaultKind::Interrupted,
             "interrompu à votre demande",

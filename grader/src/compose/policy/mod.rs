@@ -61,6 +61,15 @@ impl ApprovedModel {
         })
     }
 
+    /// True when a service asks for an amount of processors.
+    pub fn asks_for_processors(&self) -> bool {
+        entries(&self.clean, "services").any(|(_, service)| {
+            let resources = service.get("deploy").and_then(|deploy| deploy.get("resources"));
+            let amounts = ["limits", "reservations"].iter().filter_map(|part| resources?.get(part));
+            std::iter::once(service).chain(amounts).any(|place| place.get("cpus").is_some())
+        })
+    }
+
     pub(super) fn clean(&self) -> &Value {
         &self.clean
     }
