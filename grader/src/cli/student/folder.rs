@@ -33,7 +33,7 @@ pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
     match begin(&lab, &folder, here) {
         Ok(()) => {
             shell::say(&format!("TP {} · {} : prêt dans « {} »", lab.id, lab.title, folder.display()));
-            shell::say(&format!("  énoncé   {}", lab.dir.join("statement.md").display()));
+            shell::say(&format!("  énoncé   grader open {}", lab.id));
             shell::say(&format!("  ensuite  cd {} && grader check {}", folder.display(), lab.id));
             ExitCode::Passed
         }

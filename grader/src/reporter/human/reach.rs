@@ -14,7 +14,9 @@ const GAP: usize = 2;
 
 /// Draws the matrix as a table when it is small and fits, else as a list.
 pub fn reach(page: &mut Page, reach: &Reach) {
-    if reach.from.is_empty() || reach.to.is_empty() {
+    let legend = legend(reach);
+    // Without a measure there is nothing to read.
+    if reach.from.is_empty() || reach.to.is_empty() || legend.is_empty() {
         return;
     }
     page.blank();
@@ -37,7 +39,7 @@ pub fn reach(page: &mut Page, reach: &Reach) {
         line.extend(cells.iter().map(|(tone, text)| (*tone, text.as_str())));
         page.line(&line);
     }
-    page.field("lire", &legend(reach));
+    page.field("lire", &legend);
 }
 
 /// Header and rows, each cell with its symbol and its word.
