@@ -134,7 +134,14 @@ fn attacks_are_contained_beside_an_honest_submission() {
             faults.push(format!("témoins touchés : {moved:?}"));
         }
         if fair.code != 0 {
-            faults.push(format!("le voisin honnête a perdu : code {}\n{}", fair.code, fair.err));
+            let report = serde_json::from_str::<Value>(&fair.out).unwrap_or_default();
+            let checks = report["checks"].as_array().cloned().unwrap_or_default();
+            let lost: Vec<_> =
+                checks.iter().filter(|c| c["standing"] != "passed").map(|c| &c["verdict"]).collect();
+            faults.push(format!(
+                "le voisin honnête a perdu : code {}, {} {lost:?}",
+                fair.code, report["outcome"]
+            ));
         }
         let points = earned(&bad);
         if ![1, 4, 5].contains(&bad.code) || points > 0.0 {
