@@ -7,7 +7,7 @@ mod plan;
 mod reach;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::engine::{self, Engine, ImagePolicy, Resolved, Session};
 use crate::error::{Fault, FaultKind};
 use crate::event::{Event, FORMAT, Place, Problem, RunFinished, RunStarted, Step, StepState};
 use crate::lab::Lab;
+use crate::lab::draw::Ticket;
 
 /// What a run is asked.
 #[derive(Clone, Debug)]
@@ -163,6 +164,9 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     })?;
     let staged = compose::stage(&cx.options.dir, &staged_dir, &limits).map_err(Stop::Invalid)?;
     let staged = Arc::new(staged);
+    // A lab that draws is judged with the values of this student.
+    let lab = drawn(cx.lab, &staged.root)?;
+    let cx = &Ctx { lab: &lab, session: Arc::clone(&cx.session), ..*cx };
     cx.step("intake", "lecture de la copie", StepState::Done);
     cx.step("config", "lecture du fichier Compose", StepState::Started);
     let tool = ComposeTool::at(&cx.engine.tools.compose);
@@ -185,6 +189,30 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     let approved = compose::approve(model).map_err(Stop::Refused)?;
     images(cx, &approved).await?;
     plan::grade(cx, &staged, &approved, &probe_image).await
+}
+
+/// The lab with the values that this submission's own ticket draws.
+fn drawn(lab: &Lab, copy: &Path) -> Result<Lab, Stop> {
+    let Some(draw) = &lab.draw else { return Ok(lab.clone()) };
+    let told = std::fs::read(copy.join(&draw.file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let ticket = match &told {
+        Ok(text) => Ticket::read(text, &lab.id),
+        Err(_) => Err("il n'est pas dans le dossier rendu"),
+    };
+    let ticket = ticket.map_err(|why| {
+        Stop::Invalid(vec![Problem {
+            code: "draw".into(),
+            what: format!("le tirage de ce TP manque, ou n'est plus celui du départ (fichier {}) : {why}", draw.file),
+            place: None,
+            todo: format!(
+                "remettez le fichier {} que « grader init {id} » avait écrit ; « grader reset {id} » le redonne avec le départ, et garde votre travail à part",
+                draw.file,
+                id = lab.id
+            ),
+            detail: String::new(),
+        }])
+    })?;
+    lab.drawn(ticket).map_err(|e| Stop::Fault(Fault::new(FaultKind::Lab, e.to_string(), "corrigez lab.toml")))
 }
 
 /// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be
