@@ -220,3 +220,96 @@ pub fn render(text: &str, values: &Values) -> Result<String, RenderError> {
     environment.set_syntax(syntax.build().map_err(bad)?);
     environment.render_str(text, Jinja::from(Serde(values))).map_err(bad)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn draw() -> Draw {
+        toml::from_str(
+            r#"
+            file = "tirage.txt"
+            [values]
+            cause.deal = ["nom", "port", "réseau"]
+            cause.to = ["a", "b", "c"]
+            code.hex = 4
+            password.hex = 10
+            password.to = ["a", "b"]
+            store.one-of = ["postgres", "redis"]
+            "#,
+        )
+        .expect("a draw")
+    }
+
+    #[test]
+    fn a_draw_never_changes() {
+        let draw = draw();
+        draw.check().expect("well declared");
+        let ticket = Ticket::new(0x2026_1121_06aa);
+        assert_eq!(ticket.told("06"), "2026-1121-06aa-8247");
+        // What students have in their folders must be drawn again for years.
+        let told = serde_json::to_string(&draw.values(ticket)).expect("JSON");
+        let cause = r#"{"a":"port","b":"réseau","c":"nom"}"#;
+        let password = r#"{"a":"f94c098cce","b":"494a4a6990"}"#;
+        let all = format!(r#"{{"cause":{cause},"code":"b29a","password":{password},"store":"redis"}}"#);
+        assert_eq!(told, all);
+    }
+
+    #[test]
+    fn files_as_students_return_them() {
+        let ticket = Ticket::new(0x2026_1121_06aa);
+        for text in [
+            ticket.file("06"),
+            format!("\u{feff}{}", ticket.file("06").replace('\n', "\r\n")),
+            "20261121 06AA 8247".to_owned(),
+        ] {
+            assert_eq!(Ticket::read(&text, "06"), Ok(ticket), "{text}");
+        }
+        for (text, lab) in [
+            ("", "06"),
+            ("# rien\n", "06"),
+            ("2026-1121-06aa-8247\n2026-1121-06aa-8247", "06"),
+            ("2026-1121-06aa", "06"),
+            ("2026-1121-06ab-8247", "06"),
+            ("2026-1121-06aa-824é", "06"),
+            ("2026-1121-06aa-8247", "07"),
+        ] {
+            assert!(Ticket::read(text, lab).is_err(), "{text} {lab}");
+        }
+    }
+
+    #[test]
+    fn a_template_knows_what_is_drawn() {
+        let values = draw().values(Ticket::new(7));
+        let Some(Value::Each(cause)) = values.get("cause") else { panic!("dealt") };
+        let text = "{% if cause.a == 'x' %}\nnon\n{% endif %}\ncause : {{ cause.a }}\n";
+        assert_eq!(render(text, &values).expect("rendered"), format!("cause : {}\n", cause["a"]));
+        assert!(render("{{ inconnu }}", &values).is_err());
+        assert!(render("{% if %}", &values).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_said() {
+        for bad in ["", "one-of = [\"a\"]\nhex = 3", "deal = [\"a\"]", "deal = [\"a\"]\nto = [\"x\", \"y\"]", "hex = 17"] {
+            let source: Source = toml::from_str(bad).expect("readable");
+            assert!(source.check("v").is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        /// Each name gets one text, none twice; every ticket is read back.
+        #[test]
+        fn dealt_once(number in any::<u64>()) {
+            let ticket = Ticket::new(number);
+            let values = draw().values(ticket);
+            let Some(Value::Each(cause)) = values.get("cause") else { panic!("dealt") };
+            prop_assert_eq!(cause.len(), 3);
+            prop_assert_eq!(cause.values().collect::<BTreeSet<_>>().len(), 3);
+            prop_assert_eq!(Ticket::read(&ticket.file("06"), "06"), Ok(ticket));
+        }
+    }
+}
