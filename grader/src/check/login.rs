@@ -123,7 +123,7 @@ impl Check for Login {
                             headline: format!("« {} » n'exige pas de mot de passe", self.service),
                             observed: format!("le rôle « {role} » entre {how}"),
                             control,
-                            hint: "une base qui ouvre à tout le monde n'a plus besoin de mot de passe, ni de voleur : rendez-lui sa serrure"
+                            hint: "un mot de passe que la base ne demande pas ne protège rien : quel réglage décide de ce qu'elle demande ?"
                                 .to_owned(),
                             facts,
                             ..self.base(cx)
