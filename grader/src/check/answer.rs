@@ -296,9 +296,10 @@ impl Answer {
                 mark_gateway(given, &all)
             }));
         }
-        let right = truth.accept.iter().any(|a| {
-            loose(a) == loose(given) || yes_no(a).is_some_and(|truth| yes_no(given) == Some(truth))
-        });
+        let right = truth
+            .accept
+            .iter()
+            .any(|a| loose(a) == loose(given) || yes_no(a).is_some_and(|truth| yes_no(given) == Some(truth)));
         Ok(Ok(if right {
             Mark::Right
         } else {
@@ -363,7 +364,9 @@ mod tests {
 
     #[test]
     fn texts_as_students_write_them() {
-        for given in ["reseau-manquant", "Réseau manquant", "RESEAU_MANQUANT", " «\u{a0}réseau-manquant\u{a0}» "] {
+        for given in
+            ["reseau-manquant", "Réseau manquant", "RESEAU_MANQUANT", " «\u{a0}réseau-manquant\u{a0}» "]
+        {
             assert_eq!(loose(given), loose("reseau-manquant"), "{given}");
         }
         assert_ne!(loose("reseau"), loose("reseau-manquant"));

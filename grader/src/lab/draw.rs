@@ -294,7 +294,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_drawn_is_said() {
-        for bad in ["", "one-of = [\"a\"]\nhex = 3", "deal = [\"a\"]", "deal = [\"a\"]\nto = [\"x\", \"y\"]", "hex = 17"] {
+        for bad in [
+            "",
+            "one-of = [\"a\"]\nhex = 3",
+            "deal = [\"a\"]",
+            "deal = [\"a\"]\nto = [\"x\", \"y\"]",
+            "hex = 17",
+        ] {
             let source: Source = toml::from_str(bad).expect("readable");
             assert!(source.check("v").is_err(), "{bad}");
         }

@@ -61,8 +61,10 @@ pub fn reset(args: &ResetArgs, dir: Option<&Path>) -> ExitCode {
     let at = jiff::Zoned::now().strftime("%Y-%m-%d-%Hh%M-%S").to_string();
     let home = known.as_ref().map_or_else(|| folder.clone(), |j| j.root().to_path_buf());
     // Beginning again is with the same draw.
-    let ticket = starter::held(&lab, &folder)
-        .or_else(|| known.as_ref().and_then(|j| j.ticket(&lab.id)))
+    let ticket = known
+        .as_ref()
+        .and_then(|journal| journal.ticket(&lab.id))
+        .or_else(|| starter::held(&lab, &folder))
         .unwrap_or_else(starter::ticket);
     let backup = home.join(FOLDER).join("sauvegardes").join(format!("tp-{}-{at}", lab.id));
     let work = || {
