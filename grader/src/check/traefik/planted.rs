@@ -296,9 +296,13 @@ impl Check for Planted {
                 return tell::fail(tell::stopped(world, service).await?);
             }
         }
-        let mut database = Database::enter(world, &self.database.service, self.database.port).await?;
-        database.login.dbname.clone_from(&self.database.name);
-        let store = Store::open(world, &self.cache.service, self.cache.port).await?;
+        // The ways in are the same for all applications.
+        let (data, cache) = (&self.database, &self.cache);
+        let enter = Database::enter(world, &data.service, data.port);
+        let mut database = (*cx.memo.once(&format!("enter {}", data.service), enter).await?).clone();
+        database.login.dbname.clone_from(&data.name);
+        let open = Store::open(world, &cache.service, cache.port);
+        let store = cx.memo.once(&format!("enter {}", cache.service), open).await?;
 
         let row = self.witness(cx, &self.database.service);
         if let Some(miss) = self.plant(cx, &database, &row).await? {
