@@ -107,7 +107,7 @@ impl Ticket {
     /// Numbers for the value `name`; the same for ever, whatever else the lab draws.
     fn numbers(self, name: &str) -> Numbers {
         let digest = Sha256::digest(format!("{:012x} {name}", self.0));
-        let state = digest.iter().take(8).fold(0, |n: u64, byte| n << 8 | u64::from(*byte));
+        let state = digest.iter().take(8).fold(0, |n: u64, byte| (n << 8) | u64::from(*byte));
         Numbers(state)
     }
 }
