@@ -173,6 +173,7 @@ fn resolve(raw: RawLab, dir: PathBuf, text: &str) -> Result<Lab, (String, String
         budget: raw.budget,
         images: raw.images,
         answers: raw.answers,
+        no_map: raw.no_map,
         draw: raw.draw,
         text: text.to_owned(),
         experiments: raw.experiment,

@@ -34,6 +34,9 @@ pub struct RawLab {
     /// File of the closed questions, relative to the submission.
     #[serde(default)]
     pub answers: Option<String>,
+    /// The report does not show who reaches whom: in this lab, finding it out is the work.
+    #[serde(default)]
+    pub no_map: bool,
     /// What is drawn for each student. With it this file and the `*.j2` of `starter/` are templates.
     #[serde(default)]
     pub draw: Option<Draw>,
@@ -76,6 +79,8 @@ pub struct Lab {
     pub images: Vec<String>,
     /// File of the closed questions.
     pub answers: Option<String>,
+    /// The report does not show who reaches whom.
+    pub no_map: bool,
     /// What is drawn for each student; the checks then hold names in place of values until
     /// [`Lab::drawn`].
     pub draw: Option<Draw>,
