@@ -54,6 +54,12 @@ impl ChosenNetwork {
     }
 
     fn base(&self, gate: &Gate<'_>, service: &str) -> Miss {
+        // With several services the first line that speaks of a network may be another's.
+        let written: &[&str] = if self.services.is_empty() {
+            &["traefik.docker.network", "providers.docker.network", "network:"]
+        } else {
+            &[]
+        };
         Miss {
             expected: format!(
                 "Traefik s'adresse toujours à « {service} » par le réseau « {} »",
@@ -62,7 +68,7 @@ impl ChosenNetwork {
             place: said::place_of(
                 gate.world,
                 (&self.via, service),
-                &["traefik.docker.network", "providers.docker.network", "network:"],
+                written,
                 "réseau que Traefik doit prendre",
             ),
             try_it: format!("curl -ks https://{}{}", self.host, api::RAW),

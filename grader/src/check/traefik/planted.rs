@@ -223,7 +223,7 @@ impl Planted {
             return Ok(Ok(Fact::new("connected", role.as_str(), text)));
         }
         Ok(Err(Miss {
-            headline: format!("« {to} » n'est pas connectée à la base sous son rôle"),
+            headline: format!("« {to} » n'a pas de connexion à la base sous son rôle"),
             expected: format!("une connexion de « {to} » à « {} », rôle « {role} »", self.database.service),
             observed: if roles.is_empty() {
                 format!("aucune connexion ne vient de « {to} »")
