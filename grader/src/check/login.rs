@@ -36,7 +36,7 @@ fn port() -> u16 {
 }
 
 impl Login {
-    fn base(&self, cx: &Cx<'_>) -> Miss {
+    fn base(&self, cx: &Cx<'_>, role: &str) -> Miss {
         Miss {
             expected: format!(
                 "« {} » refuse un mot de passe inventé, et l'absence de mot de passe",
@@ -45,10 +45,7 @@ impl Login {
             place: tell::at(cx.world, &self.service, "environment", "réglages de ce serveur"),
             try_it: format!(
                 "docker compose run --rm --no-deps -e PGPASSWORD=nimporte --entrypoint psql {} -h {} -U {} -d {} -c 'select 1'",
-                self.service,
-                self.service,
-                self.roles.first().map_or("", String::as_str),
-                self.database
+                self.service, self.service, role, self.database
             ),
             ..Miss::default()
         }
@@ -80,7 +77,7 @@ impl Check for Login {
                     observed: "aucune adresse sur ce réseau".to_owned(),
                     place: tell::at_networks(world, &self.service, &self.network),
                     hint: "un service n'est que sur les réseaux qu'il cite".to_owned(),
-                    ..self.base(cx)
+                    ..self.base(cx, "")
                 };
             }
             return tell::fail(miss);
@@ -126,7 +123,7 @@ impl Check for Login {
                             hint: "un mot de passe que la base ne demande pas ne protège rien : quel réglage décide de ce qu'elle demande ?"
                                 .to_owned(),
                             facts,
-                            ..self.base(cx)
+                            ..self.base(cx, role)
                         });
                     }
                 }
