@@ -77,7 +77,7 @@ impl Check for Login {
                     observed: "aucune adresse sur ce réseau".to_owned(),
                     place: tell::at_networks(world, &self.service, &self.network),
                     hint: "un service n'est que sur les réseaux qu'il cite".to_owned(),
-                    ..self.base(cx, "")
+                    ..self.base(cx, self.roles.first().map_or("", String::as_str))
                 };
             }
             return tell::fail(miss);
