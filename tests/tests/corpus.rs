@@ -43,3 +43,9 @@ fn lab_04_corpus_is_as_expected() {
 fn lab_05_corpus_is_as_expected() {
     corpus("05");
 }
+
+#[test]
+#[ignore = "needs the images of lab 06 (make test-all)"]
+fn lab_06_corpus_is_as_expected() {
+    corpus("06");
+}

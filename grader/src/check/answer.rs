@@ -35,7 +35,7 @@ fn default_file() -> String {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Truth {
-    /// Any of these texts, case and spaces ignored.
+    /// Any of these texts; case, accents, spaces and hyphens do not matter.
     #[serde(default)]
     pub accept: Vec<String>,
     /// The declared subnet of a network that these services share.
@@ -71,6 +71,22 @@ fn normal(text: &str) -> String {
     let bare =
         text.trim().trim_matches(|c: char| matches!(c, '"' | '\'' | '«' | '»' | '`') || c.is_whitespace());
     bare.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// The same without what a hurried hand leaves out or mistakes: accents, hyphens, underscores.
+fn loose(text: &str) -> String {
+    let plain = |c: char| match c {
+        'à' | 'â' | 'ä' => 'a',
+        'ç' => 'c',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'î' | 'ï' => 'i',
+        'ô' | 'ö' => 'o',
+        'ù' | 'û' | 'ü' => 'u',
+        '-' | '_' | '‑' => ' ',
+        other => other,
+    };
+    let folded: String = normal(text).chars().map(plain).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn wrong(what: impl Into<String>, hint: impl Into<String>) -> Mark {
@@ -280,9 +296,10 @@ impl Answer {
                 mark_gateway(given, &all)
             }));
         }
-        let right = truth.accept.iter().any(|a| {
-            normal(a) == normal(given) || yes_no(a).is_some_and(|truth| yes_no(given) == Some(truth))
-        });
+        let right = truth
+            .accept
+            .iter()
+            .any(|a| loose(a) == loose(given) || yes_no(a).is_some_and(|truth| yes_no(given) == Some(truth)));
         Ok(Ok(if right {
             Mark::Right
         } else {
@@ -343,6 +360,16 @@ mod tests {
         assert_eq!(yes_no("\"NON\""), Some(false));
         assert_eq!(yes_no("false"), Some(false));
         assert_eq!(yes_no("peut-être"), None);
+    }
+
+    #[test]
+    fn texts_as_students_write_them() {
+        for given in
+            ["reseau-manquant", "Réseau manquant", "RESEAU_MANQUANT", " «\u{a0}réseau-manquant\u{a0}» "]
+        {
+            assert_eq!(loose(given), loose("reseau-manquant"), "{given}");
+        }
+        assert_ne!(loose("reseau"), loose("reseau-manquant"));
     }
 
     #[test]

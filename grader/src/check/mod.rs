@@ -26,6 +26,7 @@ mod answer;
 mod apart;
 mod build;
 mod cache;
+mod database;
 mod datasource;
 mod dns;
 mod follows;
@@ -35,6 +36,7 @@ mod http;
 mod interfaces;
 mod intervals;
 mod kit;
+mod login;
 mod metrics;
 mod network;
 mod order;
@@ -342,6 +344,10 @@ kinds! {
     allow_list: traefik::AllowList,
     /// Traefik's dashboard and API.
     dashboard: traefik::Dashboard,
+    /// A value just written in a store, served by an application through the reverse proxy.
+    planted: traefik::Planted,
+    /// A PostgreSQL server that asks for a password.
+    login: login::Login,
     /// Services that the reverse proxy does not lead to.
     exposed_only: traefik::ExposedOnly,
     /// The network by which the reverse proxy reaches a service.

@@ -1,15 +1,15 @@
 //! `persists`: data survives `down` then `up`.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::world::{Instance, World, wire};
+use super::database::{Database, PORT, cell};
+use super::world::{World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
-use crate::error::{Fault, FaultKind};
+use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 
 /// What is written in a PostgreSQL service survives the removal of its container.
@@ -24,116 +24,15 @@ pub struct Persists {
 }
 
 fn default_port() -> u16 {
-    5432
-}
-
-/// A way to log in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Login {
-    user: String,
-    password: Option<String>,
-    dbname: String,
-}
-
-/// Ways to log in that the stack shows, the likeliest first.
-pub fn logins(own: &Instance, all: &[Instance]) -> Vec<Login> {
-    let value = |name: &str| own.env.get(name).filter(|v| !v.is_empty()).cloned();
-    let mut users: Vec<String> = value("POSTGRES_USER").into_iter().collect();
-    let mut dbs: Vec<String> = value("POSTGRES_DB").into_iter().collect();
-    let mut passwords: Vec<Option<String>> = value("POSTGRES_PASSWORD").map(Some).into_iter().collect();
-    for instance in all {
-        for (name, text) in &instance.env {
-            match name.to_uppercase().as_str() {
-                "PGUSER" | "DB_USER" | "POSTGRES_USER" | "DATABASE_USER" | "DB_USERNAME" => {
-                    users.push(text.clone());
-                }
-                "PGDATABASE" | "DB_NAME" | "POSTGRES_DB" | "DB_DATABASE" | "DATABASE_NAME" => {
-                    dbs.push(text.clone());
-                }
-                upper if upper.contains("PASS") && !upper.ends_with("_FILE") => {
-                    passwords.push(Some(text.clone()));
-                }
-                _ => {}
-            }
-            // postgres://user:password@host:port/db
-            if let Some(rest) =
-                text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))
-                && let Some((login, place)) = rest.split_once('@')
-            {
-                let (user, password) = login.split_once(':').unwrap_or((login, ""));
-                users.push(user.to_owned());
-                passwords.push((!password.is_empty()).then(|| password.to_owned()));
-                dbs.extend(
-                    place.split_once('/').map(|(_, db)| db.split('?').next().unwrap_or(db).to_owned()),
-                );
-            }
-        }
-    }
-    users.push("postgres".to_owned());
-    passwords.push(None);
-    let mut seen = BTreeSet::new();
-    let mut found = Vec::new();
-    for user in &users {
-        for password in &passwords {
-            for dbname in dbs.iter().chain([user, &"postgres".to_owned()]) {
-                let login = Login { user: user.clone(), password: password.clone(), dbname: dbname.clone() };
-                if !user.is_empty() && !dbname.is_empty() && seen.insert(login.clone()) {
-                    found.push(login);
-                }
-            }
-        }
-    }
-    found.truncate(60);
-    found
-}
-
-async fn sql(
-    world: &dyn World,
-    check: &Persists,
-    login: &Login,
-    sql: &str,
-) -> kit::Asked<Vec<wire::PostgresResult>> {
-    let ask = wire::Postgres {
-        host: "127.0.0.1".to_owned(),
-        port: check.port,
-        user: login.user.clone(),
-        password: login.password.clone(),
-        dbname: login.dbname.clone(),
-        sql: sql.to_owned(),
-        max_rows: 10,
-        timeout_ms: 5_000,
-    };
-    kit::postgres(world, &kit::inside(&check.service), ask).await
-}
-
-fn cell(results: &[wire::PostgresResult]) -> Option<String> {
-    results.iter().rev().find_map(|r| r.rows.first()?.first()?.clone())
+    PORT
 }
 
 impl Persists {
     /// Logs in and gives the data directory.
-    async fn enter(&self, world: &dyn World) -> Result<(Login, String), Fault> {
-        let (own, _) = kit::needed(world, &self.service).await?;
-        let mut all = Vec::new();
-        for name in world.declared().services.keys() {
-            all.extend(world.instances(name).await?);
-        }
-        let mut last = String::new();
-        for login in logins(&own, &all) {
-            match sql(world, self, &login, "SHOW data_directory").await? {
-                Ok(results) => return Ok((login, cell(&results).unwrap_or_default())),
-                Err(failure) => last = format!("{:?} {}", failure.kind, failure.message),
-            }
-        }
-        Err(Fault::new(
-            FaultKind::Engine,
-            format!(
-                "le correcteur n'a pas pu entrer dans « {} » pour y écrire une donnée témoin",
-                self.service
-            ),
-            "donnez l'utilisateur et le mot de passe par POSTGRES_USER et POSTGRES_PASSWORD",
-        )
-        .detail(last))
+    async fn enter(&self, world: &dyn World) -> Result<(Database, String), Fault> {
+        let database = Database::enter(world, &self.service, self.port).await?;
+        let seen = database.run(world, "SHOW data_directory").await?;
+        Ok((database, seen.ok().and_then(|results| cell(&results)).unwrap_or_default()))
     }
 
     fn lost(&self, cx: &Cx<'_>, directory: &str, observed: String, facts: Vec<Fact>) -> Miss {
@@ -189,13 +88,13 @@ impl Check for Persists {
             return tell::fail(tell::stopped(world, service).await?);
         }
         let _alone = cx.memo.alone().await;
-        let (login, directory) = self.enter(world).await?;
+        let (database, directory) = self.enter(world).await?;
         let table = format!("tp_temoin_{:08x}", kit::draw(world, "persists-table") & 0xffff_ffff);
         let value = format!("{:016x}", kit::draw(world, "persists-value"));
         let write = format!(
             "CREATE TABLE {table} (v text); INSERT INTO {table} VALUES ('{value}'); SELECT v FROM {table}"
         );
-        match sql(world, self, &login, &write).await? {
+        match database.run(world, &write).await? {
             Ok(results) if cell(&results).as_ref() == Some(&value) => {}
             other => {
                 return Err(
@@ -238,13 +137,13 @@ impl Check for Persists {
                 // The server answers and knows no such table or database: waiting changes nothing.
                 Err(f) => matches!(f.sqlstate.as_deref(), Some("42P01" | "3D000" | "28000" | "28P01")),
             },
-            || sql(world, self, &login, &read),
+            || database.run(world, &read),
         )
         .await?;
         match seen {
             Ok(results) if cell(&results).as_ref() == Some(&value) => {
                 // Nothing of ours stays; a failure here costs nothing, the volume is thrown away.
-                let _ = sql(world, self, &login, &format!("DROP TABLE {table}")).await?;
+                let _ = database.run(world, &format!("DROP TABLE {table}")).await?;
                 tell::pass(facts)
             }
             Ok(_) => tell::fail(self.lost(cx, &directory, "la table est là, mais vide".to_owned(), facts)),

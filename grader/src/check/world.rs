@@ -228,9 +228,9 @@ pub struct TwinPlan {
     pub files: BTreeMap<String, String>,
     /// Arguments added to the command; `--name=value` takes the place of an argument of that name.
     pub extra_args: Vec<String>,
-    /// Service whose entries are multiplied in what the twin sees of the engine's socket, so that
+    /// Services whose entries are multiplied in what the twin sees of the engine's socket, so that
     /// a choice left to chance for each entry shows.
-    pub amplify: Option<String>,
+    pub amplify: Vec<String>,
 }
 
 /// A directory of every twin that its processes may write to, whoever they run as; empty at first.

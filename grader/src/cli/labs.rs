@@ -128,6 +128,15 @@ fn inspect(lab: &Lab) -> Vec<String> {
             problems.push(format!("il manque « {file} »"));
         }
     }
+    match lab.drawn(super::starter::ticket()) {
+        Ok(drawn) => {
+            let told = |lab: &Lab| lab.checks.iter().map(|c| c.card.clone()).collect::<Vec<_>>();
+            if told(&drawn) != told(lab) {
+                problems.push("un identifiant, un titre ou un nombre de points dépend du tirage".to_owned());
+            }
+        }
+        Err(e) => problems.push(e.to_string()),
+    }
     let statement = std::fs::read_to_string(lab.dir.join("statement.md")).unwrap_or_default();
     for spec in &lab.checks {
         let id = &spec.card.id;

@@ -16,6 +16,7 @@ pub mod progress;
 #[cfg(feature = "serve")]
 mod serve;
 mod shell;
+mod starter;
 mod student;
 mod usage;
 mod variants;

@@ -145,19 +145,20 @@ impl Stack {
         cell.get_or_try_init(open).await.copied()
     }
 
-    /// A second filtered engine that shows each container of `service` so many times more: a
+    /// A second filtered engine that shows each container of `services` so many times more: a
     /// program that chooses one of a container's addresses at random then shows all those that
     /// it may choose. Gives the volume of the first and that of the second, which takes its
     /// place in a twin's mounts; `None` when no service asks for the engine's socket.
     pub async fn amplified_engine(
         &self,
-        service: &str,
+        services: &[String],
         times: u32,
     ) -> Result<Option<(String, String)>, Fault> {
         let Some(access) = self.plan.model.engine() else { return Ok(None) };
         let mut second = access.clone();
-        second.view.amplify = BTreeMap::from([(service.to_owned(), times)]);
-        second.socket = format!("{}-x-{service}", access.socket);
+        second.view.amplify = services.iter().map(|s| (s.clone(), times)).collect();
+        second.socket =
+            format!("{}-x-{}-{}", access.socket, services.first().map_or("", String::as_str), services.len());
         second.stand_ins = None;
         second.view.hidden_volumes.insert(second.socket.clone());
         self.open_door(&second).await?;

@@ -18,8 +18,10 @@ use crate::check::world::{TWIN_SCRATCH, TwinPlan};
 use crate::error::{Fault, FaultKind};
 
 /// How many times more a twin sees a service's container when a choice left to chance must show:
-/// two networks drawn 25 times show both but once in sixteen million.
-const CLONES: u32 = 24;
+/// two networks drawn 25 times show both but once in sixteen million. With several services they
+/// share them, down to a number that is still enough.
+const CLONES: usize = 24;
+const FEWEST_CLONES: usize = 12;
 
 impl Stack {
     /// Starts a twin, known by its name from then on.
@@ -75,8 +77,10 @@ async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Fault> {
     labels.insert("tp-docker.role".into(), "twin".into());
     let name = format!("{}-twin-{}", stack.project(), slug(&plan.name));
     let mut body = body(seen, plan, files, labels);
-    if let Some(service) = &plan.amplify
-        && let Some((shown, multiplied)) = stack.amplified_engine(service, CLONES).await?
+    let times = CLONES.checked_div(plan.amplify.len()).map_or(0, |n| n.max(FEWEST_CLONES));
+    if times > 0
+        && let Some((shown, multiplied)) =
+            stack.amplified_engine(&plan.amplify, u32::try_from(times).unwrap_or(1)).await?
     {
         let mounts = body.host_config.iter_mut().flat_map(|h| h.mounts.iter_mut().flatten());
         for mount in mounts.filter(|m| m.source.as_ref() == Some(&shown)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::draw::{Ticket, render};
 use super::spec::{CheckSpec, FORMAT, Lab, RawLab};
 use crate::check::RawCheck;
 use crate::event::CheckCard;
@@ -89,14 +90,35 @@ pub fn parse(file: &str, text: &str, dir: PathBuf) -> Result<Lab, LabError> {
         None => return Err(fail(Some((1, 1)), format!("il manque « format = {FORMAT} »"))),
     }
     let raw: RawLab = toml::from_str(text).map_err(|e| toml_error(&e))?;
-    resolve(raw, dir).map_err(|(needle, what)| {
+    resolve(raw, dir, text).map_err(|(needle, what)| {
         let at = text.find(&needle).map(|i| position(text, i));
         fail(at, what)
     })
 }
 
+impl Lab {
+    /// The same lab with the values of a ticket; itself when nothing is drawn.
+    ///
+    /// # Errors
+    ///
+    /// `lab.toml` names what it does not draw, or does not hold together with these values.
+    pub fn drawn(&self, ticket: Ticket) -> Result<Self, LabError> {
+        let Some(draw) = &self.draw else { return Ok(self.clone()) };
+        let file = self.dir.join("lab.toml").display().to_string();
+        let text = render(&self.text, &draw.values(ticket)).map_err(|e| LabError {
+            file: file.clone(),
+            at: None,
+            what: format!("valeur tirée : {e}"),
+        })?;
+        parse(&file, &text, self.dir.clone())
+    }
+}
+
 /// Checks what types cannot: the error names a text to point at.
-fn resolve(raw: RawLab, dir: PathBuf) -> Result<Lab, (String, String)> {
+fn resolve(raw: RawLab, dir: PathBuf, text: &str) -> Result<Lab, (String, String)> {
+    if let Some(draw) = &raw.draw {
+        draw.check().map_err(|what| ("[draw]".to_owned(), what))?;
+    }
     let mut seen = HashSet::new();
     let mut checks = Vec::new();
     for check in raw.check {
@@ -151,6 +173,9 @@ fn resolve(raw: RawLab, dir: PathBuf) -> Result<Lab, (String, String)> {
         budget: raw.budget,
         images: raw.images,
         answers: raw.answers,
+        no_map: raw.no_map,
+        draw: raw.draw,
+        text: text.to_owned(),
         experiments: raw.experiment,
         checks,
     })

@@ -1,5 +1,6 @@
 //! Labs: `lab.toml` read, validated and exported as a JSON Schema.
 
+pub mod draw;
 mod load;
 mod spec;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::draw::Draw;
 use crate::check::{Check, Experiments, RawCheck};
 use crate::event::CheckCard;
 use crate::time::Span;
@@ -33,6 +34,12 @@ pub struct RawLab {
     /// File of the closed questions, relative to the submission.
     #[serde(default)]
     pub answers: Option<String>,
+    /// The report does not show who reaches whom: in this lab, finding it out is the work.
+    #[serde(default)]
+    pub no_map: bool,
+    /// What is drawn for each student. With it this file and the `*.j2` of `starter/` are templates.
+    #[serde(default)]
+    pub draw: Option<Draw>,
     /// Experiments that several checks judge.
     #[serde(default)]
     pub experiment: Experiments,
@@ -72,6 +79,13 @@ pub struct Lab {
     pub images: Vec<String>,
     /// File of the closed questions.
     pub answers: Option<String>,
+    /// The report does not show who reaches whom.
+    pub no_map: bool,
+    /// What is drawn for each student; the checks then hold names in place of values until
+    /// [`Lab::drawn`].
+    pub draw: Option<Draw>,
+    /// The text of `lab.toml`.
+    pub text: String,
     /// Experiments.
     pub experiments: Experiments,
     /// Checks; every `needs` names an earlier one.

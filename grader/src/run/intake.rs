@@ -9,6 +9,8 @@ use crate::compose::{self, ApprovedModel, ComposeTool, ConfigError, Limits, Stag
 use crate::engine::{self, Resolved};
 use crate::error::{Fault, FaultKind};
 use crate::event::{Event, Place, Problem, StepState};
+use crate::lab::Lab;
+use crate::lab::draw::Ticket;
 
 /// The copy of the submission, in `room`.
 pub(super) fn stage(cx: &Ctx<'_>, room: &Path) -> Result<Arc<Staged>, Stop> {
@@ -108,4 +110,28 @@ pub(super) async fn images(cx: &Ctx<'_>, approved: &ApprovedModel) -> Result<(),
     tools(cx, &places, &recipes, &say).await?;
     cx.step("images", "images", StepState::Done);
     if unknown.is_empty() { Ok(()) } else { Err(Stop::Invalid(unknown)) }
+}
+
+/// The lab with the values that this submission's own ticket draws.
+pub(super) fn drawn(lab: &Lab, copy: &Path) -> Result<Lab, Stop> {
+    let Some(draw) = &lab.draw else { return Ok(lab.clone()) };
+    let told = std::fs::read(copy.join(&draw.file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let ticket = match &told {
+        Ok(text) => Ticket::read(text, &lab.id),
+        Err(_) => Err("il n'est pas dans le dossier rendu"),
+    };
+    let ticket = ticket.map_err(|why| {
+        Stop::Invalid(vec![Problem {
+            code: "draw".into(),
+            what: format!("le tirage de ce TP manque, ou n'est plus celui du départ (fichier {}) : {why}", draw.file),
+            place: None,
+            todo: format!(
+                "remettez le fichier {} que « grader init {id} » avait écrit ; « grader reset {id} » le redonne avec le départ, et garde votre travail à part",
+                draw.file,
+                id = lab.id
+            ),
+            detail: String::new(),
+        }])
+    })?;
+    lab.drawn(ticket).map_err(|e| Stop::Fault(Fault::new(FaultKind::Lab, e.to_string(), "corrigez lab.toml")))
 }

@@ -198,6 +198,9 @@ fn opening(run: &str, lab: &Lab, options: &RunOptions) -> Event {
 /// Intake, canonical model, policy, images; then the stacks and the verdicts.
 async fn work(cx: &Ctx<'_>) -> Result<Arc<Stack>, Stop> {
     let staged = intake::stage(cx, cx.session.dir())?;
+    // A lab that draws is judged with the values of this student.
+    let lab = intake::drawn(cx.lab, &staged.root)?;
+    let cx = &Ctx { lab: &lab, session: Arc::clone(&cx.session), ..*cx };
     // What earlier runs may have left, the probe's image and the model have nothing to do with each other.
     let (approved, probe_image, _) = tokio::join!(
         intake::approve(cx, &staged),

@@ -178,7 +178,7 @@ async fn judge_first(cx: &Ctx<'_>, shared: &Shared<'_>, check: &Cx<'_>, well: bo
     };
     let drawn = tokio::sync::Notify::new();
     let drawing = async {
-        if well {
+        if well && !cx.lab.no_map {
             reach::draw(cx, check.world).await;
         }
         drawn.notify_one();

@@ -78,7 +78,7 @@ async fn start(cx: &Cx<'_>, service: &str, port: u16) -> Result<Twin, Fault> {
         service: service.to_owned(),
         files: compressed,
         extra_args,
-        amplify: None,
+        amplify: Vec::new(),
     };
     cx.world.twin(plan).await?;
     let prom = client(cx, service, port);

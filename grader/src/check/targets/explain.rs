@@ -87,6 +87,32 @@ fn base(cx: &Cx<'_>, wanted: &Wanted, near: &str) -> Miss {
 }
 
 impl Targets {
+    /// The services that are not collected, without a word of why.
+    pub(super) fn lacking(&self, look: &Look) -> Option<Miss> {
+        let up = |i: usize| {
+            self.best(look, i).is_some_and(|best| {
+                let job = self.up[i].job.as_ref();
+                best.target.health == Health::Up
+                    && job.is_none_or(|job| best.target.labels.get("job") == Some(job))
+            })
+        };
+        let lacking: Vec<&str> =
+            (0..self.up.len()).filter(|i| !up(*i)).map(|i| self.up[i].service.as_str()).collect();
+        let collected = self.up.len() - lacking.len();
+        (!lacking.is_empty()).then(|| Miss {
+            headline: format!("Prometheus ne lit pas les métriques de {}", tell::names(&lacking)),
+            expected: format!(
+                "une cible « up » pour chacun des {} services, à sa propre adresse",
+                self.up.len()
+            ),
+            observed: format!("aucune cible « up » ne mène à {}", tell::names(&lacking)),
+            control: if collected == 0 { String::new() } else { format!("pour les {collected} autres, oui") },
+            hint: "la page des cibles dit ce que Prometheus a demandé, et ce qu'il a obtenu".to_owned(),
+            try_it: "curl -s 'http://localhost:9090/api/v1/targets?state=active'".to_owned(),
+            ..Miss::default()
+        })
+    }
+
     /// The miss when Prometheus stops answering in the middle.
     pub(super) async fn lost(&self, cx: &Cx<'_>, prom: &Prom<'_>) -> Result<Miss, Fault> {
         match prom.targets().await? {

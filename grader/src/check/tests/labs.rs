@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::super::{RawCheck, Stage};
 use crate::lab;
+use crate::lab::draw::Ticket;
 
 fn parse(text: &str) -> Result<lab::Lab, lab::LabError> {
     lab::parse("lab.toml", text, PathBuf::new())
@@ -33,6 +34,35 @@ fn all_labs_load_and_every_kind_is_used() {
         for kind in RawCheck::kind_names() {
             assert!(kinds.contains(&kind), "{kind} is used by no lab");
         }
+    }
+}
+
+#[test]
+fn a_draw_reaches_the_checks() {
+    let lab = super::lab("06");
+    let accepted = |ticket| {
+        let drawn = lab.drawn(ticket).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(drawn.checks.len(), lab.checks.len());
+        drawn.text.lines().filter(|l| l.contains("accept = [")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = accepted(Ticket::new(1));
+    assert_eq!(first.len(), 6);
+    assert!(first.iter().all(|l| !l.contains("{{")), "{first:?}");
+    assert_ne!(first, accepted(Ticket::new(2)));
+}
+
+#[test]
+fn a_planted_value_has_its_places() {
+    let check = |path: &str, sql: &str| {
+        format!(
+            "[[check]]\nid = \"a\"\npoints = 1\ntitle = \"t\"\n[check.planted]\nvia = \"t\"\nhost = \"h\"\npath = \"{path}\"\nto = \"a\"\n\
+             field = \"f\"\ndatabase = {{ service = \"p\", name = \"n\", role = \"r\", sql = \"{sql}\" }}\n\
+             cache = {{ service = \"r\", key = \"k:{{ref}}\" }}\n"
+        )
+    };
+    assert!(parse(&format!("{HEAD}{}", check("/{ref}", "{ref} {text}"))).is_ok());
+    for (path, sql) in [("/1", "{ref} {text}"), ("/{ref}", "{ref}"), ("{ref}", "{ref} {text}")] {
+        assert!(!error(&check(path, sql)).what.is_empty());
     }
 }
 

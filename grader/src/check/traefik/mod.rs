@@ -8,6 +8,7 @@ mod chosen;
 mod dashboard;
 mod exposed;
 mod gate;
+mod planted;
 mod redirect;
 mod route;
 mod rule;
@@ -19,6 +20,7 @@ pub use certificate::Certificate;
 pub use chosen::ChosenNetwork;
 pub use dashboard::Dashboard;
 pub use exposed::ExposedOnly;
+pub use planted::Planted;
 pub use redirect::Redirect;
 pub use route::Route;
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::progress::{FOLDER, Journal};
 use crate::cli::args::{InitArgs, ResetArgs};
-use crate::cli::variants::copy;
-use crate::cli::{places, shell};
+use crate::cli::{places, shell, starter};
 use crate::error::ExitCode;
 use crate::lab::Lab;
 
@@ -61,6 +60,12 @@ pub fn reset(args: &ResetArgs, dir: Option<&Path>) -> ExitCode {
     };
     let at = jiff::Zoned::now().strftime("%Y-%m-%d-%Hh%M-%S").to_string();
     let home = known.as_ref().map_or_else(|| folder.clone(), |j| j.root().to_path_buf());
+    // Beginning again is with the same draw.
+    let ticket = known
+        .as_ref()
+        .and_then(|journal| journal.ticket(&lab.id))
+        .or_else(|| starter::held(&lab, &folder))
+        .unwrap_or_else(starter::ticket);
     let backup = home.join(FOLDER).join("sauvegardes").join(format!("tp-{}-{at}", lab.id));
     let work = || {
         std::fs::create_dir_all(&backup)?;
@@ -70,7 +75,7 @@ pub fn reset(args: &ResetArgs, dir: Option<&Path>) -> ExitCode {
                 std::fs::rename(entry.path(), backup.join(entry.file_name()))?;
             }
         }
-        copy(&lab.dir.join("starter"), &folder)
+        starter::lay(&lab, &folder, ticket)
     };
     match work() {
         Ok(()) => {
@@ -99,11 +104,14 @@ fn is_free(folder: &Path) -> bool {
 }
 
 fn begin(lab: &Lab, folder: &Path, here: &Path) -> io::Result<()> {
-    copy(&lab.dir.join("starter"), folder)?;
     let mut journal = Journal::open(here)?;
+    let ticket = journal.ticket(&lab.id).unwrap_or_else(starter::ticket);
+    starter::lay(lab, folder, ticket)?;
     let whole = folder.canonicalize()?;
     let relative = whole.strip_prefix(journal.root()).unwrap_or(&whole).to_string_lossy().into_owned();
-    journal.lab_mut(&lab.id).folder = Some(relative);
+    let record = journal.lab_mut(&lab.id);
+    record.folder = Some(relative);
+    record.draw = lab.draw.as_ref().map(|_| ticket.told(&lab.id));
     journal.save()
 }
 

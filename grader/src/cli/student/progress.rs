@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::lab::draw::Ticket;
+
 /// Version of the file.
 const FORMAT: u32 = 1;
 
@@ -30,6 +32,9 @@ pub struct Mark {
 pub struct Record {
     /// Folder of the student's work, from the folder that holds `.grader`.
     pub folder: Option<String>,
+    /// What the lab drew for this student, where it draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<String>,
     /// Whole checks that ended with a mark.
     pub attempts: u32,
     /// The best one.
@@ -106,6 +111,11 @@ impl Journal {
     pub fn lab_in(&self, inside: &Path) -> Option<&str> {
         let of = |r: &Record| r.folder.as_deref().is_some_and(|f| Path::new(f) == inside);
         self.content.labs.iter().find(|(_, r)| of(r)).map(|(id, _)| id.as_str())
+    }
+
+    /// The ticket that a lab drew, so that beginning again gives the same.
+    pub fn ticket(&self, id: &str) -> Option<Ticket> {
+        Ticket::read(self.lab(id)?.draw.as_ref()?, id).ok()
     }
 
     /// The record of a lab, to change.

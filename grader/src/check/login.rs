@@ -1,0 +1,139 @@
+//! `login`: a PostgreSQL server asks for a password. A negative check: a wrong password, or none, is
+//! refused to each role, while a right one is accepted from the very same place.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::database::{Database, Login as As, PORT};
+use super::world::{Vantage, wire};
+use super::{Check, Cx, Experiments, Stage, kit, tell};
+use crate::error::Fault;
+use crate::event::{Fact, Miss, Verdict};
+
+/// A wrong password is refused.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Login {
+    /// PostgreSQL service.
+    pub service: String,
+    /// Its port in the container.
+    #[serde(default = "port")]
+    pub port: u16,
+    /// Network (key of the student's file) from which it is asked.
+    pub network: String,
+    /// Database.
+    pub database: String,
+    /// Roles that must need a password.
+    pub roles: Vec<String>,
+}
+
+fn port() -> u16 {
+    PORT
+}
+
+impl Login {
+    fn base(&self, cx: &Cx<'_>, role: &str) -> Miss {
+        Miss {
+            expected: format!(
+                "« {} » refuse un mot de passe inventé, et l'absence de mot de passe",
+                self.service
+            ),
+            place: tell::at(cx.world, &self.service, "environment", "réglages de ce serveur"),
+            try_it: format!(
+                "docker compose run --rm --no-deps -e PGPASSWORD=nimporte --entrypoint psql {} -h {} -U {} -d {} -c 'select 1'",
+                self.service, self.service, role, self.database
+            ),
+            ..Miss::default()
+        }
+    }
+}
+
+#[async_trait]
+impl Check for Login {
+    fn stage(&self, _: &Experiments) -> Stage {
+        Stage::Observe
+    }
+
+    fn validate(&self, _: &Experiments) -> Result<(), String> {
+        if self.roles.is_empty() { Err("login.roles est vide".into()) } else { Ok(()) }
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        let world = cx.world;
+        if let Some(miss) = tell::absent(world.declared(), &self.service) {
+            return tell::fail(miss);
+        }
+        let found = kit::settled(world, &self.service, Duration::from_secs(3)).await?;
+        let here = found.iter().flat_map(|i| &i.attachments).find(|a| a.network == self.network);
+        let Some(ip) = here.and_then(|a| a.ip) else {
+            let mut miss = tell::stopped(world, &self.service).await?;
+            if !found.is_empty() {
+                miss = Miss {
+                    headline: format!("« {} » n'est pas sur le réseau « {} »", self.service, self.network),
+                    observed: "aucune adresse sur ce réseau".to_owned(),
+                    place: tell::at_networks(world, &self.service, &self.network),
+                    hint: "un service n'est que sur les réseaux qu'il cite".to_owned(),
+                    ..self.base(cx, self.roles.first().map_or("", String::as_str))
+                };
+            }
+            return tell::fail(miss);
+        };
+        let from = Vantage::Network(self.network.clone());
+        let way = Database::sought(world, &self.service, (from, ip.to_string(), self.port)).await?;
+        let way = match way {
+            Ok(way) => way,
+            Err(last) => {
+                return Err(kit::noise(format!(
+                    "aucun des mots de passe que montre la pile n'ouvre « {} » : rien ne prouve qu'un bon serait accepté",
+                    self.service
+                ))
+                .detail(last));
+            }
+        };
+        let control =
+            format!("un bon mot de passe est accepté, du même endroit (rôle « {} »)", way.login.user);
+        let mut facts = vec![Fact::new("control", way.login.user.as_str(), format!("témoin : {control}"))];
+        let wrong = format!("{:016x}", kit::draw(world, "wrong-password"));
+        for role in &self.roles {
+            for password in [Some(wrong.clone()), None] {
+                let how =
+                    if password.is_some() { "avec un mot de passe inventé" } else { "sans mot de passe" };
+                let login = As { user: role.clone(), password, dbname: self.database.clone() };
+                let seen = Database { login, ..way.clone() }.run(world, "SELECT 1").await?;
+                match seen {
+                    Err(failure) if failure.kind == wire::FailureKind::Auth => {}
+                    // Let in, then stopped by something else, or refused by the list of hosts.
+                    Err(failure) if matches!(failure.sqlstate.as_deref(), Some("28000" | "28P01")) => {}
+                    Err(failure) if failure.kind != wire::FailureKind::Server => {
+                        return Err(kit::noise(format!(
+                            "« {} » n'a pas répondu à un essai : {}",
+                            self.service,
+                            tell::why(&failure)
+                        )));
+                    }
+                    _ => {
+                        return tell::fail(Miss {
+                            headline: format!("« {} » n'exige pas de mot de passe", self.service),
+                            observed: format!("le rôle « {role} » entre {how}"),
+                            control,
+                            hint: "un mot de passe que la base ne demande pas ne protège rien : quel réglage décide de ce qu'elle demande ?"
+                                .to_owned(),
+                            facts,
+                            ..self.base(cx, role)
+                        });
+                    }
+                }
+            }
+            facts.push(Fact::new(
+                &format!("refused:{role}"),
+                json!(true),
+                format!("« {role} » : mot de passe inventé refusé, absence de mot de passe refusée"),
+            ));
+        }
+        tell::pass(facts)
+    }
+}
