@@ -63,6 +63,12 @@ pub enum Format {
     Jsonl,
     /// Une page à ouvrir dans un navigateur
     Html,
+    /// JUnit XML
+    Junit,
+    /// GitHub Actions : annotations, résumé, sorties de l'étape
+    Github,
+    /// Le fichier result.json de Classroom 50
+    Classroom50,
 }
 
 /// When to use colours.
@@ -112,7 +118,7 @@ pub struct Global {
         value_name = "FORME",
         global = true,
         hide_possible_values = true,
-        help = "Forme du rapport : human, html, json, jsonl"
+        help = "Forme du rapport : human, html, json, jsonl, junit, github, classroom50"
     )]
     pub format: Format,
     /// Écrit le rapport dans ce fichier plutôt qu'à l'écran

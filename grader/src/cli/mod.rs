@@ -4,6 +4,7 @@ mod args;
 #[cfg(feature = "book")]
 mod book;
 mod check;
+mod ci;
 mod doctor;
 mod explain;
 mod images;
