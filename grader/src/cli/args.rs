@@ -194,6 +194,8 @@ pub enum Command {
     Clean(CleanArgs),
     /// Relit un journal d'événements (.jsonl)
     Replay(ReplayArgs),
+    /// Donne les résultats à une plateforme : Moodle, Canvas, Gradescope, Classroom 50, tableur
+    Export(super::export::ExportArgs),
     /// Montre ce que la politique accepte ou refuse d'un projet Compose, sans rien démarrer
     Policy(PolicyArgs),
     /// Images hors ligne

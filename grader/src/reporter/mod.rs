@@ -17,7 +17,7 @@ pub mod json;
 pub mod jsonl;
 pub mod junit;
 pub mod replay;
-mod words;
+pub mod words;
 
 pub use classroom50::Classroom50;
 pub use github::Github;
