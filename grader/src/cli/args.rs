@@ -291,6 +291,20 @@ pub struct InitArgs {
     /// Dossier à créer (tp-02 pour le TP 02)
     #[arg(value_name = "DOSSIER")]
     pub folder: Option<PathBuf>,
+    /// Enseignant : un dépôt modèle à donner aux étudiants, corrigé à chaque envoi (actions, github, 50)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SERVICE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "actions",
+        hide_possible_values = true
+    )]
+    pub classroom: Option<super::student::Platform>,
+    /// Avec --classroom : le dépôt qui publie ce cours
+    #[arg(long, value_name = "PROPRIÉTAIRE/NOM", requires = "classroom")]
+    pub course: Option<String>,
 }
 
 /// `reset`
