@@ -10,12 +10,12 @@ journal=$report/journal.jsonl
 
 # Annotations are written from the root of the student's repository.
 export GITHUB_WORKSPACE=$GITHUB_WORKSPACE/$REPOSITORY
-folder=$GITHUB_WORKSPACE/$FOLDER
+dir=$GITHUB_WORKSPACE/$FOLDER
 
 # What a submission makes the grader say while it works is no command to the runner.
 token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 echo "::stop-commands::$token"
-"$GRADER" check "$LAB" -C "$folder" --format jsonl -o "$journal" --progress plain --color never 2>&1
+"$GRADER" check "$LAB" -C "$dir" --format jsonl -o "$journal" --progress plain --color never 2>&1
 code=$?
 printf '\n::%s::\n' "$token"
 
@@ -27,7 +27,7 @@ if [ ! -s "$journal" ]; then
   exit 0
 fi
 
-tell() { "$GRADER" replay "$journal" -C "$folder" --progress none "$@"; }
+tell() { "$GRADER" replay "$journal" -C "$dir" --progress none "$@"; }
 tell --format html -o "$report/rapport.html"
 tell --format junit -o "$report/junit.xml"
 tell --format json -o "$report/rapport.json"
