@@ -71,8 +71,8 @@ pub fn fill(platform: Platform, bytes: Vec<u8>, rows: &[Row], wanted: &Wanted) -
     let mut filled = Filled { bytes: Vec::new(), written: 0, told: Vec::new() };
     for (index, line) in &found.found {
         let row = &rows[*index];
-        write(&mut sheet, row, (*line, column), &scale, wanted, &mut filled);
-        if let (Some(at), false) = (comments, row.comment.is_empty()) {
+        let written = write(&mut sheet, row, (*line, column), &scale, wanted, &mut filled);
+        if let (Some(at), true, false) = (comments, written, row.comment.is_empty()) {
             sheet.set(*line, at, &csv::text(&escaped(&row.comment)));
         }
     }
@@ -98,7 +98,7 @@ pub fn fill(platform: Platform, bytes: Vec<u8>, rows: &[Row], wanted: &Wanted) -
     Ok(filled)
 }
 
-/// Writes one note, or says why there is none.
+/// Writes one note, or says why there is none and gives false.
 fn write(
     sheet: &mut Sheet,
     row: &Row,
@@ -106,19 +106,21 @@ fn write(
     scale: &Scale,
     wanted: &Wanted,
     filled: &mut Filled,
-) {
+) -> bool {
     let name = clean::inline(row.name());
     let zero = wanted.zero && row.standing.may_be_zero();
     let note = row.on(scale.max).filter(|_| row.standing == Fate::Graded).or(zero.then_some(0.0));
     let Some(note) = note else {
         filled.told.push(format!("{} : « {name} » ; sa note reste telle quelle", row.standing.french()));
-        return;
+        return false;
     };
-    if sheet.set(line, column, &number(note, scale.comma)) {
+    let written = sheet.set(line, column, &number(note, scale.comma));
+    if written {
         filled.written += 1;
     } else {
         filled.told.push(format!("ligne {} trop courte : la note de « {name} » n'est pas écrite", line + 1));
     }
+    written
 }
 
 /// How notes are written in a file.
@@ -162,7 +164,7 @@ fn grade_column(platform: Platform, header: &[String], wanted: &Wanted) -> Resul
     };
     let candidates: Vec<usize> = match (&wanted.column, platform) {
         (Some(asked), _) => {
-            let same = |name: &&(usize, &String)| folded(name.1) == folded(asked);
+            let same = |name: &(usize, &String)| folded(name.1) == folded(asked);
             let exact: Vec<usize> = header.iter().enumerate().filter(same).map(|(at, _)| at).collect();
             if exact.is_empty() {
                 let same = |name: &String| folded(&bare(name)) == folded(asked);

@@ -94,7 +94,13 @@ pub fn read(bytes: &[u8]) -> Result<Source, String> {
         let rows = class.submissions.into_iter().map(|one| row(one, class.max)).collect();
         return Ok(Source { rows, is_class: true });
     }
-    Ok(one(serde_json::from_value(document).map_err(malformed)?))
+    match serde_json::from_value(document) {
+        Ok(report) => Ok(one(report)),
+        // A journal of one line.
+        Err(e) => replay::read(BufReader::new(bytes))
+            .map(|events| one(Report::fold(events)))
+            .map_err(|_| malformed(e)),
+    }
 }
 
 fn row(one: Submission, max: f64) -> Row {
