@@ -280,3 +280,44 @@ tar -C "$dir/src" -czf "$dir/$archive" "$name"
         assert!(!good && said.is_empty(), "{course} {version}");
     }
 }
+
+/// Every value of a key, anywhere in a document.
+fn values(document: &serde_json::Value, key: &str, found: &mut Vec<String>) {
+    match document {
+        serde_json::Value::Object(map) => {
+            for (name, value) in map {
+                if let (true, Some(text)) = (name == key, value.as_str()) {
+                    found.push(text.to_owned());
+                }
+                values(value, key, found);
+            }
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| values(value, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn scripts_hold_no_expression_and_actions_are_pinned() {
+    let mut files = vec![root().join(".github/actions/grade/action.yml")];
+    for folder in [".github/workflows", ".github/classroom"] {
+        let entries = fs::read_dir(root().join(folder)).expect("a folder").flatten().map(|e| e.path());
+        files.extend(entries.filter(|path| path.extension().is_some_and(|e| e == "yml")));
+    }
+    assert!(files.len() >= 6);
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a text");
+        let document: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
+        let (mut runs, mut uses) = (Vec::new(), Vec::new());
+        values(&document, "run", &mut runs);
+        values(&document, "uses", &mut uses);
+        assert!(runs.iter().all(|run| !run.contains("${{")), "{}: {runs:#?}", file.display());
+        for action in uses {
+            let commit = action.rsplit_once('@').map_or("", |(_, at)| at);
+            let pinned = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            // Ours, and the one action of a service that is closed and changes no more.
+            let ours = action.starts_with("./") || action.starts_with("__COURSE__/");
+            assert!(pinned || ours || action == "education/autograding-grading-reporter@v1", "{action}");
+        }
+    }
+}
