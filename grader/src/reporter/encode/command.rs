@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use crate::french;
 use crate::reporter::clean;
 
 /// What an annotation is.
@@ -61,13 +62,13 @@ impl<'a> Commands<'a> {
             write!(
                 self.out,
                 "file={},line={},col={},endColumn={},",
-                property(&spot.file),
+                property(&clean::inline(&spot.file)),
                 spot.line,
                 spot.column,
                 spot.end_column
             )?;
         }
-        writeln!(self.out, "title={}::{}", property(title), data(message))
+        writeln!(self.out, "title={}::{}", property(&french::typeset(&clean::inline(title))), data(message))
     }
 
     /// Begins a group that can be unfolded.
@@ -92,13 +93,13 @@ impl<'a> Commands<'a> {
 
 /// The message of a command: several lines, cut when long.
 fn data(text: &str) -> String {
-    let lines: Vec<String> = clean::block(text).iter().map(|line| harmless(line)).collect();
+    let lines: Vec<String> = clean::block(text).iter().map(|line| harmless(&french::typeset(line))).collect();
     escape(&lines.join("\n"))
 }
 
-/// A property of a command: one line, cut when long.
-fn property(text: &str) -> String {
-    escape(&harmless(&clean::inline(text))).replace(':', "%3A").replace(',', "%2C")
+/// A property of a command, from one clean line.
+fn property(line: &str) -> String {
+    escape(&harmless(line)).replace(':', "%3A").replace(',', "%2C")
 }
 
 fn escape(text: &str) -> String {
