@@ -206,7 +206,10 @@ fn refused() {
         "{}",
         told.log
     );
-    assert!(!told.summary.contains("<script") && !told.summary.contains('\u{1b}'), "{}", told.summary);
+    // In the fence it is text; before it, it would be markup.
+    let words = told.summary.split("```").next().unwrap_or_default();
+    assert!(words.contains("script") && !words.contains("<script"), "{}", told.summary);
+    assert!(!told.summary.contains('\u{1b}'), "{}", told.summary);
     assert_eq!(told.verdict.status.code(), Some(1));
 }
 
@@ -278,6 +281,61 @@ tar -C "$dir/src" -czf "$dir/$archive" "$name"
     ] {
         let (good, said) = install(course, version, spoil, sha256);
         assert!(!good && said.is_empty(), "{course} {version}");
+    }
+}
+
+#[test]
+fn classroom_50_gets_a_result_or_an_error_never_a_zero() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("non vérifié : python3 n'est pas installé");
+        return;
+    }
+    let shim = fs::read_to_string(root().join(".github/classroom/autograder.py")).expect("the shim");
+    let shim =
+        shim.replace("__LAB__", "01").replace("__COURSE__", "ecole/tp").replace("__VERSION__", "v0.1.0");
+    let fault = Fault::new(FaultKind::NoEngine, "aucun moteur", "démarrez Docker");
+    for (journal, code, verdict) in [
+        (recorded(), "1", true),
+        (journal(&[Event::Faulted(fault)]), "4", false),
+        (String::new(), "4", false),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("copie")).expect("a folder");
+        fs::write(at("journal"), journal).expect("written");
+        fs::write(at("autograder.py"), &shim).expect("written");
+        executable(&at("grader"), STUB);
+        let output = Command::new("python3")
+            .arg(at("autograder.py"))
+            .current_dir(at("copie"))
+            .env("GRADER", at("grader"))
+            .env("REAL", env!("CARGO_BIN_EXE_grader"))
+            .env("JOURNAL", at("journal"))
+            .env("CODE", code)
+            .env("CLASSROOM", "reseaux")
+            .env("ASSIGNMENT", "tp-01")
+            .env("SUBMISSION_TAG", "submit/1")
+            .env("COMMIT_URL", "https://example.org/c")
+            .env("RELEASE_URL", "https://example.org/r")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env_remove("GITHUB_STEP_SUMMARY")
+            .env_remove("GITHUB_OUTPUT")
+            .output()
+            .expect("run");
+        let log = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.success(), verdict, "{log}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!commands(&log).iter().any(|c| c.contains("pris")), "{log}");
+        let result = fs::read_to_string(at("copie/result.json"));
+        assert_eq!(result.is_ok(), verdict);
+        if let Ok(text) = result {
+            let result: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(result["schema"], "classroom50/result/v1");
+            assert_eq!(
+                (&result["classroom"], &result["review"]),
+                (&"reseaux".into(), &"https://example.org/c".into())
+            );
+            assert!(result["max-score"].as_u64() > result["score"].as_u64());
+        }
     }
 }
 
