@@ -46,10 +46,10 @@ fn output(report: &Report) -> String {
     let mut lines = vec![format!("{} : {}", words::lab(report), words::verdict(report))];
     match &report.outcome {
         Outcome::Refused(all) => {
-            lines.extend(all.iter().map(|r| format!("{} ; à la place : {}", r.what, r.instead)))
+            lines.extend(all.iter().map(|r| format!("{} ; à la place : {}", r.what, r.instead)));
         }
         Outcome::Invalid(all) => {
-            lines.extend(all.iter().map(|p| format!("{} ; à faire : {}", p.what, p.todo)))
+            lines.extend(all.iter().map(|p| format!("{} ; à faire : {}", p.what, p.todo)));
         }
         Outcome::Graded | Outcome::NotGraded(_) => {}
     }

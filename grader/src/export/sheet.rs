@@ -42,7 +42,7 @@ impl Sheet {
         }
         let is_utf8 = std::str::from_utf8(&bytes).is_ok();
         let first = bytes.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
-        let count = |c: &u8| first.iter().filter(|b| *b == c).count();
+        let count = |c: &u8| first.split(|b| b == c).count();
         // The commonest in the header; of equals, the first.
         let separator = SEPARATORS.into_iter().rev().max_by_key(count).unwrap_or(b',');
         let rows = cells(&bytes, separator, is_utf8);

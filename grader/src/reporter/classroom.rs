@@ -13,7 +13,7 @@ struct Payload {
     version: u8,
     status: Status,
     max_score: f64,
-    tests: Vec<Test>,
+    tests: Vec<Case>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ enum Status {
 }
 
 #[derive(Serialize)]
-struct Test {
+struct Case {
     name: String,
     status: Status,
     score: f64,
@@ -43,7 +43,7 @@ pub fn payload(report: &Report) -> Option<String> {
         return None;
     }
     let graded = report.outcome == Outcome::Graded;
-    let tests: Vec<Test> = report.checks.iter().map(|result| test(report, result)).collect();
+    let tests: Vec<Case> = report.checks.iter().map(|result| test(report, result)).collect();
     let all = tests.iter().all(|test| test.status == Status::Pass);
     let payload = Payload {
         version: 1,
@@ -60,7 +60,7 @@ pub fn payload(report: &Report) -> Option<String> {
     serde_json::to_string(&payload).ok().map(|json| STANDARD.encode(json))
 }
 
-fn test(report: &Report, result: &CheckResult) -> Test {
+fn test(report: &Report, result: &CheckResult) -> Case {
     let place = match &result.verdict {
         Some(Verdict::Fail(miss)) => miss.place.as_ref(),
         _ => None,
@@ -71,7 +71,7 @@ fn test(report: &Report, result: &CheckResult) -> Test {
         _ if report.score.is_some() => format!("non vérifié ({})", words::reason(result)),
         _ => words::verdict(report),
     };
-    Test {
+    Case {
         name: clean::inline(&format!("{} · {}", result.card.id, result.card.title)),
         status: match result.standing {
             Standing::Passed => Status::Pass,

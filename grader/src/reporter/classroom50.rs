@@ -75,12 +75,12 @@ pub struct ResultDocument {
     graded_at: String,
     score: u64,
     max_score: u64,
-    tests: Vec<Test>,
+    tests: Vec<Case>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Test {
+struct Case {
     test_name: String,
     passed: bool,
     score: u64,
@@ -95,10 +95,10 @@ struct Test {
 /// `result.json` of a run whose note is final.
 pub fn result(report: &Report, submission: &Submission) -> ResultDocument {
     let unit = unit(report);
-    let tests: Vec<Test> = report
+    let tests: Vec<Case> = report
         .checks
         .iter()
-        .map(|result| Test {
+        .map(|result| Case {
             test_name: clean::inline(&result.card.id),
             passed: result.standing == Standing::Passed,
             score: whole(result.earned * unit),

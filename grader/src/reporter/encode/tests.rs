@@ -87,6 +87,7 @@ const PIECES: &[&str] = &[
     "    x",
 ];
 
+/// Random text, and pieces that mean something put together.
 pub fn hostile() -> impl Strategy<Value = String> {
     let pieces = proptest::collection::vec(proptest::sample::select(PIECES), 0..12);
     prop_oneof![any::<String>(), pieces.prop_map(|pieces| pieces.concat())]
@@ -284,7 +285,7 @@ proptest! {
             return Err(TestCaseError::fail("a failure"));
         };
         prop_assert_eq!(message.as_ref().map(|m| m.as_str().to_owned()), Some(Xml::line(&text).as_str().to_owned()));
-        prop_assert!(description.as_ref().is_some_and(|d| d.contains("x")));
+        prop_assert!(description.as_ref().is_some_and(|d| d.contains('x')));
     }
 
     #[test]
