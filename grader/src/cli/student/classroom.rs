@@ -69,7 +69,10 @@ pub fn template(lab: &Lab, folder: &Path, course: &Course, platform: Platform) -
         std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
         std::fs::write(path, filled(text))
     };
-    write("README.md", README)?;
+    // Many a starter has its own: ours comes after it.
+    let own = std::fs::read_to_string(folder.join("README.md"));
+    let own = own.unwrap_or_else(|_| "# TP __LAB__ · __TITLE__".to_owned());
+    write("README.md", &format!("{}\n\n{README}", own.trim_end()))?;
     write(".gitignore", ".grader/\n")?;
     write(".devcontainer/devcontainer.json", DEVCONTAINER)?;
     write(".devcontainer/install.sh", INSTALL)?;
@@ -84,8 +87,10 @@ pub fn template(lab: &Lab, folder: &Path, course: &Course, platform: Platform) -
         }
         Platform::Fifty => {
             // The teacher's own: it is no part of the student's repository.
-            let beside = folder.with_extension("autograder.py");
-            std::fs::write(&beside, filled(AUTOGRADER))?;
+            let mut beside = folder.as_os_str().to_owned();
+            beside.push(".autograder.py");
+            let beside = Path::new(&beside);
+            std::fs::write(beside, filled(AUTOGRADER))?;
             Ok(format!(
                 "envoyez ce dossier dans le dépôt modèle, et mettez « {} » à CLASSE/autograders/DEVOIR/autograder.py",
                 beside.display()
@@ -112,6 +117,7 @@ mod tests {
             let dir = tempfile::tempdir().expect("a folder");
             let folder = dir.path().join("tp-02");
             std::fs::create_dir(&folder).expect("a folder");
+            std::fs::write(folder.join("README.md"), "# À moi\n").expect("written");
             template(&lab(), &folder, &course, platform).expect("written");
             let mut files = vec![dir.path().to_owned()];
             let mut seen = 0;
@@ -127,6 +133,8 @@ mod tests {
                 seen += 1;
             }
             assert_eq!(seen, 5, "{platform:?}");
+            let readme = std::fs::read_to_string(folder.join("README.md")).expect("a text");
+            assert!(readme.starts_with("# À moi\n\n## ") && readme.contains("grader check 02"), "{readme}");
         }
     }
 
