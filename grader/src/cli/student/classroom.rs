@@ -87,7 +87,7 @@ pub fn template(lab: &Lab, folder: &Path, course: &Course, platform: Platform) -
         }
         Platform::Fifty => {
             // The teacher's own: it is no part of the student's repository.
-            let mut beside = folder.as_os_str().to_owned();
+            let mut beside = folder.components().as_path().as_os_str().to_owned();
             beside.push(".autograder.py");
             let beside = Path::new(&beside);
             std::fs::write(beside, filled(AUTOGRADER))?;
