@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint fmt schema book book-browser serve-browser release clean
+.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser release clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -59,11 +59,15 @@ security: images-01 build ## Sécurité, les chiffres : cas hostiles, règles re
 bench: images-02 ## Mesures : rapports au cycle nu de docker compose, mémoire, matrice
 	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) run --release --quiet -p tp-tests --bin bench
 
-lint: ## rustfmt, clippy, shellcheck s'il est là, cargo deny s'il est là
+lint: ## rustfmt, clippy ; shellcheck, actionlint (Go) et cargo deny s'ils sont là
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --features grader-probe/bin --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run .github/*/*.sh .github/*/*/*.sh; fi
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else echo 'cargo deny absent : dépendances non vérifiées' >&2; fi
+	@if command -v go >/dev/null || command -v actionlint >/dev/null; then scripts/actionlint.sh; else echo 'Go absent : workflows non vérifiés' >&2; fi
+
+actionlint: ## Vérifie les workflows de GitHub, ceux du projet et ceux des modèles
+	@scripts/actionlint.sh
 
 fmt:
 	@$(CARGO) fmt --all

@@ -26,6 +26,7 @@ has_buildx() { docker buildx version >/dev/null 2>&1; }
 # The mirror that this machine already uses for Debian, read from its own apt
 # configuration, so that no address is written here.
 debian_mirror() {
+  # shellcheck disable=SC2016
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CREATED_BY)' 2>/dev/null \
     | awk '$2 == "bookworm" && $3 == "Packages" { print $1; exit }'
 }
@@ -99,8 +100,7 @@ start_daemon() {
     # No service manager: detached from this shell, log kept for a diagnosis.
     as_root sh -c 'setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &'
   fi
-  local i
-  for i in $(seq 1 150); do
+  for _ in $(seq 1 150); do
     answers && return 0
     sleep 0.2
   done

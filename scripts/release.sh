@@ -42,7 +42,8 @@ git ls-files -z labs/images | tar --null -T - -cf - | tar -C "$content" -xf -
 say "archive : $(du -sh "$content" | cut -f1) à emporter dans le binaire"
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C "$content" -cf - . | gzip -9n >"$work/bundle.tar.gz"
 id=$version-$(hash256 "$work/bundle.tar.gz" | cut -c1-12)
-TP_DOCKER_BUNDLE=$work/bundle.tar.gz TP_DOCKER_BUNDLE_ID=$id \
+# The repository that publishes the release: « grader init --classroom » names it.
+TP_DOCKER_BUNDLE=$work/bundle.tar.gz TP_DOCKER_BUNDLE_ID=$id TP_DOCKER_COURSE=${GITHUB_REPOSITORY:-} \
   "$cargo" build --release -p grader --features bundle --target "$target" --quiet
 
 pack=$work/$name

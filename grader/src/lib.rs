@@ -15,6 +15,7 @@ pub mod compose;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod french;
 pub mod lab;
 pub mod report;

@@ -17,6 +17,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine", &["check", "compose", "error", "event", "french", "time"]),
     ("report", &["error", "event", "french"]),
     ("reporter", &["error", "event", "french", "report"]),
+    ("export", &["error", "event", "french", "report", "reporter"]),
     ("run", &["check", "compose", "engine", "error", "event", "french", "lab", "report", "time"]),
     ("book", &["error", "event", "french", "lab", "run"]),
     ("serve", &["error", "event", "french", "lab", "run"]),

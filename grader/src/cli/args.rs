@@ -63,6 +63,12 @@ pub enum Format {
     Jsonl,
     /// Une page à ouvrir dans un navigateur
     Html,
+    /// JUnit XML
+    Junit,
+    /// GitHub Actions : annotations, résumé, sorties de l'étape
+    Github,
+    /// Le fichier result.json de Classroom 50
+    Classroom50,
 }
 
 /// When to use colours.
@@ -112,7 +118,7 @@ pub struct Global {
         value_name = "FORME",
         global = true,
         hide_possible_values = true,
-        help = "Forme du rapport : human, html, json, jsonl"
+        help = "Forme du rapport : human, html, json, jsonl, junit, github, classroom50"
     )]
     pub format: Format,
     /// Écrit le rapport dans ce fichier plutôt qu'à l'écran
@@ -188,6 +194,8 @@ pub enum Command {
     Clean(CleanArgs),
     /// Relit un journal d'événements (.jsonl)
     Replay(ReplayArgs),
+    /// Donne les résultats à une plateforme : Moodle, Canvas, Gradescope, Classroom 50, tableur
+    Export(super::export::ExportArgs),
     /// Montre ce que la politique accepte ou refuse d'un projet Compose, sans rien démarrer
     Policy(PolicyArgs),
     /// Images hors ligne
@@ -283,6 +291,20 @@ pub struct InitArgs {
     /// Dossier à créer (tp-02 pour le TP 02)
     #[arg(value_name = "DOSSIER")]
     pub folder: Option<PathBuf>,
+    /// Enseignant : un dépôt modèle à donner aux étudiants, corrigé à chaque envoi (actions, github, 50)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SERVICE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "actions",
+        hide_possible_values = true
+    )]
+    pub classroom: Option<super::student::Platform>,
+    /// Avec --classroom : le dépôt qui publie ce cours
+    #[arg(long, value_name = "PROPRIÉTAIRE/NOM", requires = "classroom")]
+    pub course: Option<String>,
 }
 
 /// `reset`

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::io::BufReader;
 
-use super::args::{CheckArgs, Global, ReplayArgs};
+use super::args::{CheckArgs, Format, Global, ReplayArgs};
 use super::output::Output;
 use super::{places, shell, student};
 use crate::engine::Engine;
 use crate::error::ExitCode;
+use crate::event::Event;
 use crate::report::Report;
 use crate::reporter::replay as journal;
 use crate::run::{RunOptions, run_and_keep};
@@ -33,7 +34,12 @@ pub async fn check(args: &CheckArgs, global: &Global) -> ExitCode {
     };
     let engine = match Engine::connect().await {
         Ok(engine) => engine,
-        Err(e) => return shell::fault(&e),
+        Err(e) if global.format == Format::Human => return shell::fault(&e),
+        Err(e) => {
+            // Whoever reads a document finds the reason in it.
+            output.event(Event::Faulted(e));
+            return output.finish().exit();
+        }
     };
     let options = RunOptions {
         label: dir.display().to_string(),

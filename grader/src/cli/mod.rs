@@ -4,8 +4,10 @@ mod args;
 #[cfg(feature = "book")]
 mod book;
 mod check;
+mod ci;
 mod doctor;
 mod explain;
+mod export;
 mod images;
 mod labs;
 mod manual;
@@ -49,6 +51,7 @@ pub fn main() -> ProcessCode {
     let command = match cli.command {
         None => return student::next(cli.global.dir.as_deref()).into(),
         Some(Command::List) => return labs::list().into(),
+        Some(Command::Export(args)) => return export::export(&args, &cli.global).into(),
         Some(Command::Completions(args)) => return manual::completions(&args).into(),
         Some(Command::Man(args)) => return manual::man(&args).into(),
         Some(command) => command,
@@ -83,6 +86,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Watch(args) => watch::watch(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
+        Command::Export(args) => export::export(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Open(args) => student::open(&args, global.dir.as_deref()),

@@ -4,12 +4,13 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::args::{Color, Format, Global};
+use super::ci;
 use super::progress::Progress;
 use super::shell;
 use crate::event::Event;
 use crate::report::{Fold, Report};
 use crate::reporter::human::{Options, Verbosity};
-use crate::reporter::{Fanout, Html, Human, Json, JsonLines};
+use crate::reporter::{Classroom50, Fanout, Github, Html, Human, Json, JsonLines, Junit};
 
 /// How reports for people look.
 pub fn human(global: &Global, is_terminal: bool) -> Options {
@@ -63,6 +64,11 @@ impl Output {
             Format::Html => Fanout::default().with("html", Html::default(), out),
             Format::Json => Fanout::default().with("json", Json::default(), out),
             Format::Jsonl => Fanout::default().with("jsonl", JsonLines, out),
+            Format::Junit => Fanout::default().with("junit", Junit::default(), out),
+            Format::Github => Fanout::default().with("github", Github::new(ci::site(global)), out),
+            Format::Classroom50 => {
+                Fanout::default().with("classroom50", Classroom50::new(ci::submission(global)), out)
+            }
         };
         let progress = Progress::stderr(global.progress.into(), std::io::stderr().is_terminal());
         Ok(Self { inner: Mutex::new(Inner { fanout, fold: Fold::default(), progress }) })

@@ -41,8 +41,8 @@ fn tell(opinion: &Opinion, args: &PolicyArgs, global: &Global) -> Result<(), Str
             human::opinion(opinion, model.as_deref(), options)
         }
         Format::Json => serde_json::to_string_pretty(opinion).map_err(|e| failed(&e))? + "\n",
-        Format::Html => {
-            return Err("l'avis ne se donne pas en HTML ; prenez --format human ou json".to_owned());
+        Format::Html | Format::Junit | Format::Github | Format::Classroom50 => {
+            return Err("l'avis ne se donne pas sous cette forme ; prenez --format human ou json".to_owned());
         }
         Format::Jsonl => serde_json::to_string(opinion).map_err(|e| failed(&e))? + "\n",
     };

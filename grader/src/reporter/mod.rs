@@ -6,17 +6,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event::Event;
 
+pub mod classroom;
+pub mod classroom50;
 pub mod clean;
+pub mod encode;
+pub mod github;
 pub mod html;
 pub mod human;
 pub mod json;
 pub mod jsonl;
+pub mod junit;
 pub mod replay;
+pub mod words;
 
+pub use classroom50::Classroom50;
+pub use github::Github;
 pub use html::Html;
 pub use human::Human;
 pub use json::Json;
 pub use jsonl::JsonLines;
+pub use junit::Junit;
 
 /// Tells a run as its events come.
 pub trait Reporter: Send {

@@ -9,7 +9,10 @@ use unicode_width::UnicodeWidthStr;
 use super::clean;
 use super::human::{self, Options, Verbosity, render};
 use super::replay::{self, ReplayError};
-use super::{Fanout, Human, Json, JsonLines, Reporter};
+use super::{
+    Classroom50, Fanout, Github, Html, Human, Json, JsonLines, Junit, Reporter, classroom, classroom50,
+    github,
+};
 use crate::event::Event;
 use crate::report::{Report, sample};
 
@@ -190,6 +193,77 @@ fn bad_journals_say_where() {
     assert!(matches!(replay::read(&b"\xff\n"[..]), Err(ReplayError::NotJson { line: 1, .. })));
 }
 
+#[test]
+fn junit() {
+    insta::assert_snapshot!("junit_mixed", told(&sample::mixed(), Junit::default()));
+    insta::assert_snapshot!("junit_refused", told(&sample::refused(), Junit::default()));
+    let lost = told(&sample::not_graded(), Junit::default());
+    assert!(lost.contains("errors=\"1\"") && lost.contains("failures=\"0\""), "{lost}");
+}
+
+fn submission() -> classroom50::Submission {
+    classroom50::Submission {
+        classroom: "reseaux-2026".into(),
+        assignment: "tp-02".into(),
+        submission: "submit/2026-11-21".into(),
+        commit: "https://example.org/c/1".into(),
+        release: "https://example.org/r/1".into(),
+        review: String::new(),
+        datetime: Some("2026-11-20T22:00:00Z".into()),
+    }
+}
+
+#[test]
+fn classroom_50() {
+    let document = told(&sample::missed(), Classroom50::new(submission()));
+    insta::assert_snapshot!("classroom50_missed", document);
+    let refused = told(&sample::refused(), Classroom50::new(submission()));
+    let refused: serde_json::Value = serde_json::from_str(&refused).expect("JSON");
+    assert_eq!((refused["score"].as_u64(), refused["max-score"].as_u64()), (Some(0), Some(18)));
+    for events in [sample::mixed(), sample::not_graded(), vec![]] {
+        assert_eq!(told(&events, Classroom50::new(submission())), "");
+    }
+}
+
+#[test]
+fn half_points_become_whole() {
+    let mut events = sample::missed();
+    for event in &mut events {
+        if let Event::Checked(checked) = event
+            && let crate::event::Verdict::Fail(miss) = &mut checked.verdict
+        {
+            miss.earned = 0.5;
+        }
+    }
+    let report = Report::fold(events);
+    let document = serde_json::to_value(classroom50::result(&report, &submission())).expect("JSON");
+    assert_eq!(document["max-score"], 180);
+    let sum: u64 =
+        document["tests"].as_array().expect("a list").iter().filter_map(|t| t["score"].as_u64()).sum();
+    assert_eq!(document["score"], sum);
+}
+
+#[test]
+fn the_classroom_reporter_s_payload() {
+    use base64::Engine as _;
+    let read = |events| {
+        let payload = classroom::payload(&Report::fold(events))?;
+        let json = base64::engine::general_purpose::STANDARD.decode(payload).expect("base64");
+        Some(serde_json::from_slice::<serde_json::Value>(&json).expect("JSON"))
+    };
+    let missed = read(sample::missed()).expect("a verdict");
+    assert_eq!(
+        (&missed["version"], &missed["status"], missed["max_score"].as_f64()),
+        (&1.into(), &"fail".into(), Some(18.0))
+    );
+    let late = &missed["tests"][7];
+    assert_eq!((late["score"].as_f64(), late["line_no"].as_u64()), (Some(1.0), Some(6)));
+    assert_eq!(late["filename"], "prometheus/alert.rules.yml");
+    assert_eq!(read(sample::perfect()).expect("a verdict")["status"], "pass");
+    assert_eq!(read(sample::refused()).expect("a verdict")["status"], "error");
+    assert!(read(sample::mixed()).is_none() && read(sample::not_graded()).is_none());
+}
+
 /// A writer that can be read afterwards.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -262,6 +336,46 @@ proptest! {
         prop_assert!(!json.contains(|c: char| clean::is_hidden(c) && c != '\n'), "{:?}", json);
         let journal = told(&events, JsonLines);
         prop_assert_eq!(replay::read(journal.as_bytes()).expect("a journal"), events);
+    }
+
+    #[test]
+    fn nothing_hostile_reaches_another_tool(text in super::encode::tests::hostile(), kind in 0..3_usize) {
+        let events = sample::hostile(&text, kind);
+        let hidden = |c: char| clean::is_hidden(c) && c != '\n';
+        let xml = told(&events, Junit::default());
+        prop_assert!(!xml.contains(hidden), "{:?}", xml);
+        prop_assert!(quick_junit::Report::deserialize_from_str(&xml).is_ok(), "{:?}", xml);
+        let page = told(&events, Html::default());
+        prop_assert!(!page.contains("<script") && !page.contains("<img") && !page.contains(hidden), "{:?}", page);
+        let dir = tempfile::tempdir().expect("a folder");
+        let site = github::Site {
+            root: String::new(),
+            summary: Some(dir.path().join("summary")),
+            outputs: Some(dir.path().join("outputs")),
+        };
+        let log = told(&events, Github::new(site));
+        prop_assert!(!log.contains("##[") && !log.contains(hidden), "{:?}", log);
+        for line in log.lines().filter(|line| line.trim_start().starts_with("::")) {
+            let ours = ["group::", "endgroup::", "stop-commands::", "error ", "warning ", "notice "];
+            let token = line.len() == 36 && line.ends_with("::");
+            prop_assert!(token || ours.iter().any(|name| line[2..].starts_with(name)), "{line:?}");
+        }
+        let summary = std::fs::read_to_string(dir.path().join("summary")).expect("written");
+        prop_assert!(!summary.contains(hidden), "{:?}", summary);
+        for event in pulldown_cmark::Parser::new_ext(&summary, pulldown_cmark::Options::ENABLE_TABLES) {
+            use pulldown_cmark::{Event, Tag};
+            let ours = ["<br>", "<code>", "</code>", "<sub>", "</sub>"];
+            match event {
+                Event::InlineHtml(html) | Event::Html(html) => {
+                    prop_assert!(ours.contains(&&*html), "{html:?} in {summary:?}");
+                }
+                Event::Start(Tag::Link { .. } | Tag::Image { .. }) => prop_assert!(false, "{summary:?}"),
+                _ => {}
+            }
+        }
+        for result in [told(&events, Classroom50::new(submission())), told(&events, Json::default())] {
+            prop_assert!(!result.contains(hidden), "{:?}", result);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::classroom::{Course, Platform, template};
 use super::progress::{FOLDER, Journal};
 use crate::cli::args::{InitArgs, ResetArgs};
 use crate::cli::{places, shell, starter};
@@ -29,6 +30,9 @@ pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
         ));
         return ExitCode::Usage;
     }
+    if let Some(platform) = args.classroom {
+        return model(&lab, &folder, args.course.as_deref(), platform);
+    }
     match begin(&lab, &folder, here) {
         Ok(()) => {
             shell::say(&format!("TP {} · {} : prêt dans « {} »", lab.id, lab.title, folder.display()));
@@ -37,6 +41,31 @@ pub fn init(args: &InitArgs, dir: Option<&Path>) -> ExitCode {
             ExitCode::Passed
         }
         Err(e) => trouble(&folder, &e),
+    }
+}
+
+/// `grader init --classroom`
+fn model(lab: &Lab, folder: &Path, course: Option<&str>, platform: Platform) -> ExitCode {
+    let course = match Course::new(course) {
+        Ok(course) => course,
+        Err(e) => {
+            shell::complain(&format!("erreur · {e}"));
+            return ExitCode::Usage;
+        }
+    };
+    let made = copy(&lab.dir.join("starter"), folder).and_then(|()| template(lab, folder, &course, platform));
+    match made {
+        Ok(next) => {
+            shell::say(&format!(
+                "TP {} · {} : dépôt modèle prêt dans « {} »",
+                lab.id,
+                lab.title,
+                folder.display()
+            ));
+            shell::say(&format!("  ensuite  {next}"));
+            ExitCode::Passed
+        }
+        Err(e) => trouble(folder, &e),
     }
 }
 

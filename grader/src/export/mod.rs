@@ -1,0 +1,95 @@
+//! Results handed to other tools: the platforms' own files filled, or files in their formats.
+//!
+//! What is filled is the teacher's file: the cells concerned change, every other byte stays. A student is
+//! found by an identifier or an address that is the same to the letter, or not at all.
+
+mod files;
+mod gradescope;
+mod lms;
+mod matching;
+mod sheet;
+mod source;
+
+use std::collections::BTreeMap;
+
+pub use files::{classroom50, junit, table};
+pub use gradescope::gradescope;
+pub use lms::{Filled, Platform, Wanted, fill};
+pub use source::{Source, read};
+
+use crate::report::Report;
+
+/// Where a submission stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A firm note.
+    Graded,
+    /// A note in doubt.
+    Provisional,
+    /// Refused by the policy.
+    Refused,
+    /// A file is invalid.
+    Invalid,
+    /// « non noté ».
+    NotGraded,
+    /// « non rendu ».
+    Missing,
+}
+
+impl Fate {
+    /// In French.
+    pub fn french(self) -> &'static str {
+        match self {
+            Self::Graded => "noté",
+            Self::Provisional => "note provisoire",
+            Self::Refused => "refusé",
+            Self::Invalid => "fichier invalide",
+            Self::NotGraded => "non noté",
+            Self::Missing => "non rendu",
+        }
+    }
+
+    /// No note, and none to expect: the teacher may decide that it is a zero.
+    pub fn may_be_zero(self) -> bool {
+        matches!(self, Self::Refused | Self::Invalid | Self::Missing)
+    }
+}
+
+/// One submission.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Unique in the class, a safe file name.
+    pub key: String,
+    /// Name of its folder.
+    pub folder: String,
+    /// What the roster says of the student, by column.
+    pub identity: BTreeMap<String, String>,
+    /// Points earned; nothing unless the note is firm.
+    pub note: Option<f64>,
+    /// Points of the lab.
+    pub max: f64,
+    /// Where it stands.
+    pub standing: Fate,
+    /// French, in the lab's words only: what is missed.
+    pub comment: String,
+    /// The whole report.
+    pub report: Option<Report>,
+}
+
+impl Row {
+    /// The note on a scale of `on` points, rounded as reports do.
+    pub fn on(&self, on: f64) -> Option<f64> {
+        let note = self.note?;
+        // On 20, what is handed over is what the student reads: one decimal.
+        let places = if (on - 20.0).abs() < f64::EPSILON { 10.0 } else { 100.0 };
+        (self.max > 0.0).then(|| (note / self.max * on * places).round() / places)
+    }
+
+    /// What a person knows it by.
+    pub fn name(&self) -> &str {
+        if self.folder.is_empty() { &self.key } else { &self.folder }
+    }
+}
+
+#[cfg(test)]
+mod tests;
