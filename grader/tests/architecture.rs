@@ -18,6 +18,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("report", &["error", "event", "french"]),
     ("reporter", &["error", "event", "french", "report"]),
     ("run", &["check", "compose", "engine", "error", "event", "french", "lab", "report", "time"]),
+    (
+        "batch",
+        &[
+            "check", "compose", "engine", "error", "event", "french", "lab", "report", "reporter", "run",
+            "time",
+        ],
+    ),
     ("book", &["error", "event", "french", "lab", "run"]),
     ("serve", &["error", "event", "french", "lab", "run"]),
 ];

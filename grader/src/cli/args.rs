@@ -190,6 +190,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Montre ce que la politique accepte ou refuse d'un projet Compose, sans rien démarrer
     Policy(PolicyArgs),
+    /// Corrige une classe : un dossier par étudiant
+    Batch(super::batch::BatchArgs),
     /// Images hors ligne
     Images {
         #[command(subcommand)]

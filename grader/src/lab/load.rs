@@ -149,6 +149,7 @@ fn resolve(raw: RawLab, dir: PathBuf) -> Result<Lab, (String, String)> {
         title: raw.title,
         course: raw.course,
         budget: raw.budget,
+        memory: raw.memory.map(|m| m.0),
         images: raw.images,
         answers: raw.answers,
         experiments: raw.experiment,
