@@ -75,16 +75,20 @@ pub fn page(head: &Head, all: &[Submission], about: &About<'_>, theme: &Theme) -
     let mut slowest: Vec<&Row<'_>> = rows.iter().filter(|row| row.result.elapsed_ms.is_some()).collect();
     slowest.sort_by_key(|row| std::cmp::Reverse(row.result.elapsed_ms));
     slowest.truncate(SLOWEST);
+    let mut titles: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
+    if titles.is_empty() {
+        titles.push("dossier".to_owned());
+    }
     let mut env = environment();
     env.add_filter("maybe_mark", |note: Option<f64>| note.map_or_else(|| "–".to_owned(), french::mark));
     env.add_filter("whole_percent", |share: f64| french::percent(share.round()));
     env.add_template("class.html", &theme.class)?;
     env.get_template("class.html")?.render(context! {
         head => Value::from(Serde(head)),
-        at => about.at,
+        at => about.at.to_owned(),
         pending => about.pending,
         remarks => about.remarks.to_vec(),
-        columns => if columns.is_empty() { vec!["dossier"] } else { columns },
+        columns => titles,
         rows => Value::from(Serde(&rows)),
         apart => Value::from(Serde(&apart)),
         slowest => Value::from(Serde(&slowest)),
