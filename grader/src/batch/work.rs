@@ -1,5 +1,7 @@
 //! The batch under way.
 
+mod score;
+
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,20 +10,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::doubt::{doubt, saturated};
+use super::doubt::saturated;
 use super::folders::{fingerprint, list};
-use super::journal::{Ended, FORMAT, Journal, JournalError, Opened, Record, Terms};
+use super::journal::{FORMAT, Journal, JournalError, Opened, Record, Terms};
 use super::one::{Done, Job, attempt};
-use super::output::{Output, student_page};
-use super::pace::{Pace, Sample, time_left};
+use super::output::Output;
+use super::pace::{Pace, Sample};
 use super::plan::{Next, Past};
 use super::roster::{Entry, put_together};
-use super::{Setup, Teller, Told, Total, class, disk, machine};
+use super::{Setup, Teller, Told, disk, machine};
 use crate::compose;
-use crate::error::{ExitCode, Fault, FaultKind};
-use crate::report::class::{Stats, Submission, Summary};
-use crate::report::{Outcome, Report};
-use crate::reporter::class::About;
+use crate::error::{Fault, FaultKind};
 
 /// How often the machine is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -62,6 +61,8 @@ pub(super) struct Work {
     pace: Pace,
     began: Instant,
     halt: Option<Halt>,
+    /// Since when the engine does not answer, and how that was told.
+    lost: Option<(Instant, Fault)>,
     stop: watch::Sender<bool>,
     remarks: Vec<String>,
     spent: (usize, Duration),
@@ -111,6 +112,7 @@ impl Work {
             pace,
             began: Instant::now(),
             halt: None,
+            lost: None,
             stop: watch::channel(false).0,
             remarks: put.told,
             spent: (0, Duration::ZERO),
@@ -153,7 +155,7 @@ impl Work {
         let mut look = tokio::time::interval(LOOK);
         let mut now = machine::look();
         loop {
-            while self.halt.is_none() && self.may_begin(alone, running.len(), &now) {
+            while self.may_begin(alone, running.len(), &now) {
                 let Some(at) = queue.pop_front() else { break };
                 match self.begin(at, alone, &mut set) {
                     Ok(id) => {
@@ -162,7 +164,7 @@ impl Work {
                     Err(fault) => self.stop(Halt::Fault(fault)),
                 }
             }
-            if running.is_empty() {
+            if running.is_empty() && (queue.is_empty() || self.halt.is_some()) {
                 return;
             }
             tokio::select! {
@@ -172,9 +174,8 @@ impl Work {
                         Err(e) => (e.id(), None),
                     };
                     if let Some(run) = running.remove(&id) {
-                        let others = Others { waiting: queue.len(), running: &running };
-                        let time = others.time();
-                        if let Some(at) = self.end(run, done, time).await {
+                        let under_way = running.values().map(|run| run.since.elapsed()).sum();
+                        if let Some(at) = self.end(&run, done, under_way).await {
                             queue.push_front(at);
                         }
                     }
@@ -184,18 +185,32 @@ impl Work {
                     for run in running.values_mut().filter(|run| now.strain > run.worst.strain) {
                         run.worst = now;
                     }
-                    if !alone && self.pace.look(self.began.elapsed(), &now) {
-                        let why = if now.is_saturated() { saturated(&now) } else { "la machine est plus calme".to_owned() };
-                        (self.tell)(Told::Remark(&format!("{} de front : {why}", self.pace.now())));
-                    }
+                    self.look(&now, alone).await;
                 }
                 () = &mut *cancel, if self.halt.is_none() => self.stop(Halt::Interrupted),
             }
         }
     }
 
+    /// What the machine, and an engine that went away, change.
+    async fn look(&mut self, now: &Sample, alone: bool) {
+        if !alone && self.pace.look(self.began.elapsed(), now) {
+            let why =
+                if now.is_saturated() { saturated(now) } else { "la machine est plus calme".to_owned() };
+            (self.tell)(Told::Remark(&format!("{} de front : {why}", self.pace.now())));
+        }
+        let Some((since, fault)) = self.lost.clone() else { return };
+        if self.answers().await {
+            self.lost = None;
+            (self.tell)(Told::Remark("le moteur répond de nouveau"));
+        } else if since.elapsed() > ENGINE {
+            self.stop(Halt::Fault(fault));
+        }
+    }
+
     fn may_begin(&self, alone: bool, running: usize, now: &Sample) -> bool {
-        if alone { running == 0 } else { self.pace.admits(running, now) }
+        let room = if alone { running == 0 } else { self.pace.admits(running, now) };
+        room && self.halt.is_none() && self.lost.is_none()
     }
 
     fn stop(&mut self, halt: Halt) {
@@ -227,173 +242,6 @@ impl Work {
         (self.tell)(Told::Began { key: &job.key, name: &job.name, alone });
         let run = attempt(Arc::clone(&self.setup), job, self.stop.subscribe(), Arc::clone(&self.tell));
         Ok(set.spawn(run).id())
-    }
-
-    /// Takes note of a run that ended; gives it back when it has to begin again.
-    async fn end(&mut self, run: Running, done: Option<Done>, others: (usize, Duration)) -> Option<usize> {
-        let Some(done) = done else {
-            self.stop(Halt::Fault(Fault::new(FaultKind::Bug, "défaut du correcteur", "signalez-le")));
-            return None;
-        };
-        let terms = self.due[run.due].terms.clone();
-        if let Some(e) = done.unwritten {
-            self.drop_attempt(&terms);
-            self.stop(Halt::Fault(disk("les résultats ne s'écrivent plus", e)));
-            return None;
-        }
-        let cut = done.report.exit() == ExitCode::Interrupted;
-        if cut || self.lost_engine(&done.report).await {
-            self.drop_attempt(&terms);
-            return (self.halt.is_none()).then_some(run.due);
-        }
-        self.spent = (self.spent.0 + 1, self.spent.1 + run.since.elapsed());
-        if let Err(fault) = self.score(&run, &terms, &done.report, others) {
-            self.stop(Halt::Fault(fault));
-        }
-        None
-    }
-
-    /// An attempt that does not count. What cannot be written is counted as a crash at the next opening.
-    fn drop_attempt(&mut self, terms: &Terms) {
-        self.output.discard(&terms.key);
-        let dropped = Record::Dropped(terms.clone());
-        self.past.push(&dropped);
-        if let Err(e) = self.journal.append(&dropped) {
-            self.stop(Halt::Fault(of(&e)));
-        }
-    }
-
-    /// True when the run was spoilt by an engine that went away; waits for it, and stops the batch when
-    /// it does not come back.
-    async fn lost_engine(&mut self, report: &Report) -> bool {
-        let Outcome::NotGraded(fault) = &report.outcome else { return false };
-        let gone = fault.kind == FaultKind::NoEngine;
-        if !gone && (fault.kind != FaultKind::Engine || self.answers().await) {
-            return false;
-        }
-        (self.tell)(Told::Remark("le moteur ne répond plus : la correction attend son retour"));
-        let since = Instant::now();
-        let mut pause = Duration::from_millis(500);
-        while !self.answers().await {
-            if since.elapsed() > ENGINE || self.halt.is_some() {
-                self.stop(Halt::Fault(fault.clone()));
-                return true;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
-        }
-        (self.tell)(Told::Remark("le moteur répond de nouveau"));
-        true
-    }
-
-    async fn answers(&self) -> bool {
-        matches!(tokio::time::timeout(Duration::from_secs(10), self.setup.engine.version()).await, Ok(Ok(_)))
-    }
-
-    fn score(
-        &mut self,
-        run: &Running,
-        terms: &Terms,
-        report: &Report,
-        others: (usize, Duration),
-    ) -> Result<(), Fault> {
-        let write = |e| disk("les résultats ne s'écrivent plus", e);
-        let result = Summary::of(report);
-        let again = doubt(&self.setup.lab, report, &run.worst, run.alone);
-        if self.past.history(terms).is_beaten_by(result.standing) {
-            let (page, wrong) = student_page(report, &self.setup.theme).map_err(write)?;
-            self.blame(wrong);
-            self.output.write_page(&terms.key, &page).map_err(write)?;
-            self.output.adopt(&terms.key).map_err(write)?;
-        } else {
-            self.output.discard(&terms.key);
-        }
-        let ended = Ended {
-            terms: terms.clone(),
-            run: report.run.as_ref().map(|r| r.id.clone()).unwrap_or_default(),
-            alone: run.alone,
-            doubt: again.clone(),
-            result: result.clone(),
-        };
-        let ended = Record::Ended(Box::new(ended));
-        self.journal.append(&ended).map_err(|e| of(&e))?;
-        self.past.push(&ended);
-        let due = &self.due[run.due];
-        let again = again.filter(|_| self.next(due) == Next::Alone);
-        let (waiting, under_way) = others;
-        let alone = self.queue(Next::Alone).len();
-        let left = time_left(self.spent.0, self.spent.1, waiting + alone, under_way, self.pace.now());
-        let done = self.due.iter().filter(|d| self.next(d) == Next::Done).count();
-        (self.tell)(Told::Ended {
-            key: &terms.key,
-            name: &due.name,
-            result: &result,
-            again: again.as_deref(),
-            done: (done, self.due.len()),
-            left,
-        });
-        Ok(())
-    }
-
-    /// Says once that a template of the instructor's fails.
-    fn blame(&mut self, wrong: Option<String>) {
-        if let Some(wrong) = wrong {
-            let line = format!("un de vos modèles de page échoue, le nôtre le remplace : {wrong}");
-            if !self.remarks.contains(&line) {
-                (self.tell)(Told::Remark(&line));
-                self.remarks.push(line);
-            }
-        }
-    }
-
-    /// Writes the results: a pure function of the journal and of the students' events.
-    pub fn close(mut self) -> Result<Total, Fault> {
-        let write = |e| disk("les résultats ne s'écrivent pas", e);
-        let terms: HashMap<&str, &Terms> =
-            self.due.iter().map(|d| (d.terms.key.as_str(), &d.terms)).collect();
-        let row = |entry: &Entry| class::row(entry, terms.get(entry.graded_as.as_str()).copied(), &self.past);
-        let rows: Vec<Submission> = self.entries.iter().map(row).collect();
-        let columns = self.setup.roster.as_ref().map(|r| r.columns.as_slice()).unwrap_or_default();
-        let head = class::head(&self.setup.lab, columns);
-        let pending = self.due.iter().filter(|d| self.past.history(&d.terms).best.is_none()).count();
-        for key in self.due.iter().map(|d| d.terms.key.as_str()).filter(|key| !self.output.has_page(key)) {
-            // Lost between two writings, or removed by somebody.
-            if let Some(report) = self.output.report(key) {
-                let (page, _) = student_page(&report, &self.setup.theme).map_err(write)?;
-                self.output.write_page(key, &page).map_err(write)?;
-            }
-        }
-        let graded_as: HashMap<&str, &str> =
-            self.entries.iter().map(|e| (e.key.as_str(), e.graded_as.as_str())).collect();
-        let report = |one: &Submission| {
-            one.page.as_ref()?;
-            self.output.report(graded_as.get(one.key.as_str())?)
-        };
-        self.output.class(&head, &rows, report).map_err(write)?;
-        self.output.gradebook(&head, &rows).map_err(write)?;
-        let at = jiff::Timestamp::now().to_string();
-        let about = About { at: &at, pending, remarks: &self.remarks };
-        let wrong = self.output.index(&head, &rows, &about, &self.setup.theme).map_err(write)?;
-        self.blame(wrong);
-        let (interrupted, fault) = match self.halt {
-            Some(Halt::Interrupted) => (true, None),
-            Some(Halt::Fault(fault)) => (false, Some(fault)),
-            None => (false, None),
-        };
-        Ok(Total { stats: Some(Stats::of(&head, &rows)), pending, interrupted, fault })
-    }
-}
-
-/// What else is to be done, for the time that is left.
-struct Others<'a> {
-    waiting: usize,
-    running: &'a HashMap<tokio::task::Id, Running>,
-}
-
-impl Others<'_> {
-    fn time(&self) -> (usize, Duration) {
-        let under_way = self.running.values().map(|run| run.since.elapsed()).sum();
-        (self.waiting + self.running.len(), under_way)
     }
 }
 

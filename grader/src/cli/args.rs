@@ -192,6 +192,8 @@ pub enum Command {
     Policy(PolicyArgs),
     /// Corrige une classe : un dossier par étudiant
     Batch(super::batch::BatchArgs),
+    /// Corrige de nouveau une classe et dit qui change, de combien et par quel contrôle
+    Regrade(super::regrade::RegradeArgs),
     /// Images hors ligne
     Images {
         #[command(subcommand)]

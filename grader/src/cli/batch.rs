@@ -64,16 +64,17 @@ fn jobs(text: &str) -> Result<Jobs, String> {
 /// `grader batch`
 pub async fn batch(args: &BatchArgs, global: &Global) -> ExitCode {
     match grade(args, global).await {
-        Ok(code) => code,
+        Ok((code, _)) => code,
         Err(e) => shell::fault(&e),
     }
 }
 
-async fn grade(args: &BatchArgs, global: &Global) -> Result<ExitCode, Fault> {
+/// Grades a class; gives the folder of the results, when they were written.
+pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Option<PathBuf>), Fault> {
     let labs = places::labs()?;
     let lab = match places::lab(&labs, &args.lab) {
         Ok(lab) => lab,
-        Err(code) => return Ok(code),
+        Err(code) => return Ok((code, None)),
     };
     let within = |path: &Path| global.dir.as_deref().unwrap_or(Path::new("")).join(path);
     let copies = within(&args.copies);
@@ -117,7 +118,7 @@ async fn grade(args: &BatchArgs, global: &Global) -> Result<ExitCode, Fault> {
     say(&total, &out, began.elapsed());
     let left = engine::inventory(&engine).await?;
     shell::say(&format!("reste (corrections en cours comprises) : {}", shell::inventory(&left)));
-    Ok(code(&total, global.exit_zero))
+    Ok((code(&total, global.exit_zero), Some(out)))
 }
 
 /// The folder of the results when none is given.

@@ -14,6 +14,7 @@ mod output;
 mod places;
 mod policy;
 pub mod progress;
+mod regrade;
 #[cfg(feature = "serve")]
 mod serve;
 mod shell;
@@ -81,6 +82,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Status => student::status(global.dir.as_deref()),
         Command::Check(args) => check::check(&args, &global).await,
         Command::Batch(args) => batch::batch(&args, &global).await,
+        Command::Regrade(args) => regrade::regrade(&args, &global).await,
         Command::Watch(args) => watch::watch(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),

@@ -4,6 +4,8 @@
 //! [`Summary`] is what is kept of a finished submission while others run: a few hundred bytes. Whole
 //! reports are only in the file, which [`Writer`] fills one at a time.
 
+mod diff;
+mod read;
 #[cfg(test)]
 pub(crate) mod sample;
 mod stats;
@@ -15,6 +17,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use diff::{Cause, Change, Diff, Side};
+pub use read::ReadError;
 pub use stats::{Rate, Stats};
 pub use write::Writer;
 
@@ -26,7 +30,7 @@ pub const FORMAT: u32 = 1;
 
 /// A class and its results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", from = "read::Flat<Submission>")]
 pub struct Class {
     /// What is the same for all.
     #[serde(flatten)]

@@ -17,6 +17,13 @@ fn what_is_written_one_by_one_is_the_whole_class() {
     assert_eq!(serde_json::from_str::<Class>(&text).expect("a class"), class);
     let whole: serde_json::Value = serde_json::to_value(&class).expect("a value");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), whole);
+    assert_eq!(Class::read(text.as_bytes()).expect("a class"), class);
+    let rows = Class::read_rows(text.as_bytes()).expect("a class");
+    assert!(rows.submissions.iter().all(|s| s.report.is_none()));
+    assert_eq!(rows.submissions[1].result, class.submissions[1].result);
+    let newer = text.replacen("\"format\":1", "\"format\":2", 1);
+    assert!(matches!(Class::read_rows(newer.as_bytes()), Err(ReadError::Version(2))));
+    assert!(matches!(Class::read_rows(&b"{}"[..]), Err(ReadError::Form(_))));
     let none = Writer::new(Vec::new(), &class.head).and_then(Writer::finish).expect("written");
     assert_eq!(serde_json::from_slice::<Class>(&none).expect("a class").submissions, []);
 }

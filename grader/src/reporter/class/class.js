@@ -21,8 +21,13 @@
         head.setAttribute('aria-sort', order);
         const turn = order === 'ascending' ? 1 : -1;
         const key = (row) => value(row.cells[at]);
-        const rows = [...body.rows].sort((a, b) =>
-          turn * (number ? parseFloat(key(a)) - parseFloat(key(b)) : words.compare(key(a), key(b))));
+        const compare = (a, b) => {
+          if (!number) return turn * words.compare(a, b);
+          const [x, y] = [parseFloat(a), parseFloat(b)];
+          // What has no number (-1) comes last in both orders.
+          return (x < 0) - (y < 0) || turn * (x - y);
+        };
+        const rows = [...body.rows].sort((a, b) => compare(key(a), key(b)));
         body.append(...rows);
       });
     });
