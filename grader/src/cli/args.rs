@@ -189,7 +189,7 @@ pub enum Command {
     /// Relit un journal d'événements (.jsonl)
     Replay(ReplayArgs),
     /// Montre ce que la politique accepte ou refuse d'un projet Compose, sans rien démarrer
-    Policy(PolicyArgs),
+    Policy(super::policy::PolicyArgs),
     /// Corrige une classe : un dossier par étudiant
     Batch(super::batch::BatchArgs),
     /// Corrige de nouveau une classe et dit qui change, de combien et par quel contrôle
@@ -347,17 +347,6 @@ pub struct ReplayArgs {
     /// Le journal
     #[arg(value_name = "FICHIER")]
     pub file: PathBuf,
-}
-
-/// `policy`
-#[derive(Debug, Args)]
-pub struct PolicyArgs {
-    /// Le projet
-    #[arg(value_name = "DOSSIER")]
-    pub dir: PathBuf,
-    /// Montre aussi le fichier réécrit qui serait démarré
-    #[arg(long)]
-    pub model: bool,
 }
 
 /// `images build`
