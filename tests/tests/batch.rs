@@ -114,7 +114,10 @@ fn killed_and_resumed_the_gradebook_is_the_same() {
     let book = class.read("sans-incident/gradebook.csv");
     let lines: Vec<&str> = book.trim_start_matches('\u{feff}').lines().collect();
     assert!(lines[0].starts_with("Nom;login;dossier;clé;état;note sur 20;"), "{book}");
-    assert!(lines[1].starts_with("Martin;zoe martin;Zoé Martin;Zoe-Martin-") && lines[1].contains(";noté;20;"), "{book}");
+    assert!(
+        lines[1].starts_with("Martin;zoe martin;Zoé Martin;Zoe-Martin-") && lines[1].contains(";noté;20;"),
+        "{book}"
+    );
     assert!(lines[2].starts_with("Durand;durand;durand;durand;noté;"), "{book}");
     assert!(lines[3].contains(";petit;petit;invalide;;;"), "{book}");
     assert!(lines[4].starts_with("Leroy;leroy;;leroy;non rendu;;"), "{book}");
@@ -147,12 +150,18 @@ fn killed_and_resumed_the_gradebook_is_the_same() {
     assert_eq!(class.read("tue/gradebook.csv"), book);
     let journal = class.read("tue/journal.jsonl");
     assert!(journal.starts_with(whole), "nothing that was written is lost");
-    assert!(firm(&journal).values().all(|times| *times == 1), "nothing that was scored is repeated: {journal}");
+    assert!(
+        firm(&journal).values().all(|times| *times == 1),
+        "nothing that was scored is repeated: {journal}"
+    );
 
     // Nothing is left to do, and nothing is done.
     let again = class.grade("tue", &["--resume"]);
     assert_eq!(again.code, 0, "{}{}", again.out, again.err);
-    assert_eq!(class.read("tue/journal.jsonl").matches("\"began\"").count(), journal.matches("\"began\"").count());
+    assert_eq!(
+        class.read("tue/journal.jsonl").matches("\"began\"").count(),
+        journal.matches("\"began\"").count()
+    );
     assert_eq!(class.read("tue/gradebook.csv"), book);
     // A folder that holds results is not begun again by mistake.
     let refused = class.grade("tue", &[]);
@@ -160,13 +169,15 @@ fn killed_and_resumed_the_gradebook_is_the_same() {
     assert!(refused.err.contains("--resume"), "{}", refused.err);
 
     // What others read.
-    let json: serde_json::Value = serde_json::from_str(&class.read("tue/class.json")).unwrap_or_else(|e| panic!("{e}"));
+    let json: serde_json::Value =
+        serde_json::from_str(&class.read("tue/class.json")).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((&json["format"], json["submissions"].as_array().map(Vec::len)), (&1.into(), Some(6)));
     let zoe = &json["submissions"][0];
     assert_eq!(zoe["report"]["score"]["note"], 20.0);
     let page = class.read(&format!("tue/{}", zoe["page"].as_str().unwrap_or_default()));
     assert!(page.contains("20/20"));
-    let events = class.path("tue").join("students").join(zoe["key"].as_str().unwrap_or_default()).join("run.jsonl");
+    let events =
+        class.path("tue").join("students").join(zoe["key"].as_str().unwrap_or_default()).join("run.jsonl");
     assert_eq!(run(&["replay", &events.display().to_string()]).code, 0);
     assert!(class.read("tue/index.html").contains("Réussite par contrôle"));
     assert_eq!(ours(), [0; 4], "nothing is left on the engine");

@@ -11,6 +11,9 @@ use crate::reporter::class::{self, About, Gradebook};
 use crate::reporter::html::{self, Theme};
 use crate::reporter::replay;
 
+/// How the name of a file that is being written begins.
+const NEW: &str = ".new-";
+
 /// The folder of the results.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
@@ -21,6 +24,12 @@ impl Output {
     /// Makes the folder.
     pub fn open(root: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(root.join("students"))?;
+        // What a kill left half written.
+        for entry in std::fs::read_dir(root)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(NEW) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
         Ok(Self { root: root.to_owned() })
     }
 
@@ -114,7 +123,7 @@ impl Output {
         about: &About<'_>,
         theme: &Theme,
     ) -> io::Result<Option<String>> {
-        let (page, wrong) = or_ours(theme, |theme| class::page(head, all, about, theme))?;
+        let (page, wrong) = class_page(head, all, about, theme)?;
         whole(&self.root.join("index.html"), |out| out.write_all(page.as_bytes()))?;
         Ok(wrong)
     }
@@ -123,6 +132,16 @@ impl Output {
 /// The page of a report; what was wrong with the instructor's template, if anything was.
 pub(super) fn student_page(report: &Report, theme: &Theme) -> io::Result<(String, Option<String>)> {
     or_ours(theme, |theme| html::render_with(report, theme))
+}
+
+/// The page of a class; what was wrong with the instructor's template, if anything was.
+pub(super) fn class_page(
+    head: &Head,
+    all: &[Submission],
+    about: &About<'_>,
+    theme: &Theme,
+) -> io::Result<(String, Option<String>)> {
+    or_ours(theme, |theme| class::page(head, all, about, theme))
 }
 
 fn or_ours(
@@ -138,7 +157,7 @@ fn or_ours(
 /// Writes a file whole, on the disk, or not at all.
 fn whole(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let temp = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
+    let temp = tempfile::Builder::new().prefix(NEW).tempfile_in(dir)?;
     let (file, temp) = temp.into_parts();
     #[cfg(unix)]
     {
@@ -151,4 +170,55 @@ fn whole(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>)
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     temp.persist(path).map_err(|e| e.error)?;
     sync_dir(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::class::sample;
+
+    #[test]
+    fn what_is_written_is_whole_and_read_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join(".new-x"), "half").expect("written");
+        let output = Output::open(dir.path()).expect("opened");
+        let class = sample::class();
+        let about = About { at: "2026-11-21T10:00:00Z", ..About::default() };
+        for _ in 0..2 {
+            output.gradebook(&class.head, &class.submissions).expect("written");
+            output
+                .class(&class.head, &class.submissions, |one| one.report.as_deref().cloned())
+                .expect("written");
+            let wrong = output.index(&class.head, &class.submissions, &about, &Theme::default());
+            assert_eq!(wrong.expect("written"), None);
+        }
+        let read =
+            crate::report::class::Class::read(File::open(dir.path().join("class.json")).expect("there"));
+        assert_eq!(read.expect("a class"), class);
+        let mut names: Vec<String> = std::fs::read_dir(dir.path())
+            .expect("listed")
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["class.json", "gradebook.csv", "index.html", "students"]);
+    }
+
+    #[test]
+    fn a_template_that_fails_gives_way_to_ours() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(Theme::from_dir(dir.path()).is_err(), "no template there");
+        std::fs::write(dir.path().join("report.html"), "{% if %}").expect("written");
+        std::fs::write(dir.path().join("class.html"), "{{ head.lab }} {{ rows | length }}").expect("written");
+        let theme = Theme::from_dir(dir.path()).expect("read");
+        let report = sample::class().submissions[1].report.clone().expect("a report");
+        let (page, wrong) = student_page(&report, &theme).expect("rendered");
+        assert!(page.starts_with("<!doctype html>") && wrong.is_some_and(|w| w.contains("report.html")));
+        let output = Output::open(&dir.path().join("out")).expect("opened");
+        let class = sample::class();
+        let wrong =
+            output.index(&class.head, &class.submissions, &About::default(), &theme).expect("written");
+        assert_eq!(wrong, None);
+        assert_eq!(std::fs::read_to_string(dir.path().join("out/index.html")).expect("read"), "02 4");
+    }
 }

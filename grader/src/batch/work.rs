@@ -102,7 +102,7 @@ impl Work {
         past.push(&opened);
         past.keep(&due.iter().map(|d| d.terms.clone()).collect::<Vec<_>>());
         let pace = Pace::new(setup.jobs, setup.lab.memory, &machine::look());
-        let work = Self {
+        let mut work = Self {
             tell,
             output,
             journal,
@@ -121,6 +121,8 @@ impl Work {
         let left = work.due.iter().filter(|d| work.next(d) != Next::Done).count();
         (work.tell)(Told::Opened { total: work.due.len(), due: left, most: work.pace.most() });
         work.remarks.iter().for_each(|line| (work.tell)(Told::Remark(line)));
+        // A template that is wrong is told now rather than at the end of the evening.
+        work.try_theme()?;
         Ok(work)
     }
 

@@ -21,8 +21,16 @@ use crate::reporter::html::Theme;
 /// Longest class list, bytes.
 const LIST: u64 = 8 << 20;
 
+const EXIT_CODES: &str = "\
+Codes de sortie :
+  0  chaque copie a un verdict ferme, quelle que soit sa note
+  2  mauvais usage, liste ou journal inutilisable
+  4  une copie reste « non notée », ou la machine a fait défaut : relancez avec --resume
+  130 interrompu et nettoyé : relancez avec --resume";
+
 /// `batch`
 #[derive(Clone, Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct BatchArgs {
     /// Le TP, par exemple 02
     #[arg(value_name = "TP")]

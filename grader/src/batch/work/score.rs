@@ -7,7 +7,7 @@ use super::{Halt, Running, Work, of};
 use crate::batch::doubt::doubt;
 use crate::batch::journal::{Ended, Record, Terms};
 use crate::batch::one::Done;
-use crate::batch::output::student_page;
+use crate::batch::output::{class_page, student_page};
 use crate::batch::pace::time_left;
 use crate::batch::plan::Next;
 use crate::batch::roster::Entry;
@@ -22,7 +22,12 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 impl Work {
     /// Takes note of a run that ended; gives it back when it has to begin again.
-    pub(super) async fn end(&mut self, run: &Running, done: Option<Done>, under_way: Duration) -> Option<usize> {
+    pub(super) async fn end(
+        &mut self,
+        run: &Running,
+        done: Option<Done>,
+        under_way: Duration,
+    ) -> Option<usize> {
         let Some(done) = done else {
             self.stop(Halt::Fault(Fault::new(FaultKind::Bug, "défaut du correcteur", "signalez-le")));
             return None;
@@ -114,6 +119,17 @@ impl Work {
             done: (done, self.due.len()),
             left,
         });
+        Ok(())
+    }
+
+    /// Makes a page of each kind out of nothing.
+    pub(super) fn try_theme(&mut self) -> Result<(), Fault> {
+        let ours = |e| Fault::new(FaultKind::Bug, "une page ne se dessine pas", "signalez-le").detail(e);
+        let (_, report) = student_page(&Report::fold([]), &self.setup.theme).map_err(ours)?;
+        let head = class::head(&self.setup.lab, &[]);
+        let (_, page) = class_page(&head, &[], &About::default(), &self.setup.theme).map_err(ours)?;
+        self.blame(report);
+        self.blame(page);
         Ok(())
     }
 

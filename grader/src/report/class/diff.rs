@@ -63,8 +63,10 @@ impl Change {
 impl Diff {
     /// Compares two gradings, student by student (by key).
     pub fn of(before: &Class, after: &Class) -> Self {
-        let old: BTreeMap<&str, &Submission> = before.submissions.iter().map(|s| (s.key.as_str(), s)).collect();
-        let new: BTreeMap<&str, &Submission> = after.submissions.iter().map(|s| (s.key.as_str(), s)).collect();
+        let old: BTreeMap<&str, &Submission> =
+            before.submissions.iter().map(|s| (s.key.as_str(), s)).collect();
+        let new: BTreeMap<&str, &Submission> =
+            after.submissions.iter().map(|s| (s.key.as_str(), s)).collect();
         let gone = before.submissions.iter().filter(|s| !new.contains_key(s.key.as_str()));
         let pairs = after.submissions.iter().map(|s| (old.get(s.key.as_str()).copied(), Some(s)));
         let pairs: Vec<_> = pairs.chain(gone.map(|s| (Some(s), None))).collect();
@@ -73,7 +75,8 @@ impl Diff {
         let mut checks: Vec<(String, usize, usize)> = Vec::new();
         for id in ids {
             let causes = || changes.iter().flat_map(|c| &c.checks).filter(|cause| cause.id == id);
-            let (gain, lose) = (causes().filter(|c| c.gain() > 0.0).count(), causes().filter(|c| c.gain() < 0.0).count());
+            let (gain, lose) =
+                (causes().filter(|c| c.gain() > 0.0).count(), causes().filter(|c| c.gain() < 0.0).count());
             if gain + lose > 0 && checks.iter().all(|(known, ..)| known != id) {
                 checks.push((id.to_owned(), gain, lose));
             }
@@ -158,7 +161,10 @@ mod tests {
         let diff = Diff::of(&before, &after);
         assert_eq!(diff.changes.len(), 2);
         assert_eq!(diff.changes[0].delta(), Some(-points));
-        assert_eq!(diff.changes[0].checks.iter().map(|c| (&c.id, c.gain())).collect::<Vec<_>>(), [(&id, -points)]);
+        assert_eq!(
+            diff.changes[0].checks.iter().map(|c| (&c.id, c.gain())).collect::<Vec<_>>(),
+            [(&id, -points)]
+        );
         assert_eq!((diff.changes[1].after, diff.same), (None, 2));
         assert_eq!(diff.checks, [(id, 0, 1)]);
     }

@@ -15,7 +15,9 @@ pub enum ReadError {
     #[error("ce n'est pas un « class.json » de « grader batch » ({0})")]
     Form(#[from] serde_json::Error),
     /// It was written in another format.
-    #[error("« class.json » est au format {0}, cette version de grader lit le format {FORMAT} ; relancez « grader batch »")]
+    #[error(
+        "« class.json » est au format {0}, cette version de grader lit le format {FORMAT} ; relancez « grader batch »"
+    )]
     Version(u32),
 }
 
