@@ -5,6 +5,7 @@
 //! `Submission → ComposeModel → ApprovedModel → SandboxedModel → RunningStack →
 //! Observation → Verdict → Event → Report`.
 
+pub mod batch;
 #[cfg(feature = "book")]
 pub mod book;
 #[cfg(feature = "bundle")]

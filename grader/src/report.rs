@@ -1,5 +1,6 @@
 //! The report of a run: a pure fold over its [events](crate::event::Event).
 
+pub mod class;
 mod fold;
 #[cfg(test)]
 pub(crate) mod sample;

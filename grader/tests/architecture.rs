@@ -19,6 +19,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("reporter", &["error", "event", "french", "report"]),
     ("export", &["error", "event", "french", "report", "reporter"]),
     ("run", &["check", "compose", "engine", "error", "event", "french", "lab", "report", "time"]),
+    (
+        "batch",
+        &[
+            "check", "compose", "engine", "error", "event", "french", "lab", "report", "reporter", "run",
+            "time",
+        ],
+    ),
     ("book", &["error", "event", "french", "lab", "run"]),
     ("serve", &["error", "event", "french", "lab", "run"]),
 ];

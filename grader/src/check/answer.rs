@@ -314,6 +314,10 @@ impl Check for Answer {
         if self.truth.default_bridge_resolves_names { Stage::Observe } else { Stage::Static }
     }
 
+    fn can_be_late(&self) -> bool {
+        false
+    }
+
     fn validate(&self, _: &Experiments) -> Result<(), String> {
         if self.truth.sources() == 1 { Ok(()) } else { Err("answer.truth veut exactement une source".into()) }
     }

@@ -124,6 +124,10 @@ impl Check for Lockfile {
         Stage::Image
     }
 
+    fn can_be_late(&self) -> bool {
+        false
+    }
+
     fn is_early(&self) -> bool {
         true
     }
@@ -256,6 +260,10 @@ fn roots(working_dir: &str) -> Vec<String> {
 impl Check for NoDev {
     fn stage(&self, _: &Experiments) -> Stage {
         Stage::Image
+    }
+
+    fn can_be_late(&self) -> bool {
+        false
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {

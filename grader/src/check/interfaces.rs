@@ -41,6 +41,10 @@ impl Check for Interfaces {
         Stage::Observe
     }
 
+    fn can_be_late(&self) -> bool {
+        false
+    }
+
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let service = &self.service;
         let found = kit::running(cx.world, service).await?;

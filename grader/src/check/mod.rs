@@ -123,6 +123,12 @@ pub trait Check: Send + Sync {
         false
     }
 
+    /// True when a miss says that something did not come, or not in time: on a saturated machine that may be
+    /// the machine's doing. False for what is declared, or seen where it must not be.
+    fn can_be_late(&self) -> bool {
+        true
+    }
+
     /// True when it may be judged before what it needs is known (its verdict is only told after):
     /// it looks at nothing that a failed need could falsify.
     fn is_early(&self) -> bool {

@@ -136,6 +136,10 @@ impl Check for Network {
         Stage::Static
     }
 
+    fn can_be_late(&self) -> bool {
+        false
+    }
+
     fn is_static(&self) -> bool {
         true
     }

@@ -174,6 +174,10 @@ impl Check for Unpublished {
         Stage::Static
     }
 
+    fn can_be_late(&self) -> bool {
+        false
+    }
+
     fn is_static(&self) -> bool {
         true
     }

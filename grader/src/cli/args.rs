@@ -197,7 +197,11 @@ pub enum Command {
     /// Donne les résultats à une plateforme : Moodle, Canvas, Gradescope, Classroom 50, tableur
     Export(super::export::ExportArgs),
     /// Montre ce que la politique accepte ou refuse d'un projet Compose, sans rien démarrer
-    Policy(PolicyArgs),
+    Policy(super::policy::PolicyArgs),
+    /// Corrige une classe : un dossier par étudiant
+    Batch(super::batch::BatchArgs),
+    /// Corrige de nouveau une classe et dit qui change, de combien et par quel contrôle
+    Regrade(super::regrade::RegradeArgs),
     /// Images hors ligne
     Images {
         #[command(subcommand)]
@@ -365,17 +369,6 @@ pub struct ReplayArgs {
     /// Le journal
     #[arg(value_name = "FICHIER")]
     pub file: PathBuf,
-}
-
-/// `policy`
-#[derive(Debug, Args)]
-pub struct PolicyArgs {
-    /// Le projet
-    #[arg(value_name = "DOSSIER")]
-    pub dir: PathBuf,
-    /// Montre aussi le fichier réécrit qui serait démarré
-    #[arg(long)]
-    pub model: bool,
 }
 
 /// `images build`

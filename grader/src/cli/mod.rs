@@ -1,6 +1,7 @@
 //! The command line: English names as docker's, French text.
 
 mod args;
+mod batch;
 #[cfg(feature = "book")]
 mod book;
 mod check;
@@ -15,6 +16,7 @@ mod output;
 mod places;
 mod policy;
 pub mod progress;
+mod regrade;
 #[cfg(feature = "serve")]
 mod serve;
 mod shell;
@@ -83,6 +85,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Reset(args) => student::reset(&args, global.dir.as_deref()),
         Command::Status => student::status(global.dir.as_deref()),
         Command::Check(args) => check::check(&args, &global).await,
+        Command::Batch(args) => batch::batch(&args, &global).await,
+        Command::Regrade(args) => regrade::regrade(&args, &global).await,
         Command::Watch(args) => watch::watch(&args, &global).await,
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),

@@ -1,14 +1,28 @@
 //! `policy`: the decision on any Compose project and the model that would run, nothing started.
 
 use std::io::Write;
+use std::path::PathBuf;
 
-use super::args::{Format, Global, PolicyArgs};
+use clap::Args;
+
+use super::args::{Format, Global};
 use super::output::target;
 use super::shell;
 use crate::compose;
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::event::Opinion;
 use crate::reporter::{clean, human};
+
+/// `policy`
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// Le projet
+    #[arg(value_name = "DOSSIER")]
+    pub dir: PathBuf,
+    /// Montre aussi le fichier réécrit qui serait démarré
+    #[arg(long)]
+    pub model: bool,
+}
 
 /// `grader policy`
 pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {

@@ -2,6 +2,7 @@
 
 mod board;
 mod live;
+pub mod many;
 
 use std::io::Write;
 

@@ -171,6 +171,7 @@ fn resolve(raw: RawLab, dir: PathBuf, text: &str) -> Result<Lab, (String, String
         title: raw.title,
         course: raw.course,
         budget: raw.budget,
+        memory: raw.memory.map(|m| m.0),
         images: raw.images,
         answers: raw.answers,
         no_map: raw.no_map,

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event::Event;
 
+pub mod class;
 pub mod classroom;
 pub mod classroom50;
 pub mod clean;

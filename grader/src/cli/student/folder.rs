@@ -53,7 +53,8 @@ fn model(lab: &Lab, folder: &Path, course: Option<&str>, platform: Platform) -> 
             return ExitCode::Usage;
         }
     };
-    let made = copy(&lab.dir.join("starter"), folder).and_then(|()| template(lab, folder, &course, platform));
+    let made =
+        starter::lay(lab, folder, starter::ticket()).and_then(|()| template(lab, folder, &course, platform));
     match made {
         Ok(next) => {
             shell::say(&format!(
@@ -62,6 +63,9 @@ fn model(lab: &Lab, folder: &Path, course: Option<&str>, platform: Platform) -> 
                 lab.title,
                 folder.display()
             ));
+            if lab.draw.is_some() {
+                shell::say("  tirage   le même pour tous les dépôts faits de ce modèle");
+            }
             shell::say(&format!("  ensuite  {next}"));
             ExitCode::Passed
         }

@@ -3,6 +3,7 @@
 //! Every string is made visible and escaped where it enters the page, whatever the template does.
 
 mod drawing;
+mod theme;
 
 use std::io::{self, Write};
 
@@ -12,13 +13,11 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, Output, State, context, escape_formatter};
 use sha2::{Digest, Sha256};
 
+pub use self::theme::Theme;
 use super::{Reporter, clean};
 use crate::event::{Event, Place, Timeline};
 use crate::french;
 use crate::report::{Fold, Report};
-
-const PAGE: &str = include_str!("report.html");
-const STYLE: &str = include_str!("report.css");
 
 /// Writes the page, once, at the end.
 #[derive(Default)]
@@ -46,6 +45,32 @@ impl Reporter for Html {
 ///
 /// When the template is wrong.
 pub fn render(report: &Report) -> Result<String, Error> {
+    render_with(report, &Theme::default())
+}
+
+/// The page of a report, by these templates.
+///
+/// # Errors
+///
+/// When the template is wrong.
+pub fn render_with(report: &Report, theme: &Theme) -> Result<String, Error> {
+    let mut env = environment();
+    env.add_template("report.html", &theme.report)?;
+    env.get_template("report.html")?.render(context! {
+        report => Value::from(Serde(report)),
+        style => Value::from_safe_string(theme.report_css.clone()),
+        style_hash => digest(&theme.report_css),
+    })
+}
+
+/// What the content policy of a page calls this style or script.
+pub(super) fn digest(text: &str) -> Value {
+    let digest = STANDARD.encode(Sha256::digest(text.as_bytes()));
+    Value::from_safe_string(format!("sha256-{digest}"))
+}
+
+/// An environment in which every string is made visible and escaped, and the filters of the pages.
+pub(super) fn environment<'a>() -> Environment<'a> {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
     env.set_formatter(visible);
@@ -58,13 +83,7 @@ pub fn render(report: &Report) -> Result<String, Error> {
     env.add_filter("lines", |text: String| clean::block(&text));
     env.add_filter("marked", |place: Serde<Place>| marked(&place.0));
     env.add_filter("drawn", |line: Serde<Timeline>| Value::from(Serde(drawing::of(&line.0))));
-    env.add_template("report.html", PAGE)?;
-    let digest = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    env.get_template("report.html")?.render(context! {
-        report => Value::from(Serde(report)),
-        style => Value::from_safe_string(STYLE.to_owned()),
-        style_hash => Value::from_safe_string(format!("sha256-{digest}")),
-    })
+    env
 }
 
 /// Shows what is hidden in a string, then escapes it.

@@ -1,0 +1,224 @@
+//! The folder of the results. Every file is written whole under another name, then put in its place.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::journal::sync_dir;
+use crate::report::Report;
+use crate::report::class::{Head, Submission, Writer};
+use crate::reporter::class::{self, About, Gradebook};
+use crate::reporter::html::{self, Theme};
+use crate::reporter::replay;
+
+/// How the name of a file that is being written begins.
+const NEW: &str = ".new-";
+
+/// The folder of the results.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    root: PathBuf,
+}
+
+impl Output {
+    /// Makes the folder.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(root.join("students"))?;
+        // What a kill left half written.
+        for entry in std::fs::read_dir(root)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(NEW) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.jsonl")
+    }
+
+    /// Folder of a student, made when it is not there.
+    pub fn student(&self, key: &str) -> io::Result<PathBuf> {
+        let dir = self.root.join("students").join(key);
+        std::fs::create_dir_all(&dir)?;
+        Ok(dir)
+    }
+
+    fn events(&self, key: &str) -> PathBuf {
+        self.root.join("students").join(key).join("run.jsonl")
+    }
+
+    /// Where the events of an attempt go until it counts.
+    pub fn new_events(&self, key: &str) -> io::Result<PathBuf> {
+        Ok(self.student(key)?.join("run.jsonl.new"))
+    }
+
+    /// The attempt counts: its events take their place, on the disk.
+    pub fn adopt(&self, key: &str) -> io::Result<()> {
+        let events = self.events(key);
+        std::fs::rename(self.new_events(key)?, &events)?;
+        sync_dir(&events)
+    }
+
+    /// The attempt does not count.
+    pub fn discard(&self, key: &str) {
+        if let Ok(file) = self.new_events(key) {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+
+    /// The page of a student, relative to the class page.
+    pub fn page(key: &str) -> String {
+        format!("students/{key}/index.html")
+    }
+
+    /// Writes the page of a student.
+    pub fn write_page(&self, key: &str, page: &str) -> io::Result<()> {
+        whole(&self.student(key)?.join("index.html"), |out| out.write_all(page.as_bytes()))
+    }
+
+    /// The report of a student, from its events.
+    pub fn report(&self, key: &str) -> Option<Report> {
+        let events = replay::read(BufReader::new(File::open(self.events(key)).ok()?)).ok()?;
+        Some(Report::fold(events))
+    }
+
+    /// True when the page of a student is there.
+    pub fn has_page(&self, key: &str) -> bool {
+        self.root.join(Self::page(key)).is_file()
+    }
+
+    /// Writes `class.json`, one report in memory at a time; `report` gives that of a submission.
+    pub fn class(
+        &self,
+        head: &Head,
+        all: &[Submission],
+        mut report: impl FnMut(&Submission) -> Option<Report>,
+    ) -> io::Result<()> {
+        whole(&self.root.join("class.json"), |out| {
+            let mut writer = Writer::new(out, head)?;
+            for one in all {
+                writer.push(&Submission { report: report(one).map(Box::new), ..one.clone() })?;
+            }
+            writer.finish().map(drop)
+        })
+    }
+
+    /// Writes `gradebook.csv`.
+    pub fn gradebook(&self, head: &Head, all: &[Submission]) -> io::Result<()> {
+        whole(&self.root.join("gradebook.csv"), |out| {
+            let mut book = Gradebook::new(out, head)?;
+            all.iter().try_for_each(|one| book.push(one))?;
+            book.finish().map(drop)
+        })
+    }
+
+    /// Writes the page of the class. A template of the instructor's that fails gives way to ours; what
+    /// was wrong with it comes back.
+    pub fn index(
+        &self,
+        head: &Head,
+        all: &[Submission],
+        about: &About<'_>,
+        theme: &Theme,
+    ) -> io::Result<Option<String>> {
+        let (page, wrong) = class_page(head, all, about, theme)?;
+        whole(&self.root.join("index.html"), |out| out.write_all(page.as_bytes()))?;
+        Ok(wrong)
+    }
+}
+
+/// The page of a report; what was wrong with the instructor's template, if anything was.
+pub(super) fn student_page(report: &Report, theme: &Theme) -> io::Result<(String, Option<String>)> {
+    or_ours(theme, |theme| html::render_with(report, theme))
+}
+
+/// The page of a class; what was wrong with the instructor's template, if anything was.
+pub(super) fn class_page(
+    head: &Head,
+    all: &[Submission],
+    about: &About<'_>,
+    theme: &Theme,
+) -> io::Result<(String, Option<String>)> {
+    or_ours(theme, |theme| class::page(head, all, about, theme))
+}
+
+fn or_ours(
+    theme: &Theme,
+    page: impl Fn(&Theme) -> Result<String, minijinja::Error>,
+) -> io::Result<(String, Option<String>)> {
+    match page(theme) {
+        Ok(page) => Ok((page, None)),
+        Err(wrong) => Ok((page(&Theme::default()).map_err(io::Error::other)?, Some(format!("{wrong:#}")))),
+    }
+}
+
+/// Writes a file whole, on the disk, or not at all.
+fn whole(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let temp = tempfile::Builder::new().prefix(NEW).tempfile_in(dir)?;
+    let (file, temp) = temp.into_parts();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any file that a command writes, not as a temporary one.
+        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    let mut out = BufWriter::new(file);
+    fill(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    temp.persist(path).map_err(|e| e.error)?;
+    sync_dir(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::class::sample;
+
+    #[test]
+    fn what_is_written_is_whole_and_read_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join(".new-x"), "half").expect("written");
+        let output = Output::open(dir.path()).expect("opened");
+        let class = sample::class();
+        let about = About { at: "2026-11-21T10:00:00Z", ..About::default() };
+        for _ in 0..2 {
+            output.gradebook(&class.head, &class.submissions).expect("written");
+            output
+                .class(&class.head, &class.submissions, |one| one.report.as_deref().cloned())
+                .expect("written");
+            let wrong = output.index(&class.head, &class.submissions, &about, &Theme::default());
+            assert_eq!(wrong.expect("written"), None);
+        }
+        let read =
+            crate::report::class::Class::read(File::open(dir.path().join("class.json")).expect("there"));
+        assert_eq!(read.expect("a class"), class);
+        let mut names: Vec<String> = std::fs::read_dir(dir.path())
+            .expect("listed")
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["class.json", "gradebook.csv", "index.html", "students"]);
+    }
+
+    #[test]
+    fn a_template_that_fails_gives_way_to_ours() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(Theme::from_dir(dir.path()).is_err(), "no template there");
+        std::fs::write(dir.path().join("report.html"), "{% if %}").expect("written");
+        std::fs::write(dir.path().join("class.html"), "{{ head.lab }} {{ rows | length }}").expect("written");
+        let theme = Theme::from_dir(dir.path()).expect("read");
+        let report = sample::class().submissions[1].report.clone().expect("a report");
+        let (page, wrong) = student_page(&report, &theme).expect("rendered");
+        assert!(page.starts_with("<!doctype html>") && wrong.is_some_and(|w| w.contains("report.html")));
+        let output = Output::open(&dir.path().join("out")).expect("opened");
+        let class = sample::class();
+        let wrong =
+            output.index(&class.head, &class.submissions, &About::default(), &theme).expect("written");
+        assert_eq!(wrong, None);
+        assert_eq!(std::fs::read_to_string(dir.path().join("out/index.html")).expect("read"), "02 4");
+    }
+}
