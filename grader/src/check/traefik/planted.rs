@@ -37,7 +37,7 @@ pub struct Planted {
     /// Where the application reads it first.
     pub database: Row,
     /// Where it keeps what it has read.
-    pub cache: Key,
+    pub cache: Entry,
 }
 
 /// A row of a PostgreSQL service.
@@ -60,7 +60,7 @@ pub struct Row {
 /// A key of a Redis service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Key {
+pub struct Entry {
     /// Service.
     pub service: String,
     /// Its port in the container.
