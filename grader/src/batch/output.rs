@@ -158,14 +158,14 @@ fn or_ours(
 fn whole(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let temp = tempfile::Builder::new().prefix(NEW).tempfile_in(dir)?;
-    let (file, temp) = temp.into_parts();
+    let (handle, temp) = temp.into_parts();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         // As any file that a command writes, not as a temporary one.
-        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        handle.set_permissions(std::fs::Permissions::from_mode(0o644))?;
     }
-    let mut out = BufWriter::new(file);
+    let mut out = BufWriter::new(handle);
     fill(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     temp.persist(path).map_err(|e| e.error)?;

@@ -150,8 +150,8 @@ fn listed(
     taken: &mut HashMap<usize, String>,
     put: &mut Put,
 ) {
-    let seek = Seek::of(found);
-    let column = column(roster, &seek);
+    let folders = Seek::of(found);
+    let column = column(roster, &folders);
     let title = roster.columns.get(column).map_or("", String::as_str);
     let (mut seen, mut rows) = (HashSet::new(), 0);
     for row in &roster.rows {
@@ -160,7 +160,7 @@ fn listed(
             continue;
         }
         let value = row.get(column).map_or("", String::as_str);
-        let at = seek.folder(value).map(|(at, _)| at);
+        let at = folders.folder(value).map(|(at, _)| at);
         rows += usize::from(at.is_some());
         let link = found.links.iter().any(|link| link == value);
         let identity = roster.columns.iter().cloned().zip(row.iter().cloned()).collect();

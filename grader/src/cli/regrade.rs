@@ -116,8 +116,9 @@ fn cause(cause: &Cause) -> String {
     };
     let gain = cause.gain();
     let sign = if gain > 0.0 { "+" } else { "" };
+    let unit = if gain.abs() < 2.0 { "point" } else { "points" };
     let points =
-        if gain.abs() > 1e-9 { format!(" ({sign}{} point)", french::number(gain)) } else { String::new() };
+        if gain.abs() > 1e-9 { format!(" ({sign}{} {unit})", french::number(gain)) } else { String::new() };
     format!("    {} : {} → {}{points}", inline(&cause.id), side(&cause.before), side(&cause.after))
 }
 
