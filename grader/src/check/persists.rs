@@ -30,9 +30,12 @@ fn default_port() -> u16 {
 /// A way to log in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Login {
-    user: String,
-    password: Option<String>,
-    dbname: String,
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: Option<String>,
+    /// Database.
+    pub dbname: String,
 }
 
 /// Ways to log in that the stack shows, the likeliest first.

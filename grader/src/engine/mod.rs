@@ -2,11 +2,13 @@
 
 mod build;
 mod connect;
+mod deep;
 mod door;
 mod events;
 mod fault;
 mod files;
 mod host;
+mod image_scan;
 mod images;
 mod probe;
 mod recipe;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, EndpointSettings, HealthStatusEnum,
+};
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -49,6 +51,8 @@ pub struct Stack {
     probes: Mutex<HashMap<String, Arc<OnceCell<Arc<Probe>>>>>,
     /// Twins: name to container.
     pub(super) twins: Mutex<HashMap<String, String>>,
+    /// Links of containers that were taken off a network: container and network.
+    pub(super) unplugged: Mutex<HashMap<(String, String), EndpointSettings>>,
     doors: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
 }
 
@@ -74,6 +78,7 @@ impl Stack {
             file,
             probes: Mutex::new(HashMap::new()),
             twins: Mutex::new(HashMap::new()),
+            unplugged: Mutex::new(HashMap::new()),
             doors: Mutex::new(HashMap::new()),
         })
     }

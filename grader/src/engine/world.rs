@@ -16,6 +16,7 @@ use super::fault::{engine_fault, is_gone};
 use super::probe::Seat;
 use super::stack::Stack;
 use super::tool::{self, Toolbox};
+use crate::check::deep::Drawn;
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
     ToolOutcome, ToolRun, TwinPlan, Vantage, World,
@@ -42,6 +43,8 @@ pub struct StackWorld {
     pub real_time: bool,
     /// Where the images of tools come from.
     pub toolbox: Arc<Toolbox>,
+    /// The secret drawn for this run.
+    pub drawn: Option<Arc<Drawn>>,
 }
 
 impl StackWorld {

@@ -5,6 +5,7 @@ mod judge;
 mod listen;
 mod plan;
 mod reach;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -184,7 +185,11 @@ async fn work(cx: &Ctx<'_>) -> Result<(), Stop> {
     cx.step("config", "lecture du fichier Compose", StepState::Done);
     let approved = compose::approve(model).map_err(Stop::Refused)?;
     images(cx, &approved).await?;
-    plan::grade(cx, &staged, &approved, &probe_image).await
+    let drawn = match &cx.lab.experiments.secret {
+        Some(name) => secret::draw(approved.model(), name)?,
+        None => None,
+    };
+    plan::grade(cx, &staged, &approved, &probe_image, drawn).await
 }
 
 /// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be

@@ -12,6 +12,7 @@ use super::builds::{build_all, build_request, early};
 use super::judge::{Board, at_stage, judge};
 use super::listen::listen;
 use super::{Ctx, Stop, reach};
+use crate::check::deep::Drawn;
 use crate::check::world::BringUp;
 use crate::check::{Cx, Memo, Stage};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
@@ -35,6 +36,7 @@ struct Shared<'a> {
     toolbox: Arc<engine::Toolbox>,
     ability: engine::Ability,
     seed: u64,
+    drawn: Option<Arc<Drawn>>,
     board: Board,
     checks: Vec<CheckSpec>,
     memo_main: Memo,
@@ -47,6 +49,7 @@ pub(super) async fn grade(
     staged: &Arc<Staged>,
     approved: &ApprovedModel,
     probe_image: &str,
+    drawn: Option<Arc<Drawn>>,
 ) -> Result<(), Stop> {
     let model = approved.model();
     let mut builds: BTreeMap<String, BuildRequest> = BTreeMap::new();
@@ -70,6 +73,7 @@ pub(super) async fn grade(
             engine::Ability::default()
         },
         seed: rand::rng().random(),
+        drawn,
         board: Board::new(),
         checks: selected(cx.lab, cx.options.only.as_deref()),
         memo_main: Memo::default(),
@@ -221,6 +225,11 @@ fn sandboxed(
             image: shared.probe_image.clone(),
             shift_years: 4 * rand::rng().random_range(1..=9),
         }),
+        receiver: cx.lab.experiments.receiver.as_ref().map(|receiver| compose::Receiver {
+            service: receiver.service.clone(),
+            port: receiver.port,
+            image: shared.probe_image.clone(),
+        }),
         brittle: breakable(cx, second),
         copies: Some(cx.session.dir().join(format!("fichiers-{copy}"))),
         ..compose::Plan::default()
@@ -277,6 +286,7 @@ fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring_up: BringU
         seed: shared.seed,
         real_time: cx.options.real_time,
         toolbox: Arc::clone(&shared.toolbox),
+        drawn: shared.drawn.clone(),
     }
 }
 
