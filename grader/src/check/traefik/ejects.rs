@@ -39,6 +39,8 @@ pub struct Ejects {
     pub cut: String,
     /// Longest interval between two health checks of Traefik.
     pub interval: Span,
+    /// Longest time-out of one.
+    pub timeout: Span,
     /// Added to interval and time-out for the replica to be out.
     pub margin: Span,
     /// How long no request may fail once it is out.
@@ -60,8 +62,8 @@ const SPACING_MS: u64 = 80;
 const LEAD: Duration = Duration::from_millis(1_500);
 /// Requests of the controls.
 const SAMPLE: u32 = 24;
-/// Traefik's own time-out of a health check.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Traefik's own interval and time-out of a health check.
+const DEFAULTS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
 
 /// The health check of Traefik in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,24 +74,21 @@ struct Rhythm {
 }
 
 impl Rhythm {
-    /// Traefik wants a time-out below the interval: else it takes the time-out and one second.
-    fn real_interval(&self) -> Duration {
-        if self.timeout >= self.interval { self.timeout + Duration::from_secs(1) } else { self.interval }
+    fn of(check: &api::HealthCheck) -> Self {
+        Self {
+            path: check.path.clone(),
+            interval: api::duration(&check.interval).unwrap_or(DEFAULTS.0),
+            timeout: api::duration(&check.timeout).unwrap_or(DEFAULTS.1),
+        }
     }
 
     fn told(&self) -> String {
-        let real = self.real_interval();
-        let text = format!(
+        format!(
             "contrôle de santé de Traefik : {}, intervalle {}, délai {}",
             tell::cut(&self.path, 60),
             french(self.interval),
             french(self.timeout)
-        );
-        if real == self.interval {
-            text
-        } else {
-            format!("{text} ; un délai qui n'est pas plus court que l'intervalle porte celui-ci à {}", french(real))
-        }
+        )
     }
 }
 
@@ -119,7 +118,7 @@ impl Ejects {
     }
 
     fn window(&self, rhythm: &Rhythm) -> Duration {
-        rhythm.real_interval() + rhythm.timeout + self.margin.0
+        rhythm.interval + rhythm.timeout + self.margin.0
     }
 
     fn base(&self, cx: &Cx<'_>) -> Miss {
@@ -153,20 +152,14 @@ impl Ejects {
             let hosts: Vec<String> = found.iter().map(|r| format!("//{}:{}", r.ip, self.to_port)).collect();
             service.servers().any(|url| hosts.iter().any(|host| url.contains(host)))
         };
-        let checks: Vec<&api::HealthCheck> = view
+        let checks = view
             .services
             .values()
             .filter(|s| ours(s))
             .filter_map(|s| s.load_balancer.as_ref()?.health_check.as_ref())
-            .collect();
-        let Some(slowest) = checks.iter().max_by_key(|c| api::duration(&c.interval)) else {
-            return Ok(Err("aucun contrôle de santé pour les serveurs de l'API".to_owned()));
-        };
-        Ok(Ok(Rhythm {
-            path: slowest.path.clone(),
-            interval: api::duration(&slowest.interval).unwrap_or(Duration::from_secs(30)),
-            timeout: api::duration(&slowest.timeout).unwrap_or(TIMEOUT),
-        }))
+            .map(Rhythm::of);
+        let slowest = checks.max_by_key(|rhythm| rhythm.interval + rhythm.timeout);
+        Ok(slowest.ok_or_else(|| "aucun contrôle de santé pour les serveurs de l'API".to_owned()))
     }
 
     fn many(&self, gate: &Gate<'_>, count: u32, spacing_ms: u64) -> wire::HttpMany {
@@ -320,12 +313,16 @@ impl Check for Ejects {
                 });
             }
         };
-        if rhythm.real_interval() > self.interval.0 {
+        if rhythm.interval > self.interval.0 || rhythm.timeout > self.timeout.0 {
             return tell::fail(Miss {
                 headline: "Traefik regarde trop rarement la santé de l'API".to_owned(),
-                expected: format!("un contrôle toutes les {} au plus", french(self.interval.0)),
+                expected: format!(
+                    "un contrôle toutes les {} au plus, dont le délai est de {} au plus",
+                    french(self.interval.0),
+                    french(self.timeout.0)
+                ),
                 observed: rhythm.told(),
-                hint: "le délai (timeout) vaut 5 s s'il n'est pas écrit, et doit être plus court que l'intervalle".to_owned(),
+                hint: "l'intervalle et le délai ont des valeurs par défaut ; celles en vigueur se lisent dans l'API de Traefik".to_owned(),
                 ..self.base(cx)
             });
         }
@@ -452,16 +449,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_out_that_is_too_long_stretches_the_interval() {
-        let rhythm = |interval, timeout| Rhythm {
-            path: "/ready".into(),
-            interval: Duration::from_secs(interval),
-            timeout: Duration::from_secs(timeout),
-        };
-        assert_eq!(rhythm(2, 1).real_interval(), Duration::from_secs(2));
-        assert_eq!(rhythm(2, 5).real_interval(), Duration::from_secs(6));
-        assert_eq!(rhythm(5, 5).real_interval(), Duration::from_secs(6));
-        assert!(rhythm(2, 5).told().contains("6"));
-        assert!(!rhythm(5, 1).told().contains(';'));
+    fn the_defaults_of_traefik() {
+        let check = |text: &str| serde_json::from_str::<api::HealthCheck>(text).expect("a health check");
+        let rhythm = Rhythm::of(&check(r#"{"path": "/ready", "interval": "2s", "followRedirects": true}"#));
+        assert_eq!((rhythm.interval.as_secs(), rhythm.timeout.as_secs()), (2, 5));
+        let rhythm = Rhythm::of(&check(r#"{"path": "/ready", "timeout": "500ms"}"#));
+        assert_eq!((rhythm.interval.as_secs(), rhythm.timeout.as_millis()), (30, 500));
+        let rhythm = Rhythm::of(&check(r#"{"interval": "1m30s", "timeout": 2000000000}"#));
+        assert_eq!((rhythm.interval.as_secs(), rhythm.timeout.as_secs()), (90, 2));
     }
 }
