@@ -102,8 +102,8 @@ pub trait Deep: Send + Sync {
     /// microseconds of the acknowledgement.
     async fn pause(&self, container: &str) -> Result<i64, Fault>;
 
-    /// Undoes [`Deep::pause`].
-    async fn unpause(&self, container: &str) -> Result<(), Fault>;
+    /// Undoes [`Deep::pause`]; gives the unix microseconds of the acknowledgement.
+    async fn unpause(&self, container: &str) -> Result<i64, Fault>;
 
     /// What `docker inspect` shows of each container of a service.
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault>;

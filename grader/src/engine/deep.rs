@@ -157,9 +157,10 @@ impl Deep for StackWorld {
         Ok(now_us())
     }
 
-    async fn unpause(&self, container: &str) -> Result<(), Fault> {
+    async fn unpause(&self, container: &str) -> Result<i64, Fault> {
         let done = self.stack.engine.docker.unpause_container(container).await;
-        done.map_err(|e| engine_fault("la reprise d'un conteneur", &e))
+        done.map_err(|e| engine_fault("la reprise d'un conteneur", &e))?;
+        Ok(now_us())
     }
 
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {

@@ -204,10 +204,94 @@ pub fn restored(check: &Backup, world: &dyn World, calls: &Calls, restored: &Res
 
 #[cfg(test)]
 mod tests {
+    use super::super::deep::Executed;
+    use super::super::persists::Login;
+    use super::super::run::{Call, Truth};
+    use super::super::Proof;
     use super::*;
+    use crate::check::testing::FakeWorld;
 
     fn row(text: &str) -> Vec<Option<String>> {
         vec![Some(text.to_owned()), None]
+    }
+
+    fn check() -> Backup {
+        Backup {
+            proof: Proof::Dump,
+            service: "sauvegarde".into(),
+            command: "sauvegarder".into(),
+            dir: "/sauvegardes".into(),
+            keep: "RETENTION".into(),
+            store: "postgres".into(),
+        }
+    }
+
+    /// Four calls that keep the two latest files.
+    fn calls() -> Calls {
+        let each = (0..4).map(|n| Call {
+            done: Executed { code: Some(0), ..Executed::default() },
+            new: vec![format!("d{n}")],
+            truth: Truth { main: vec![row("a"), row(&n.to_string())], other: vec![row("b")] },
+        });
+        Calls {
+            keep: 2,
+            each: each.collect(),
+            left: vec!["d2".into(), "d3".into()],
+            before: vec![],
+            login: Login { user: "tp".into(), password: None, dbname: "tp".into() },
+            tables: (String::new(), String::new()),
+        }
+    }
+
+    fn given(calls: &Calls, call: usize) -> Restored {
+        let Truth { main, other } = calls.each[call].truth.clone();
+        Restored { length: Some(9), kind: "texte SQL", main: Some(main), other: Some(other), ..Restored::default() }
+    }
+
+    fn headline(verdict: Verdict) -> String {
+        match verdict {
+            Verdict::Fail(miss) => miss.headline,
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn calls_that_are_as_asked() {
+        let (world, all) = (FakeWorld::lab02(), calls());
+        assert!(matches!(dumps(&check(), &world, &all), Verdict::Pass { .. }));
+        assert!(matches!(rotation(&check(), &world, &all), Verdict::Pass { .. }));
+        assert_eq!(all.chosen().map(|(_, file)| file), Some("d2"));
+        assert!(matches!(restored(&check(), &world, &all, &given(&all, 2)), Verdict::Pass { .. }));
+    }
+
+    #[test]
+    fn calls_that_are_not() {
+        let world = FakeWorld::lab02();
+        let mut same = calls();
+        same.each[1].new.clear();
+        assert!(headline(dumps(&check(), &world, &same)).contains("aucun fichier"));
+        let mut failing = calls();
+        failing.each[0].done.code = Some(127);
+        assert!(headline(dumps(&check(), &world, &failing)).contains("échoue"));
+        let mut all = calls();
+        all.left = ["d0", "d1", "d2", "d3"].map(str::to_owned).to_vec();
+        assert!(headline(rotation(&check(), &world, &all)).contains("anciennes"));
+        all.left = vec!["d3".into()];
+        assert!(headline(rotation(&check(), &world, &all)).contains("trop peu"));
+        all.left = vec!["d0".into(), "d1".into()];
+        assert!(headline(rotation(&check(), &world, &all)).contains("pas les plus récentes"));
+    }
+
+    #[test]
+    fn dumps_that_give_something_else_back() {
+        let (world, all) = (FakeWorld::lab02(), calls());
+        let told = |restored_: Restored| headline(restored(&check(), &world, &all, &restored_));
+        assert!(told(given(&all, 3)).contains("un autre moment"));
+        assert!(told(Restored { other: None, ..given(&all, 2) }).contains("pas toute la base"));
+        assert!(told(Restored { main: None, ..given(&all, 2) }).contains("ne rend pas la table"));
+        assert!(told(Restored { main: Some(vec![]), ..given(&all, 2) }).contains("pas les mêmes lignes"));
+        assert!(told(Restored { length: Some(0), main: None, ..given(&all, 2) }).contains("vide"));
+        assert!(told(Restored::default()).contains("ne se lit pas"));
     }
 
     #[test]

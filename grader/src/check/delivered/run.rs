@@ -231,8 +231,7 @@ pub async fn observe(cx: &Cx<'_>, check: &Delivered) -> Result<Seen, Fault> {
     });
     let fired = fired.await;
     let place = reached(world, check).await;
-    world.unpause(&victim.id).await?;
-    let resumed = jiff::Timestamp::now().as_microsecond();
+    let resumed = world.unpause(&victim.id).await?;
     seen.reached = place?;
     let after = |from: i64, at: i64| Duration::from_micros(u64::try_from(at - from).unwrap_or(0));
     if let Some((at, alert)) = fired? {
@@ -275,7 +274,8 @@ async fn together(ear: &Ear<'_>, check: &Delivered, alert: &Alert) -> Result<Vec
         let inside = alerts(delivery);
         names.iter().filter(|name| inside.iter().any(|a| a.label("instance") == name.as_str())).count()
     };
-    let since = begun.as_microsecond();
+    // Their names are those of this run: whatever holds them came after.
+    let since = 0;
     let whole = |heard: &[Delivery]| {
         let counts: Vec<usize> = heard.iter().map(count).filter(|n| *n > 0).collect();
         (counts.iter().any(|n| *n == TOGETHER) || counts.iter().sum::<usize>() >= TOGETHER).then_some(counts)

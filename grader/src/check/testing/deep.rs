@@ -24,8 +24,22 @@ pub struct Depths {
     pub traces: std::collections::BTreeMap<String, Vec<Trace>>,
     /// The drawn secret.
     pub drawn: Option<Drawn>,
+    /// The password of PostgreSQL, for those that do not come from its own loopback.
+    pub password: Option<String>,
     /// What the receiver was sent, played from the world.
     pub deliveries: Option<Box<dyn Fn(&FakeWorld) -> Vec<Delivery> + Send + Sync>>,
+}
+
+impl FakeWorld {
+    /// Whether a container is cut off or suspended now.
+    pub fn is_cut(&self, container: &str) -> bool {
+        self.lock().cut.get(container).is_some_and(|(_, until)| until.is_none())
+    }
+
+    /// Whether this password opens PostgreSQL.
+    pub(super) fn lets_in(&self, ask: &super::super::world::wire::Postgres) -> bool {
+        ask.host == "127.0.0.1" || self.deep.password.is_none() || self.deep.password == ask.password
+    }
 }
 
 #[async_trait]
@@ -37,20 +51,22 @@ impl Deep for FakeWorld {
         }
     }
     async fn unplug(&self, container: &str, _: &str) -> Result<i64, Fault> {
-        self.lock().cut.insert(container.to_owned());
-        Ok(self.unix_us())
+        self.pause(container).await
     }
     async fn plug(&self, container: &str, _: &str) -> Result<(), Fault> {
-        self.lock().cut.remove(container);
-        Ok(())
+        self.unpause(container).await.map(drop)
     }
     async fn pause(&self, container: &str) -> Result<i64, Fault> {
-        self.lock().cut.insert(container.to_owned());
-        Ok(self.unix_us())
+        let now = self.unix_us();
+        self.lock().cut.insert(container.to_owned(), (now, None));
+        Ok(now)
     }
-    async fn unpause(&self, container: &str) -> Result<(), Fault> {
-        self.lock().cut.remove(container);
-        Ok(())
+    async fn unpause(&self, container: &str) -> Result<i64, Fault> {
+        let now = self.unix_us();
+        if let Some((_, until)) = self.lock().cut.get_mut(container) {
+            *until = Some(now);
+        }
+        Ok(now)
     }
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
         Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())

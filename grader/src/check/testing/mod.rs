@@ -47,8 +47,10 @@ pub struct Memory {
     pub generation: BTreeMap<String, u32>,
     /// Twins started.
     pub twins: Vec<TwinPlan>,
-    /// Containers cut off or suspended.
-    pub cut: BTreeSet<String>,
+    /// Containers cut off or suspended: since when and until when, unix microseconds.
+    pub cut: BTreeMap<String, (i64, Option<i64>)>,
+    /// Alerts given to Alertmanager, as it was given them.
+    pub given: Vec<serde_json::Value>,
     /// Service, since when and until when it was ended, since the world was made.
     pub ended: Vec<(String, Duration, Option<Duration>)>,
 }
