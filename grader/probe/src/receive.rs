@@ -39,10 +39,7 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
 fn line(received: &Received, peer: SocketAddr, at_us: u64) -> String {
     let Received { method, path, body, .. } = received;
     let ip = peer.ip().to_canonical();
-    format!(
-        "{}\n",
-        json!({"received": {"at_us": at_us, "from": ip, "method": method, "path": path, "body": body}})
-    )
+    format!("{}\n", json!({"received": {"at_us": at_us, "from": ip, "method": method, "path": path, "body": body}}))
 }
 
 #[cfg(test)]

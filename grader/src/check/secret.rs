@@ -50,7 +50,9 @@ const PATIENCE: Duration = Duration::from_secs(8);
 fn absent(world: &dyn World, name: &str) -> Miss {
     Miss {
         headline: format!("défi non fait : pas de secret « {name} » lu dans un fichier"),
-        expected: format!("sous secrets:, en tête du fichier, « {name} » avec file:, donné à un service au moins"),
+        expected: format!(
+            "sous secrets:, en tête du fichier, « {name} » avec file:, donné à un service au moins"
+        ),
         observed: "aucun secret de ce nom dans le fichier, ou aucun service ne le demande".to_owned(),
         place: world.place(&["secrets"], "secrets du fichier"),
         hint: "un secret se déclare une fois, en tête, puis se donne service par service".to_owned(),
@@ -107,7 +109,11 @@ impl SecretUsed {
             match kit::http(world, &kit::inside(service), ask).await?.0 {
                 Ok(answer) if (200..300).contains(&answer.status) => {}
                 Ok(answer) => {
-                    return Ok(Err(format!("GET {path} : {} ({})", answer.status, tell::cut(&answer.body, 80))));
+                    return Ok(Err(format!(
+                        "GET {path} : {} ({})",
+                        answer.status,
+                        tell::cut(&answer.body, 80)
+                    )));
                 }
                 Err(failure) => return Ok(Err(format!("GET {path} : {}", tell::why(&failure)))),
             }
@@ -120,6 +126,10 @@ impl SecretUsed {
 impl Check for SecretUsed {
     fn stage(&self, _: &Experiments) -> Stage {
         Stage::Drive
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(240)
     }
 
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {
@@ -140,12 +150,19 @@ impl Check for SecretUsed {
                 headline: format!("« {} » ne prend pas son mot de passe dans le secret", self.store),
                 observed: format!("avec le contenu de ce fichier : {}", tell::why(&failure)),
                 noted: old
-                    .then(|| "le mot de passe de votre fichier, lui, est accepté : il est donc écrit ailleurs".to_owned())
+                    .then(|| {
+                        "le mot de passe de votre fichier, lui, est accepté : il est donc écrit ailleurs"
+                            .to_owned()
+                    })
                     .into_iter()
                     .collect(),
-                control: format!("le correcteur a mis dans « {} » une valeur tirée pour cette correction, avant de tout démarrer", drawn.file),
+                control: format!(
+                    "le correcteur a mis dans « {} » une valeur tirée pour cette correction, avant de tout démarrer",
+                    drawn.file
+                ),
                 place: tell::at(world, &self.store, "environment", "le mot de passe vient d'ici"),
-                hint: "l'image officielle lit un fichier quand le nom de la variable finit par _FILE".to_owned(),
+                hint: "l'image officielle lit un fichier quand le nom de la variable finit par _FILE"
+                    .to_owned(),
                 ..self.base(drawn)
             });
         }
@@ -214,7 +231,9 @@ impl SecretHidden {
                 }
             }
             let processes = world.processes(service).await?;
-            if let Some(line) = processes.iter().find(|line| needles.iter().any(|n| line.contains(n.as_str()))) {
+            if let Some(line) =
+                processes.iter().find(|line| needles.iter().any(|n| line.contains(n.as_str())))
+            {
                 let program = line.split_whitespace().next().unwrap_or_default();
                 leaks.push((
                     service.clone(),
@@ -238,6 +257,11 @@ impl SecretHidden {
 impl Check for SecretHidden {
     fn stage(&self, _: &Experiments) -> Stage {
         Stage::Observe
+    }
+
+    fn deadline(&self) -> Duration {
+        // Whole images are read.
+        Duration::from_secs(300)
     }
 
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {

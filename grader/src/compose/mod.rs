@@ -31,7 +31,8 @@ pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};
 pub use rewrite::{
-    Copy, EngineAccess, Plan, Receiver, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,
+    Copy, EngineAccess, Plan, Receiver, Relay, RelayTruth, SandboxedModel, SandboxedNetwork,
+    SandboxedService, sandbox,
 };
 pub use source::SourceMap;
 pub use stage::{Limits, Staged, stage};

@@ -131,8 +131,7 @@ impl Deep for StackWorld {
         if let Some(end) = self.endpoint(container, &name).await? {
             self.stack.unplugged.lock().await.insert((container.to_owned(), name.clone()), end);
         }
-        let request =
-            NetworkDisconnectRequest { container: container.to_owned(), force: None };
+        let request = NetworkDisconnectRequest { container: container.to_owned(), force: None };
         let done = self.stack.engine.docker.disconnect_network(&name, request).await;
         done.map_err(|e| engine_fault("le débranchement d'un réseau", &e))?;
         Ok(now_us())
@@ -197,9 +196,12 @@ impl Deep for StackWorld {
     }
 
     async fn traces(&self, service: &str, needles: &[String]) -> Result<Vec<Trace>, Fault> {
-        let tag = self.stack.plan.builds.get(service).and_then(|build| build.tag.clone());
-        let Some(tag) = tag else { return Ok(Vec::new()) };
-        image_scan::traces(&self.stack.engine, &tag, needles).await
+        let builds = &self.stack.plan.builds;
+        let Some(tag) = builds.get(service).and_then(|build| build.tag.clone()) else {
+            return Ok(Vec::new());
+        };
+        let ours: Vec<String> = builds.values().filter_map(|build| build.tag.clone()).collect();
+        image_scan::traces(&self.stack.engine, &tag, &ours, needles).await
     }
 
     fn drawn(&self) -> Option<&Drawn> {

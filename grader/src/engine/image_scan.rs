@@ -1,9 +1,12 @@
 //! Looking for texts in an image: the commands that made it, its configuration, its layers.
 
+use std::collections::HashSet;
 use std::io::Read;
 
+use bollard::query_parameters::ListImagesOptions;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use memchr::memmem::Finder;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -12,8 +15,29 @@ use super::fault::{engine_fault, from_text};
 use crate::check::deep::Trace;
 use crate::error::Fault;
 
-/// Where one of these texts is found in an image.
-pub(super) async fn traces(engine: &Engine, image: &str, needles: &[String]) -> Result<Vec<Trace>, Fault> {
+/// Layers (hexadecimal digests) of the images that were there before those of the run: they hold
+/// nothing that was drawn for it.
+async fn older(engine: &Engine, ours: &[String]) -> Result<HashSet<String>, Fault> {
+    let doing = |e| engine_fault("la liste des images", &e);
+    let all = engine.docker.list_images(None::<ListImagesOptions>).await.map_err(doing)?;
+    let others = all.into_iter().filter(|image| {
+        let short = |tag: &str| tag.strip_suffix(":latest").unwrap_or(tag).to_owned();
+        !image.repo_tags.iter().any(|tag| ours.iter().any(|own| short(own) == short(tag)))
+    });
+    let seen =
+        join_all(others.map(|image| async move { engine.docker.inspect_image(&image.id).await })).await;
+    // An image that is gone meanwhile has nothing to tell.
+    let layers = seen.into_iter().filter_map(|image| image.ok()?.root_fs?.layers).flatten();
+    Ok(layers.map(|layer| layer.trim_start_matches("sha256:").to_owned()).collect())
+}
+
+/// Where one of these texts is found in an image of the run; `ours` are all those of the run.
+pub(super) async fn traces(
+    engine: &Engine,
+    image: &str,
+    ours: &[String],
+    needles: &[String],
+) -> Result<Vec<Trace>, Fault> {
     let doing = |e| engine_fault("l'examen d'une image", &e);
     let holds = |text: &str| needles.iter().any(|needle| text.contains(needle.as_str()));
     let mut found = Vec::new();
@@ -26,8 +50,9 @@ pub(super) async fn traces(engine: &Engine, image: &str, needles: &[String]) -> 
         found.push(Trace::Configuration);
     }
     let (pieces, read) = channel(16);
-    let wanted = needles.to_vec();
-    let search = tokio::task::spawn_blocking(move || in_layers(Pipe { read, piece: Bytes::new() }, &wanted));
+    let (wanted, older) = (needles.to_vec(), older(engine, ours).await?);
+    let pipe = Pipe { read, piece: Bytes::new() };
+    let search = tokio::task::spawn_blocking(move || in_layers(pipe, &older, &wanted));
     let mut stream = Box::pin(engine.docker.export_image(image));
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(doing)?;
@@ -64,14 +89,18 @@ impl Read for Pipe {
     }
 }
 
-/// Whether a layer of an image's archive holds one of these texts. What is JSON in the archive
-/// describes the image (history, configuration): it is looked at elsewhere.
-fn in_layers(archive: impl Read, needles: &[String]) -> std::io::Result<bool> {
+/// Whether a layer of an image's archive, other than these, holds one of these texts. What is JSON in
+/// the archive describes the image (history, configuration): it is looked at elsewhere.
+fn in_layers(archive: impl Read, older: &HashSet<String>, needles: &[String]) -> std::io::Result<bool> {
     let finders: Vec<Finder<'_>> = needles.iter().map(|needle| Finder::new(needle.as_bytes())).collect();
     let overlap = needles.iter().map(String::len).max().unwrap_or(0).saturating_sub(1);
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries()? {
         let mut entry = entry?;
+        let name = entry.path()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        if name.is_some_and(|name| older.contains(&name)) {
+            continue;
+        }
         let (mut seen, mut begun) = (Vec::new(), false);
         let mut piece = vec![0; 1 << 16];
         loop {
@@ -112,22 +141,26 @@ mod tests {
         let file = archive(&[("app/secret.txt", b"secret-42\n")]);
         let document: &[u8] = br#"{"history":[{"created_by":"ARG P=secret-42"}]}"#;
         let image = |layer: &[u8]| archive(&[("blobs/a", document), ("blobs/b", layer)]);
-        assert!(in_layers(image(&file).as_slice(), &needles).expect("read"));
+        let none = HashSet::new();
+        assert!(in_layers(image(&file).as_slice(), &none, &needles).expect("read"));
+        let older = HashSet::from(["b".to_owned()]);
+        assert!(!in_layers(image(&file).as_slice(), &older, &needles).expect("read"));
         let other = archive(&[("app/secret.txt", b"secret-4 2 secret 42\n")]);
-        assert!(!in_layers(image(&other).as_slice(), &needles).expect("read"));
+        assert!(!in_layers(image(&other).as_slice(), &none, &needles).expect("read"));
     }
 
     #[test]
     fn a_text_cut_between_two_pieces_is_found() {
         let needles = ["secret-42".to_owned()];
+        let none = HashSet::new();
         let mut layer = vec![b'x'; (1 << 16) - 4];
         layer.extend_from_slice(b"secret-42");
-        assert!(in_layers(archive(&[("blobs/b", &layer)]).as_slice(), &needles).expect("read"));
+        assert!(in_layers(archive(&[("blobs/b", &layer)]).as_slice(), &none, &needles).expect("read"));
         let (pieces, read) = channel(4);
         for byte in archive(&[("blobs/b", b"a secret-42")]).chunks(1000) {
             pieces.blocking_send(Bytes::copy_from_slice(byte)).expect("room");
         }
         drop(pieces);
-        assert!(in_layers(Pipe { read, piece: Bytes::new() }, &needles).expect("read"));
+        assert!(in_layers(Pipe { read, piece: Bytes::new() }, &none, &needles).expect("read"));
     }
 }

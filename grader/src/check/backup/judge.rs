@@ -28,7 +28,11 @@ fn base(check: &Backup, world: &dyn World) -> Miss {
 }
 
 fn files(n: usize) -> String {
-    if n == 1 { "1 fichier".to_owned() } else { format!("{n} fichiers") }
+    match n {
+        0 => "aucun fichier".to_owned(),
+        1 => "1 fichier".to_owned(),
+        n => format!("{n} fichiers"),
+    }
 }
 
 /// Each call makes one file, that was not there.
@@ -43,7 +47,10 @@ pub fn dumps(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
     for (rank, call) in calls.each.iter().enumerate() {
         if !call.done.ok() {
             let observed = match call.done.code {
-                Some(126 | 127) => format!("la commande « {} » n'existe pas dans le conteneur, ou n'est pas exécutable", check.command),
+                Some(126 | 127) => format!(
+                    "la commande « {} » n'existe pas dans le conteneur, ou n'est pas exécutable",
+                    check.command
+                ),
                 Some(code) => format!("appel n° {} : sorti avec le code {code}", rank + 1),
                 None => format!("appel n° {} : pas fini en 30 s", rank + 1),
             };
@@ -53,7 +60,8 @@ pub fn dumps(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
                 headline: "la sauvegarde à la demande échoue".to_owned(),
                 observed,
                 noted,
-                hint: "lancez la même commande à la main : ce qu'elle écrit en dit plus que son code".to_owned(),
+                hint: "lancez la même commande à la main : ce qu'elle écrit en dit plus que son code"
+                    .to_owned(),
                 ..base
             }));
         }
@@ -68,13 +76,20 @@ pub fn dumps(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
             };
             return Verdict::Fail(Box::new(Miss {
                 headline: headline.to_owned(),
-                observed: format!(
-                    "appel n° {}, 2 s après le précédent : {} de plus dans {} ({})",
-                    rank + 1,
-                    files(call.new.len()),
-                    check.dir,
-                    tell::names(&call.new)
-                ),
+                observed: match call.new.as_slice() {
+                    [] => format!(
+                        "appel n° {}, 2 s après le précédent : aucun fichier de plus dans {}",
+                        rank + 1,
+                        check.dir
+                    ),
+                    new => format!(
+                        "appel n° {} : {} de plus dans {} ({})",
+                        rank + 1,
+                        files(new.len()),
+                        check.dir,
+                        tell::names(new)
+                    ),
+                },
                 hint: hint.to_owned(),
                 ..base
             }));
@@ -112,9 +127,15 @@ pub fn rotation(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
     let (headline, hint) = if left.len() > calls.keep {
         ("d'anciennes sauvegardes restent", "qui supprime, quand, et lit-il la variable à chaque appel ?")
     } else if lost.is_empty() || left.len() == calls.keep {
-        ("ce ne sont pas les plus récentes qui restent", "dans quel ordre le tri les rend-il : du plus ancien au plus récent, ou l'inverse ?")
+        (
+            "ce ne sont pas les plus récentes qui restent",
+            "dans quel ordre le tri les rend-il : du plus ancien au plus récent, ou l'inverse ?",
+        )
     } else {
-        ("il reste trop peu de sauvegardes", "combien sont supprimées de trop ? Un décalage d'une unité suffit")
+        (
+            "il reste trop peu de sauvegardes",
+            "combien sont supprimées de trop ? Un décalage d'une unité suffit",
+        )
     };
     Verdict::Fail(Box::new(Miss {
         headline: headline.to_owned(),
@@ -122,9 +143,21 @@ pub fn rotation(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
             "avec {}={}, les {} fichiers des derniers appels, et rien d'autre, dans {}",
             check.keep, calls.keep, calls.keep, check.dir
         ),
-        observed: format!("après {} appels : {} ({})", calls.each.len(), files(left.len()), tell::names(&left)),
-        noted: if lost.is_empty() { vec![] } else { vec![format!("supprimées alors qu'elles sont récentes : {}", tell::names(&lost))] },
-        control: format!("la variable est donnée à chaque appel ; {} avant le premier", files(calls.before.len())),
+        observed: format!(
+            "après {} appels : {} ({})",
+            calls.each.len(),
+            files(left.len()),
+            tell::names(&left)
+        ),
+        noted: if lost.is_empty() {
+            vec![]
+        } else {
+            vec![format!("supprimées alors qu'elles sont récentes : {}", tell::names(&lost))]
+        },
+        control: format!(
+            "la variable est donnée à chaque appel ; {} avant le premier",
+            files(calls.before.len())
+        ),
         hint: hint.to_owned(),
         facts,
         ..base(check, world)
@@ -139,7 +172,11 @@ fn differ(wanted: &Rows, got: Option<&Rows>) -> Option<String> {
     }
     let missing = wanted.iter().filter(|row| !got.contains(row)).count();
     let strange = got.iter().filter(|row| !wanted.contains(row)).count();
-    Some(format!("{} lignes au lieu de {} ; {missing} manquent ou diffèrent, {strange} sont de trop", got.len(), wanted.len()))
+    Some(format!(
+        "{} lignes au lieu de {} ; {missing} manquent ou diffèrent, {strange} sont de trop",
+        got.len(),
+        wanted.len()
+    ))
 }
 
 /// The restored tables are those of the moment of the dump.
@@ -164,7 +201,11 @@ pub fn restored(check: &Backup, world: &dyn World, calls: &Calls, restored: &Res
     };
     let facts = vec![
         Fact::new("file", file, format!("{} : {length} octets, {}", tell::cut(file, 60), restored.kind)),
-        Fact::new("empty", restored.tables_before, format!("tables du serveur vide avant : {}", restored.tables_before)),
+        Fact::new(
+            "empty",
+            restored.tables_before,
+            format!("tables du serveur vide avant : {}", restored.tables_before),
+        ),
         Fact::new(
             "rows",
             call.truth.main.len(),
@@ -176,13 +217,29 @@ pub fn restored(check: &Backup, world: &dyn World, calls: &Calls, restored: &Res
     if main.is_none() && other.is_none() {
         return Verdict::Pass { facts };
     }
-    let later = calls.each.iter().any(|c| c.truth != call.truth && Some(&c.truth.main) == restored.main.as_ref());
+    let later =
+        calls.each.iter().any(|c| c.truth != call.truth && Some(&c.truth.main) == restored.main.as_ref());
     let (headline, hint) = match (&main, &other) {
-        _ if length == 0 => ("la sauvegarde est vide", "un fichier créé n'est pas un fichier écrit : que vaut le code de sortie de pg_dump, surtout au début d'un tube ?"),
-        _ if later => ("la sauvegarde contient un autre moment que le sien", "un fichier écrit une fois ne doit plus changer"),
-        (None, Some(_)) => ("la sauvegarde n'a pas toute la base", "une base a plusieurs schémas : lesquels sont sauvegardés ?"),
-        _ if restored.main.is_none() => ("la sauvegarde ne rend pas la table", "quelle base est sauvegardée ? Et le fichier va-t-il jusqu'au bout ?"),
-        _ => ("la sauvegarde ne rend pas les mêmes lignes", "structure sans données, fichier coupé, tables choisies : comparez le contenu, pas la présence du fichier"),
+        _ if length == 0 => (
+            "la sauvegarde est vide",
+            "un fichier créé n'est pas un fichier écrit : que vaut le code de sortie de pg_dump, surtout au début d'un tube ?",
+        ),
+        _ if later => (
+            "la sauvegarde contient un autre moment que le sien",
+            "un fichier écrit une fois ne doit plus changer",
+        ),
+        (None, Some(_)) => (
+            "la sauvegarde n'a pas toute la base",
+            "une base a plusieurs schémas : lesquels sont sauvegardés ?",
+        ),
+        _ if restored.main.is_none() => (
+            "la sauvegarde ne rend pas la table",
+            "quelle base est sauvegardée ? Et le fichier va-t-il jusqu'au bout ?",
+        ),
+        _ => (
+            "la sauvegarde ne rend pas les mêmes lignes",
+            "structure sans données, fichier coupé, tables choisies : comparez le contenu, pas la présence du fichier",
+        ),
     };
     let mut noted: Vec<String> = Vec::new();
     noted.extend(main.map(|text| format!("table de « public » : {text}")));
@@ -204,10 +261,10 @@ pub fn restored(check: &Backup, world: &dyn World, calls: &Calls, restored: &Res
 
 #[cfg(test)]
 mod tests {
+    use super::super::Proof;
     use super::super::deep::Executed;
     use super::super::persists::Login;
     use super::super::run::{Call, Truth};
-    use super::super::Proof;
     use super::*;
     use crate::check::testing::FakeWorld;
 
@@ -245,7 +302,13 @@ mod tests {
 
     fn given(calls: &Calls, call: usize) -> Restored {
         let Truth { main, other } = calls.each[call].truth.clone();
-        Restored { length: Some(9), kind: "texte SQL", main: Some(main), other: Some(other), ..Restored::default() }
+        Restored {
+            length: Some(9),
+            kind: "texte SQL",
+            main: Some(main),
+            other: Some(other),
+            ..Restored::default()
+        }
     }
 
     fn headline(verdict: Verdict) -> String {
@@ -300,6 +363,9 @@ mod tests {
         assert_eq!(differ(&wanted, Some(&wanted.clone())), None);
         assert!(differ(&wanted, None).is_some_and(|t| t.contains("n'existe pas")));
         let got = vec![row("a"), row("c")];
-        assert!(differ(&wanted, Some(&got)).is_some_and(|t| t.contains("1 manquent") && t.contains("1 sont de trop")));
+        assert!(
+            differ(&wanted, Some(&got))
+                .is_some_and(|t| t.contains("1 manquent") && t.contains("1 sont de trop"))
+        );
     }
 }

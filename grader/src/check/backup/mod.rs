@@ -52,7 +52,7 @@ impl Check for Backup {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::from_secs(180)
+        Duration::from_secs(420)
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {

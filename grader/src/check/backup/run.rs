@@ -210,10 +210,7 @@ pub async fn calls(world: &dyn World, check: &Backup) -> Result<Calls, Fault> {
             main: rows(world, &at, &login, &tables.0).await?.unwrap_or_default(),
             other: rows(world, &at, &login, &tables.1).await?.unwrap_or_default(),
         };
-        let run = Exec {
-            env: vec![(check.keep.clone(), keep.to_string())],
-            ..Exec::new(&[&check.command])
-        };
+        let run = Exec { env: vec![(check.keep.clone(), keep.to_string())], ..Exec::new(&[&check.command]) };
         let done = world.exec(&kit::inside(&check.service), run).await?;
         left = listing(world, check).await?;
         let new: Vec<String> = left.iter().filter(|name| !known.contains(*name)).cloned().collect();
@@ -263,9 +260,12 @@ pub async fn restore(world: &dyn World, check: &Backup, calls: &Calls) -> Result
         return Ok(Restored { said: got.err, ..Restored::default() });
     }
     let name = "restauration";
-    world.twin(TwinPlan { name: name.to_owned(), service: check.store.clone(), ..TwinPlan::default() }).await?;
+    world
+        .twin(TwinPlan { name: name.to_owned(), service: check.store.clone(), ..TwinPlan::default() })
+        .await?;
     let twin = Vantage::Twin(name.to_owned());
-    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+    let tables =
+        "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
     let ready = kit::patiently(READY, Result::is_ok, || sql(world, &twin, &calls.login, tables, 1)).await?;
     let tables_before = match ready {
         Ok(results) => results

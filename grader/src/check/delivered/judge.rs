@@ -24,16 +24,21 @@ pub fn unreplaced(cx: &Cx<'_>, receiver: &str) -> Miss {
     Miss {
         headline: format!("« {receiver} » n'est pas joignable par un réseau"),
         expected: format!("« {receiver} » sur un réseau qu'il partage avec Alertmanager"),
-        observed: "ce service n'a pas de réseau à lui : le correcteur ne peut pas y jouer le récepteur".to_owned(),
+        observed: "ce service n'a pas de réseau à lui : le correcteur ne peut pas y jouer le récepteur"
+            .to_owned(),
         place: cx.world.place(&["services", receiver], "récepteur"),
-        hint: "le correcteur prend la place de ce service, sous le même nom et sur les mêmes réseaux".to_owned(),
+        hint: "le correcteur prend la place de ce service, sous le même nom et sur les mêmes réseaux"
+            .to_owned(),
         ..Miss::default()
     }
 }
 
 fn base(check: &Delivered, receiver: &str) -> Miss {
     Miss {
-        try_it: format!("docker compose logs {receiver} ; docker compose logs {}", check.alertmanager.service),
+        try_it: format!(
+            "docker compose logs {receiver} ; docker compose logs {}",
+            check.alertmanager.service
+        ),
         ..Miss::default()
     }
 }
@@ -61,7 +66,12 @@ pub fn firing(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Ve
         facts.push(Fact::new(
             "firing",
             json!({"after-s": after.as_secs_f64(), "labels": alert.labels}),
-            format!("« {} » reçue {} après la suspension d'un conteneur de « {} »", check.alert, french(*after), seen.victim),
+            format!(
+                "« {} » reçue {} après la suspension d'un conteneur de « {} »",
+                check.alert,
+                french(*after),
+                seen.victim
+            ),
         ));
         return Verdict::Pass { facts };
     }
@@ -85,7 +95,11 @@ pub fn firing(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Ve
             ),
             Reached::Prometheus => (
                 "l'alerte se déclenche dans Prometheus, mais Alertmanager ne la connaît pas".to_owned(),
-                written(cx, &["alertmanagers", "alerting", "scrape_configs"], "à qui Prometheus envoie-t-il ses alertes ?"),
+                written(
+                    cx,
+                    &["alertmanagers", "alerting", "scrape_configs"],
+                    "à qui Prometheus envoie-t-il ses alertes ?",
+                ),
                 "Prometheus doit savoir où est Alertmanager, et pouvoir le joindre par un réseau",
             ),
             Reached::Alertmanager => (
@@ -103,8 +117,15 @@ pub fn firing(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Ve
             french(check.by.0)
         ),
         observed,
-        control: format!("un conteneur de « {} » a été suspendu : il garde son adresse et ne répond plus", seen.victim),
-        noted: if seen.strangers > 0 { vec![format!("{} requêtes sont venues d'ailleurs que d'Alertmanager", seen.strangers)] } else { vec![] },
+        control: format!(
+            "un conteneur de « {} » a été suspendu : il garde son adresse et ne répond plus",
+            seen.victim
+        ),
+        noted: if seen.strangers > 0 {
+            vec![format!("{} requêtes sont venues d'ailleurs que d'Alertmanager", seen.strangers)]
+        } else {
+            vec![]
+        },
         place,
         hint: hint.to_owned(),
         facts,
@@ -116,19 +137,28 @@ pub fn firing(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Ve
 pub fn resolved(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Verdict {
     let mut facts = facts(seen);
     if let Some(after) = seen.resolved {
-        facts.push(Fact::new("resolved", after.as_secs_f64(), format!("fin de l'alerte reçue {} après le retour de la réplique", french(after))));
+        facts.push(Fact::new(
+            "resolved",
+            after.as_secs_f64(),
+            format!("fin de l'alerte reçue {} après le retour de la réplique", french(after)),
+        ));
         return Verdict::Pass { facts };
     }
     Verdict::Fail(Box::new(Miss {
         headline: "la fin de l'alerte n'arrive pas".to_owned(),
-        expected: format!("un message « resolved », {} au plus après le retour de la réplique", french(check.resolved_by.0)),
+        expected: format!(
+            "un message « resolved », {} au plus après le retour de la réplique",
+            french(check.resolved_by.0)
+        ),
         observed: "aucun message ne dit que l'alerte est finie".to_owned(),
         control: match &seen.firing {
             Some((after, _)) => format!("le début, lui, est arrivé en {}", french(*after)),
             None => String::new(),
         },
         place: written(cx, &["send_resolved", "group_interval", "webhook_configs"], "réglages de l'envoi"),
-        hint: "deux réglages en décident : faut-il dire la fin, et combien de temps après le premier message ?".to_owned(),
+        hint:
+            "deux réglages en décident : faut-il dire la fin, et combien de temps après le premier message ?"
+                .to_owned(),
         facts,
         ..base(check, receiver)
     }))
@@ -138,13 +168,20 @@ pub fn resolved(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> 
 pub fn grouped(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Verdict {
     let wanted = asked();
     let mut facts = facts(seen);
-    facts.push(Fact::new("groups", json!(seen.groups), format!("{wanted} alertes données ensemble ; messages : {:?}", seen.groups)));
+    facts.push(Fact::new(
+        "groups",
+        json!(seen.groups),
+        format!("{wanted} alertes données ensemble ; messages : {:?}", seen.groups),
+    ));
     if seen.groups.contains(&wanted) {
         return Verdict::Pass { facts };
     }
     let observed = match seen.groups.len() {
         0 => format!("aucune des {wanted} alertes n'est arrivée en {}", french(check.grouped_by.0)),
-        n => format!("{n} message(s), qui en portent {}", seen.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        n => format!(
+            "{n} message(s), qui en portent {}",
+            seen.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
     };
     Verdict::Fail(Box::new(Miss {
         headline: "une panne, autant de messages".to_owned(),

@@ -57,7 +57,11 @@ impl Check for Delivered {
     }
 
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {
-        experiments.receiver.as_ref().map(drop).ok_or_else(|| "delivered veut [experiment.receiver]".to_owned())
+        experiments
+            .receiver
+            .as_ref()
+            .map(drop)
+            .ok_or_else(|| "delivered veut [experiment.receiver]".to_owned())
     }
 
     fn disturbs(&self, _: &Experiments) -> Vec<String> {
@@ -65,7 +69,8 @@ impl Check for Delivered {
     }
 
     fn deadline(&self) -> Duration {
-        self.by.0 * 2 + self.resolved_by.0 + self.grouped_by.0 + Duration::from_secs(240)
+        // Patience is stretched on a busy machine, up to four times.
+        (self.by.0 + self.resolved_by.0 + self.grouped_by.0) * 4 + Duration::from_secs(420)
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
@@ -77,7 +82,8 @@ impl Check for Delivered {
             if let Some(miss) = tell::absent(world.declared(), service) {
                 return tell::fail(Miss {
                     headline: format!("défi non fait : pas de service « {service} »"),
-                    hint: "ce défi demande Prometheus, Alertmanager et un récepteur, sous ces noms".to_owned(),
+                    hint: "ce défi demande Prometheus, Alertmanager et un récepteur, sous ces noms"
+                        .to_owned(),
                     ..miss
                 });
             }

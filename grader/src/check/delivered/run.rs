@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::deep::Delivery;
-use crate::check::prom::told::Endpoint;
 use super::world::{State, World, wire};
 use super::{Cx, Delivered, kit};
+use crate::check::prom::told::Endpoint;
 use crate::error::Fault;
 use crate::time::strain;
 
@@ -40,9 +40,8 @@ impl Alert {
 /// The alerts of a message.
 pub fn alerts(delivery: &Delivery) -> Vec<Alert> {
     let all = delivery.body.get("alerts").and_then(Value::as_array);
-    let text = |alert: &Value, key: &str| {
-        alert.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text =
+        |alert: &Value, key: &str| alert.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     all.into_iter()
         .flatten()
         .map(|alert| Alert {
@@ -164,10 +163,9 @@ async fn reached(world: &dyn World, check: &Delivered) -> Result<Reached, Fault>
         return Ok(Reached::Alertmanager);
     }
     let active = get(world, &check.prometheus, "/api/v1/alerts").await?;
-    let firing = active
-        .as_ref()
-        .and_then(|a| a["data"]["alerts"].as_array())
-        .is_some_and(|all| all.iter().any(|a| a["labels"]["alertname"] == check.alert.as_str() && a["state"] == "firing"));
+    let firing = active.as_ref().and_then(|a| a["data"]["alerts"].as_array()).is_some_and(|all| {
+        all.iter().any(|a| a["labels"]["alertname"] == check.alert.as_str() && a["state"] == "firing")
+    });
     if firing {
         return Ok(Reached::Prometheus);
     }
@@ -183,10 +181,14 @@ async fn reached(world: &dyn World, check: &Delivered) -> Result<Reached, Fault>
 
 /// Waits until Alertmanager knows of no such alert; `true` when one stays.
 async fn calm(world: &dyn World, check: &Delivered) -> Result<bool, Fault> {
-    let quiet = kit::patiently(CALM, |stuck: &bool| !stuck, || async {
-        let known = get(world, &check.alertmanager, "/api/v2/alerts?active=true").await?;
-        Ok(named(known.as_ref(), &check.alert))
-    });
+    let quiet = kit::patiently(
+        CALM,
+        |stuck: &bool| !stuck,
+        || async {
+            let known = get(world, &check.alertmanager, "/api/v2/alerts?active=true").await?;
+            Ok(named(known.as_ref(), &check.alert))
+        },
+    );
     quiet.await
 }
 
@@ -266,7 +268,8 @@ async fn together(ear: &Ear<'_>, check: &Delivered, alert: &Alert) -> Result<Vec
             json!({"labels": labels, "startsAt": begun.to_string(), "annotations": {"summary": "essai du correcteur"}})
         })
         .collect();
-    let given = send(ear.world, &check.alertmanager, "POST", "/api/v2/alerts", Some(json!(all).to_string())).await?;
+    let given =
+        send(ear.world, &check.alertmanager, "POST", "/api/v2/alerts", Some(json!(all).to_string())).await?;
     if given.is_none() {
         return Err(kit::noise("Alertmanager n'a pas pris les alertes du correcteur"));
     }

@@ -23,14 +23,16 @@ enum Choice {
 const REPLICAS: [&str; 3] = ["api", "api2", "api3"];
 
 fn rawdata(interval: &str) -> String {
-    let servers = ["10.1.0.2", "10.1.0.12", "10.1.0.13"].map(|ip| json!({"url": format!("http://{ip}:5000")}));
+    let servers =
+        ["10.1.0.2", "10.1.0.12", "10.1.0.13"].map(|ip| json!({"url": format!("http://{ip}:5000")}));
     let check = json!({"path": "/ready", "interval": interval, "timeout": "1s"});
     let balancer = if interval.is_empty() {
         json!({"servers": servers})
     } else {
         json!({"servers": servers, "healthCheck": check})
     };
-    json!({"routers": {}, "services": {"api@docker": {"loadBalancer": balancer, "status": "enabled"}}}).to_string()
+    json!({"routers": {}, "services": {"api@docker": {"loadBalancer": balancer, "status": "enabled"}}})
+        .to_string()
 }
 
 /// Whether a replica is in the pool.
@@ -108,7 +110,10 @@ fn alerting(resolved: bool, grouped: bool) -> FakeWorld {
     world.add("prometheus", &[("backend", "10.2.0.20")], &[9090]);
     world.add("alertmanager", &[("backend", "10.2.0.21")], &[9093]);
     world.add("recepteur", &[("backend", "10.2.0.22")], &[8080]);
-    world.pages.insert(("prometheus".into(), 9090), Box::new(|_, _| (200, json!({"data": {"groups": []}}).to_string())));
+    world.pages.insert(
+        ("prometheus".into(), 9090),
+        Box::new(|_, _| (200, json!({"data": {"groups": []}}).to_string())),
+    );
     let given = |world: &FakeWorld, ask: &wire::Http| {
         if ask.method == "POST" {
             let all: Vec<Value> = serde_json::from_str(ask.body.as_deref().unwrap_or("[]")).expect("alerts");
@@ -124,7 +129,12 @@ fn alerting(resolved: bool, grouped: bool) -> FakeWorld {
 fn deliveries(world: &FakeWorld, resolved: bool, grouped: bool) -> Vec<Delivery> {
     let now = world.unix_us();
     let from = "10.2.0.21".parse().ok();
-    let message = |at_us, alerts: Vec<Value>| Delivery { at_us, from, path: "/a".into(), body: json!({"alerts": alerts}) };
+    let message = |at_us, alerts: Vec<Value>| Delivery {
+        at_us,
+        from,
+        path: "/a".into(),
+        body: json!({"alerts": alerts}),
+    };
     let mut sent = Vec::new();
     let memory = world.lock();
     if let Some((since, until)) = memory.cut.values().next().copied() {
@@ -136,7 +146,8 @@ fn deliveries(world: &FakeWorld, resolved: bool, grouped: bool) -> Vec<Delivery>
         }
     }
     sent.retain(|d| d.at_us <= now);
-    let given = memory.given.iter().map(|a| json!({"status": "firing", "startsAt": "x", "labels": a["labels"]}));
+    let given =
+        memory.given.iter().map(|a| json!({"status": "firing", "startsAt": "x", "labels": a["labels"]}));
     if grouped {
         sent.push(message(now, given.collect()));
     } else {

@@ -148,10 +148,16 @@ impl Acme {
         let image = service.image.clone().unwrap_or_default();
         let name = image.split(['@']).next().unwrap_or_default();
         let known = ["ghcr.io/letsencrypt/pebble", "letsencrypt/pebble", "docker.io/letsencrypt/pebble"];
-        let own = known.iter().any(|k| name.strip_prefix(k).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
+        let own = known
+            .iter()
+            .any(|k| name.strip_prefix(k).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
         (!own || service.build_context.is_some()).then(|| Miss {
             headline: format!("« {} » n'est pas l'image de Pebble", self.server),
-            observed: if service.build_context.is_some() { "une image construite".to_owned() } else { format!("image {}", tell::cut(&image, 80)) },
+            observed: if service.build_context.is_some() {
+                "une image construite".to_owned()
+            } else {
+                format!("image {}", tell::cut(&image, 80))
+            },
             place: tell::at(cx.world, &self.server, "image", "image de l'autorité"),
             hint: "l'autorité de ce défi est celle de l'énoncé, telle quelle".to_owned(),
             ..self.base(cx)
@@ -159,7 +165,8 @@ impl Acme {
     }
 
     async fn issued(&self, cx: &Cx<'_>, gate: &Gate<'_>) -> Result<Verdict, Fault> {
-        let root = kit::patiently(Duration::from_secs(10), Result::is_ok, || self.managed(gate, "/roots/0")).await?;
+        let root =
+            kit::patiently(Duration::from_secs(10), Result::is_ok, || self.managed(gate, "/roots/0")).await?;
         let root = match root.map(|text| pem(&text).into_iter().next()) {
             Ok(Some(root)) => root,
             Ok(None) => String::new(),
@@ -168,7 +175,10 @@ impl Acme {
                     headline: format!("l'interface de gestion de « {} » ne répond pas", self.server),
                     observed: why,
                     noted: tell::tail(&cx.world.logs(&self.server, 10).await?, 3),
-                    hint: format!("elle doit écouter sur le port {}, et partager un réseau avec « {} »", self.management, self.via),
+                    hint: format!(
+                        "elle doit écouter sur le port {}, et partager un réseau avec « {} »",
+                        self.management, self.via
+                    ),
                     ..self.base(cx)
                 });
             }
@@ -187,14 +197,20 @@ impl Acme {
         let seen = kit::patiently(PATIENCE, good, look).await?;
         let shown = match seen {
             Ok(Some(shown)) => shown,
-            Ok(None) => return tell::fail(Miss { headline: "le certificat présenté est illisible".to_owned(), ..self.base(cx) }),
+            Ok(None) => {
+                return tell::fail(Miss {
+                    headline: "le certificat présenté est illisible".to_owned(),
+                    ..self.base(cx)
+                });
+            }
             Err(failure) => {
                 let miss = gate.unreached(self.port, &self.host, &failure).await?;
                 let Miss { expected, try_it, .. } = self.base(cx);
                 return tell::fail(Miss { expected, try_it, ..miss });
             }
         };
-        let names = if shown.leaf.names.is_empty() { "aucun".to_owned() } else { shown.leaf.names.join(", ") };
+        let names =
+            if shown.leaf.names.is_empty() { "aucun".to_owned() } else { shown.leaf.names.join(", ") };
         let told = format!("émis par « {} », noms : {names}", shown.leaf.issuer);
         let facts = vec![Fact::new("issuer", shown.leaf.issuer.clone(), told.clone())];
         if !shown.signed {
@@ -216,7 +232,18 @@ impl Acme {
                     "Pebble fabrique une autorité neuve à chaque démarrage : un certificat gardé de la veille ne vaut plus rien",
                 )
             };
-            return tell::fail(Miss { headline, observed: told, noted, hint: hint.to_owned(), facts, control: format!("la racine de « {} », lue à l'instant, n'a pas signé cette chaîne", self.server), ..self.base(cx) });
+            return tell::fail(Miss {
+                headline,
+                observed: told,
+                noted,
+                hint: hint.to_owned(),
+                facts,
+                control: format!(
+                    "la racine de « {} », lue à l'instant, n'a pas signé cette chaîne",
+                    self.server
+                ),
+                ..self.base(cx)
+            });
         }
         if !shown.leaf.covers(&self.host) {
             return tell::fail(Miss {
@@ -232,7 +259,11 @@ impl Acme {
 
     async fn by_http(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let running = kit::running(cx.world, &self.server).await?;
-        if let Some(value) = running.iter().find_map(|i| i.env.get(BLIND)).filter(|v| !matches!(v.as_str(), "" | "0" | "false")) {
+        if let Some(value) = running
+            .iter()
+            .find_map(|i| i.env.get(BLIND))
+            .filter(|v| !matches!(v.as_str(), "" | "0" | "false"))
+        {
             return tell::fail(Miss {
                 headline: format!("« {} » ne vérifie rien", self.server),
                 observed: format!("{BLIND}={}", tell::cut(value, 20)),
@@ -245,7 +276,11 @@ impl Acme {
         let wanted = format!("{ATTEMPT}{}", self.host);
         if let Some(line) = log.lines().find(|line| line.contains(&wanted)) {
             let at = line.find(ATTEMPT).unwrap_or(0);
-            return tell::pass(vec![Fact::new("attempt", tell::cut(&line[at..], 160), tell::cut(&line[at..], 100))]);
+            return tell::pass(vec![Fact::new(
+                "attempt",
+                tell::cut(&line[at..], 160),
+                tell::cut(&line[at..], 100),
+            )]);
         }
         let other = log.lines().find(|line| line.contains("Attempting to validate"));
         tell::fail(Miss {
@@ -254,7 +289,8 @@ impl Acme {
                 Some(line) => tell::cut(line, 140),
                 None => "aucune validation dans le journal de l'autorité".to_owned(),
             },
-            hint: "trois défis existent dans ACME ; celui-ci se choisit dans le resolver de Traefik".to_owned(),
+            hint: "trois défis existent dans ACME ; celui-ci se choisit dans le resolver de Traefik"
+                .to_owned(),
             ..self.base(cx)
         })
     }
@@ -264,6 +300,11 @@ impl Acme {
 impl Check for Acme {
     fn stage(&self, _: &Experiments) -> Stage {
         Stage::Observe
+    }
+
+    fn deadline(&self) -> Duration {
+        // Patience is stretched on a busy machine.
+        Duration::from_secs(300)
     }
 
     fn validate(&self, _: &Experiments) -> Result<(), String> {

@@ -22,8 +22,12 @@ pub struct Replica {
 
 /// The running replicas that the proxy shares a network with, in the order of their services.
 pub async fn replicas(world: &dyn World, via: &str, services: &[String]) -> Result<Vec<Replica>, Fault> {
-    let front: Vec<String> =
-        kit::running(world, via).await?.iter().flat_map(|i| &i.attachments).map(|a| a.network.clone()).collect();
+    let front: Vec<String> = kit::running(world, via)
+        .await?
+        .iter()
+        .flat_map(|i| &i.attachments)
+        .map(|a| a.network.clone())
+        .collect();
     let mut found = Vec::new();
     for service in services.iter().filter(|s| world.declared().services.contains_key(*s)) {
         let all: Vec<Instance> =

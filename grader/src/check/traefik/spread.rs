@@ -8,7 +8,9 @@ use serde_json::json;
 use super::gate::Gate;
 use super::replicas::{Counted, PATIENCE, Replica, replicas};
 use super::world::wire;
-use super::{Check, Cx, Experiments, Stage, check_host, check_path, counter, kit, metrics_path, port_https, tell};
+use super::{
+    Check, Cx, Experiments, Stage, check_host, check_path, counter, kit, metrics_path, port_https, tell,
+};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 
@@ -88,7 +90,8 @@ impl Spread {
     /// Sends them as one visitor does: with the cookies of the first answer.
     async fn send(&self, gate: &Gate<'_>, count: u32) -> Result<Result<Sent, Box<Miss>>, Fault> {
         let ask = || gate.send(gate.secure(self.port, &self.host, &self.path));
-        let good = |seen: &Result<wire::HttpAnswer, wire::Failure>| seen.as_ref().is_ok_and(|a| a.status == 200);
+        let good =
+            |seen: &Result<wire::HttpAnswer, wire::Failure>| seen.as_ref().is_ok_and(|a| a.status == 200);
         let first = kit::patiently(PATIENCE, good, ask).await?;
         let answer = match first {
             Ok(answer) if answer.status == 200 => answer,
@@ -213,8 +216,7 @@ impl Spread {
     fn verdict(&self, cx: &Cx<'_>, found: &[Replica], moved: &[u64], sent: &Sent) -> Verdict {
         // The first request of a series is counted too.
         let total = sent.count + 1;
-        let told: Vec<String> =
-            found.iter().zip(moved).map(|(r, n)| format!("{} : {n}", r.name)).collect();
+        let told: Vec<String> = found.iter().zip(moved).map(|(r, n)| format!("{} : {n}", r.name)).collect();
         let facts = vec![
             Fact::new("sent", total, format!("{total} appels envoyés par un même visiteur")),
             Fact::new("counted", json!(moved), format!("comptés par les répliques : {}", told.join(", "))),
@@ -224,7 +226,9 @@ impl Spread {
                 headline: headline.to_owned(),
                 observed,
                 noted: match &sent.cookie {
-                    Some(name) => vec![format!("la première réponse pose le cookie « {name} », renvoyé ensuite")],
+                    Some(name) => {
+                        vec![format!("la première réponse pose le cookie « {name} », renvoyé ensuite")]
+                    }
                     None => Vec::new(),
                 },
                 hint: hint.to_owned(),
@@ -242,7 +246,11 @@ impl Spread {
         if moved.iter().sum::<u64>() != total {
             return miss(
                 "les compteurs des répliques ne suivent pas les appels",
-                format!("{total} appels envoyés, {} comptés ({})", moved.iter().sum::<u64>(), told.join(", ")),
+                format!(
+                    "{total} appels envoyés, {} comptés ({})",
+                    moved.iter().sum::<u64>(),
+                    told.join(", ")
+                ),
                 "chaque réplique compte ce qu'elle sert elle-même, une fois ; qui d'autre répond, ou qui compte deux fois ?",
             );
         }
