@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 const MAX: usize = 64 * 1024;
 
 /// How long a client may take to send its request.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves for ever.
 ///
@@ -61,14 +61,16 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
     stream.shutdown().await
 }
 
-struct Received {
-    method: String,
-    path: String,
-    head: Head,
-    body: String,
+/// A whole request.
+pub(crate) struct Received {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) head: Head,
+    pub(crate) body: String,
 }
 
-async fn receive(stream: &mut TcpStream) -> io::Result<Option<Received>> {
+/// Reads a request; nothing when it is none, or is too long.
+pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Option<Received>> {
     let mut bytes = Vec::new();
     let (method, path, head, length) = loop {
         if let Some(parsed) = parse(&bytes) {

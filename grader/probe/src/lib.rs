@@ -29,6 +29,8 @@ pub mod http;
 #[cfg(feature = "bin")]
 pub mod postgres;
 #[cfg(feature = "bin")]
+pub mod receive;
+#[cfg(feature = "bin")]
 pub mod redis;
 #[cfg(feature = "bin")]
 pub mod relay;

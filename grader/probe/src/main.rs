@@ -1,7 +1,7 @@
 //! The probe's program: see the library for what it does.
 
 use grader_probe::relay::Relay;
-use grader_probe::{echo, engine, serve};
+use grader_probe::{echo, engine, receive, serve};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ const USAGE: &str = "usage:
   grader-probe relay --listen ADDR:PORT --upstream HOST:PORT --shift-years N
                                            PostgreSQL relay that moves dates by N years (a multiple of 4)
   grader-probe echo --listen ADDR:PORT     HTTP server that answers what it received
+  grader-probe receive --listen ADDR:PORT  webhook receiver that tells what it is sent, one JSON document a line
   grader-probe engine --upstream SOCKET --listen SOCKET --view JSON [--stand-ins DIR]
                                            filtered, read-only view of a Docker engine for one run
   grader-probe idle                        waits for SIGTERM, SIGINT, or the end of stdin (not of /dev/null)";
@@ -47,6 +48,7 @@ enum Mode {
     Serve,
     Relay(String, Relay),
     Echo(String),
+    Receive(String),
     Engine(Box<engine::Options>, PathBuf),
     Idle,
 }
@@ -68,6 +70,7 @@ impl Mode {
             "serve" => Self::Serve,
             "idle" => Self::Idle,
             "echo" => Self::Echo(take("--listen")?),
+            "receive" => Self::Receive(take("--listen")?),
             "relay" => {
                 let listen = take("--listen")?;
                 let upstream = take("--upstream")?;
@@ -102,6 +105,7 @@ impl Mode {
                 Self::Serve => serve::run(io::BufReader::new(io::stdin()), io::stdout()).await,
                 Self::Relay(listen, relay) => relay.run(TcpListener::bind(listen_on(&listen)?).await?).await,
                 Self::Echo(listen) => echo::run(TcpListener::bind(listen_on(&listen)?).await?).await,
+                Self::Receive(listen) => receive::run(TcpListener::bind(listen_on(&listen)?).await?).await,
                 Self::Engine(options, at) => engine::run(*options, &at).await,
                 Self::Idle => idle().await,
             }

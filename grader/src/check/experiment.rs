@@ -33,6 +33,22 @@ pub struct Experiments {
     /// The second copy of the stack.
     #[serde(default)]
     pub second: Option<Second>,
+    /// A top-level file secret whose value is drawn for each run.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// A service whose place is taken by the receiver of the run.
+    #[serde(default)]
+    pub receiver: Option<Receiver>,
+}
+
+/// A service whose place is taken by the receiver of the run.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Receiver {
+    /// Service.
+    pub service: String,
+    /// Port on which it listens.
+    pub port: u16,
 }
 
 /// A cache in front of a database.

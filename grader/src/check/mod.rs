@@ -14,9 +14,11 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell, watch};
 use crate::error::{Fault, FaultKind};
 use crate::event::Verdict;
 
+pub mod deep;
 pub mod experiment;
 pub mod world;
 
+pub use deep::Deep;
 pub use experiment::Experiments;
 pub use world::World;
 
@@ -24,10 +26,12 @@ mod advice;
 mod alert;
 mod answer;
 mod apart;
+mod backup;
 mod build;
 mod cache;
 mod database;
 mod datasource;
+mod delivered;
 mod dns;
 mod follows;
 mod grafana;
@@ -51,6 +55,7 @@ mod reach;
 mod retention;
 mod rules;
 mod scenario;
+mod secret;
 mod targets;
 mod tell;
 #[cfg(test)]
@@ -233,6 +238,8 @@ fn written(field: &'static str) -> &'static str {
         "allow_list" => "allow-list",
         "exposed_only" => "exposed-only",
         "chosen_network" => "chosen-network",
+        "secret_used" => "secret-used",
+        "secret_hidden" => "secret-hidden",
         other => other,
     }
 }
@@ -358,4 +365,18 @@ kinds! {
     exposed_only: traefik::ExposedOnly,
     /// The network by which the reverse proxy reaches a service.
     chosen_network: traefik::ChosenNetwork,
+    /// Requests are spread over all the replicas.
+    spread: traefik::Spread,
+    /// A replica made sick leaves the pool.
+    ejects: traefik::Ejects,
+    /// A certificate issued by a local ACME server.
+    acme: traefik::Acme,
+    /// What the receiver of the run is sent.
+    delivered: delivered::Delivered,
+    /// A file secret opens the database.
+    secret_used: secret::SecretUsed,
+    /// A file secret is nowhere to be seen.
+    secret_hidden: secret::SecretHidden,
+    /// Dumps of a database that are kept and restored.
+    backup: backup::Backup,
 }

@@ -241,7 +241,7 @@ pub const TWIN_SCRATCH: &str = "/tp-twin";
 /// Every method returns a [`Fault`] only for a fault of the machine or of the grader:
 /// what the student's stack does wrong is in the value.
 #[async_trait]
-pub trait World: Send + Sync {
+pub trait World: super::Deep {
     /// What the student declared.
     fn declared(&self) -> &Declared;
 

@@ -33,7 +33,8 @@ pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};
 pub use print::{fingerprint, is_scratch};
 pub use rewrite::{
-    Copy, EngineAccess, Plan, Relay, RelayTruth, SandboxedModel, SandboxedNetwork, SandboxedService, sandbox,
+    Copy, EngineAccess, Plan, Receiver, Relay, RelayTruth, SandboxedModel, SandboxedNetwork,
+    SandboxedService, sandbox,
 };
 pub use source::SourceMap;
 pub use stage::{Limits, Staged, stage};

@@ -85,6 +85,13 @@ impl ComposeModel {
         &self.active
     }
 
+    /// File of a top-level secret that is used and given by a file of the copy.
+    pub fn secret_file(&self, name: &str) -> Option<PathBuf> {
+        let file = self.active.get("secrets")?.get(name)?.get("file")?.as_str()?;
+        let path = self.root.join(plain(file));
+        path.starts_with(&self.root).then_some(path)
+    }
+
     /// What the student declared, before any rewrite.
     pub fn declared(&self) -> Declared {
         Declared {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bollard::models::EndpointSettings;
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -48,6 +49,8 @@ pub struct Stack {
     pub(super) probes: Arc<Mutex<HashMap<String, Cell>>>,
     /// Twins: name to container.
     pub(super) twins: Mutex<HashMap<String, String>>,
+    /// Links of containers that were taken off a network: container and network.
+    pub(super) unplugged: Arc<Mutex<HashMap<(String, String), EndpointSettings>>>,
     doors: Arc<Mutex<HashMap<String, Arc<OnceCell<()>>>>>,
     /// Services that a check froze or stopped: true until it gave them back.
     pub(super) disturbed: std::sync::Mutex<BTreeMap<String, bool>>,
@@ -65,6 +68,7 @@ impl Stack {
             file,
             probes: Arc::default(),
             twins: Mutex::new(HashMap::new()),
+            unplugged: Arc::default(),
             doors: Arc::default(),
             disturbed: std::sync::Mutex::default(),
         })
@@ -81,6 +85,7 @@ impl Stack {
             file,
             probes: Arc::clone(&self.probes),
             twins: Mutex::new(HashMap::new()),
+            unplugged: Arc::clone(&self.unplugged),
             doors: Arc::clone(&self.doors),
             disturbed: std::sync::Mutex::default(),
         })

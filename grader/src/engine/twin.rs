@@ -31,15 +31,20 @@ impl Stack {
         Ok(())
     }
 
-    /// Probe inside a twin.
-    pub(super) async fn probe_twin(&self, name: &str) -> Result<Arc<Probe>, Fault> {
-        let Some(id) = self.twins.lock().await.get(name).cloned() else {
-            return Err(Fault::new(
+    /// Container of a twin.
+    pub(super) async fn twin_id(&self, name: &str) -> Result<String, Fault> {
+        self.twins.lock().await.get(name).cloned().ok_or_else(|| {
+            Fault::new(
                 FaultKind::Bug,
                 format!("le jumeau « {name} » n'a jamais été démarré"),
                 "signalez ce défaut du correcteur",
-            ));
-        };
+            )
+        })
+    }
+
+    /// Probe inside a twin.
+    pub(super) async fn probe_twin(&self, name: &str) -> Result<Arc<Probe>, Fault> {
+        let id = self.twin_id(name).await?;
         match self.probe(&format!("twin:{id}"), Seat::Inside(id.clone())).await {
             Ok(probe) => Ok(probe),
             Err(fault) => check_alive(self, name, &id).await.and(Err(fault)),

@@ -17,6 +17,7 @@ use super::probe::Seat;
 use super::stack::Stack;
 use super::tool::{self, Toolbox};
 use super::tree::{alter, list_tree};
+use crate::check::deep::Drawn;
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
     ToolOutcome, ToolRun, TwinPlan, Vantage, World,
@@ -43,6 +44,8 @@ pub struct StackWorld {
     pub real_time: bool,
     /// Where the images of tools come from.
     pub toolbox: Arc<Toolbox>,
+    /// The secret drawn for this run.
+    pub drawn: Option<Arc<Drawn>>,
 }
 
 impl StackWorld {

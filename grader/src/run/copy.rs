@@ -10,8 +10,9 @@ use rand::Rng;
 use super::builds::{build_request, early};
 use super::judge::Board;
 use super::plan::selected;
-use super::{Ctx, Stop};
+use super::{Ctx, Stop, secret};
 use crate::check::Memo;
+use crate::check::deep::Drawn;
 use crate::check::world::{BringUp, Declared};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
@@ -38,6 +39,8 @@ pub(super) struct Shared<'a> {
     /// Processors of the engine, when they matter.
     pub processors: Option<f64>,
     pub seed: u64,
+    /// The secret drawn for this reading.
+    pub drawn: Option<Arc<Drawn>>,
     pub board: Board,
     pub checks: Vec<CheckSpec>,
     pub memo_main: Memo,
@@ -77,6 +80,10 @@ impl<'a> Shared<'a> {
             },
             processors: if approved.asks_for_processors() { cx.engine.processors().await } else { None },
             seed: rand::rng().random(),
+            drawn: match &cx.lab.experiments.secret {
+                Some(name) => secret::draw(model, name)?,
+                None => None,
+            },
             board: Board::new(),
             checks: selected(cx.lab, cx.options.only.as_deref()),
             memo_main: Memo::default(),
@@ -118,6 +125,11 @@ pub(super) fn sandboxed(
             service,
             image: shared.probe_image.clone(),
             shift_years: 4 * rand::rng().random_range(1..=9),
+        }),
+        receiver: cx.lab.experiments.receiver.as_ref().map(|receiver| compose::Receiver {
+            service: receiver.service.clone(),
+            port: receiver.port,
+            image: shared.probe_image.clone(),
         }),
         brittle: breakable(cx, second),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
@@ -231,5 +243,6 @@ pub(super) fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring
         seed: shared.seed,
         real_time: cx.options.real_time,
         toolbox: Arc::clone(&shared.toolbox),
+        drawn: shared.drawn.clone(),
     }
 }

@@ -7,6 +7,7 @@ mod judge;
 mod listen;
 mod plan;
 mod reach;
+mod secret;
 mod warm;
 
 use std::path::PathBuf;

@@ -237,11 +237,13 @@ impl FakeWorld {
             each: vec![],
         };
         for _ in 0..ask.count {
+            let at_us = u64::try_from(self.unix_us()).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(ask.spacing_ms)).await;
             let Ok(one) = self.http(from, &ask.request).await else { continue };
             answer.sent += 1;
             *answer.by_status.entry(one.status).or_default() += 1;
             answer.each.push(wire::HttpManyOne {
-                at_us: 0,
+                at_us,
                 elapsed_us: 3_000,
                 status: Some(one.status),
                 failure: None,

@@ -3,6 +3,7 @@
 
 pub mod alerts;
 mod app;
+pub mod deep;
 mod net;
 mod redis;
 pub mod supervision;
@@ -46,6 +47,10 @@ pub struct Memory {
     pub generation: BTreeMap<String, u32>,
     /// Twins started.
     pub twins: Vec<TwinPlan>,
+    /// Containers cut off or suspended: since when and until when, unix microseconds.
+    pub cut: BTreeMap<String, (i64, Option<i64>)>,
+    /// Alerts given to Alertmanager, as it was given them.
+    pub given: Vec<serde_json::Value>,
     /// Service, since when and until when it was ended, since the world was made.
     pub ended: Vec<(String, Duration, Option<Duration>)>,
 }
@@ -110,6 +115,8 @@ pub struct FakeWorld {
     pub tools: Option<FakeTool>,
     /// Servers that are not the API, by service and port.
     pub pages: BTreeMap<(String, u16), FakePage>,
+    /// What the rarer things show.
+    pub deep: deep::Depths,
     /// Memory.
     pub memory: Mutex<Memory>,
     born: Instant,
@@ -209,6 +216,7 @@ impl FakeWorld {
             real_time: false,
             tools: None,
             pages: BTreeMap::new(),
+            deep: deep::Depths::default(),
             memory: Mutex::default(),
             born: Instant::now(),
         }

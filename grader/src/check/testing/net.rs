@@ -119,7 +119,8 @@ impl FakeWorld {
                 wire::Outcome::Interfaces(wire::InterfacesAnswer { interfaces })
             }
             wire::Ask::Redis(ask) => self.redis(&ask),
-            wire::Ask::Postgres(ask) => self.postgres(&ask.sql),
+            wire::Ask::Postgres(ask) if self.lets_in(&ask) => self.postgres(&ask.sql),
+            wire::Ask::Postgres(_) => failed(wire::FailureKind::Auth),
             wire::Ask::Http(ask) => match self.http(from, &ask).await {
                 Ok(answer) => wire::Outcome::Http(*answer),
                 Err(failure) => wire::Outcome::Failed(failure),

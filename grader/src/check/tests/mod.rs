@@ -1,5 +1,6 @@
 //! Honest and devious stacks, kind by kind.
 
+mod bonus;
 mod cache;
 mod grafana;
 mod labs;

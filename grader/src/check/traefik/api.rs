@@ -1,6 +1,7 @@
 //! Traefik's own API, as the statement has it served: through the dashboard's router.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,12 +52,57 @@ pub struct Server {
     pub address: String,
 }
 
-/// A load balancer.
+/// A health check of a load balancer. Durations are written as Go does (`1m0s`, `500ms`), or as a
+/// number of nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
+pub struct HealthCheck {
+    /// Path.
+    pub path: String,
+    /// Between two checks.
+    pub interval: Value,
+    /// Longest wait for an answer.
+    pub timeout: Value,
+}
+
+/// A duration of Traefik's API; `None` when it is not one.
+pub fn duration(value: &Value) -> Option<Duration> {
+    if let Some(nanos) = value.as_u64() {
+        return Some(Duration::from_nanos(nanos));
+    }
+    let mut rest = value.as_str()?.trim();
+    if let Ok(seconds) = rest.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..end].parse().ok()?;
+        rest = &rest[end..];
+        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let unit = match &rest[..end] {
+            "h" => 3_600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        total += Duration::try_from_secs_f64(number * unit).ok()?;
+        rest = &rest[end..];
+    }
+    Some(total)
+}
+
+/// A load balancer.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Balancer {
     /// Where it sends.
     pub servers: Vec<Server>,
+    /// How it looks after them.
+    pub health_check: Option<HealthCheck>,
 }
 
 /// A service.

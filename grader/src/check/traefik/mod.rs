@@ -1,28 +1,35 @@
 //! What is behind a reverse proxy, and behind which one: Traefik, seen from outside (requests,
 //! certificates) and by its own API.
 
+mod acme;
 mod allow_list;
 mod api;
 mod certificate;
 mod chosen;
 mod dashboard;
+mod ejects;
 mod exposed;
 mod gate;
 mod planted;
 mod redirect;
+mod replicas;
 mod route;
 mod rule;
 mod said;
 mod servers;
+mod spread;
 
+pub use acme::Acme;
 pub use allow_list::AllowList;
 pub use certificate::Certificate;
 pub use chosen::ChosenNetwork;
 pub use dashboard::Dashboard;
+pub use ejects::Ejects;
 pub use exposed::ExposedOnly;
 pub use planted::Planted;
 pub use redirect::Redirect;
 pub use route::Route;
+pub use spread::Spread;
 
 use super::world::{self, wire};
 use super::{Check, Cx, Experiments, Stage, http, kit, metrics, tell};

@@ -11,6 +11,7 @@ mod nets;
 mod objects;
 mod pins;
 mod ranges;
+mod receiver;
 mod relay;
 mod replace;
 mod service;
@@ -32,6 +33,7 @@ use ranges::Moves;
 pub use engine::EngineAccess;
 pub use files::Copy;
 use objects::{granted, labels, named, new_names};
+pub use receiver::Receiver;
 pub use relay::{Relay, RelayTruth};
 
 /// Databases ask for it and do without: it would give them the machine's processors first.
@@ -63,6 +65,8 @@ pub struct Plan {
     pub late: Option<(Vec<String>, Duration)>,
     /// A relay in front of a service (second copy).
     pub relay: Option<Relay>,
+    /// A receiver in the place of a service.
+    pub receiver: Option<Receiver>,
     /// Services that a check of this copy will break.
     pub brittle: Vec<String>,
     /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
@@ -92,6 +96,7 @@ impl Default for Plan {
             cgroups: true,
             late: None,
             relay: None,
+            receiver: None,
             brittle: Vec::new(),
             copies: None,
             kept: BTreeMap::new(),
@@ -140,6 +145,7 @@ pub struct SandboxedModel {
     copies: Vec<Copy>,
     mounts: BTreeMap<PathBuf, PathBuf>,
     relay: Option<RelayTruth>,
+    receiver: Option<String>,
     engine: Option<EngineAccess>,
     changes: Vec<Change>,
 }
@@ -196,6 +202,11 @@ impl SandboxedModel {
     /// The relay, when one was asked for and is possible.
     pub fn relay(&self) -> Option<&RelayTruth> {
         self.relay.as_ref()
+    }
+
+    /// The service whose place the receiver of the run has taken.
+    pub fn receiver(&self) -> Option<&str> {
+        self.receiver.as_deref()
     }
 
     /// The filtered engine that must listen before anything is started, when a service asks
@@ -273,6 +284,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
             file[family] = Value::Object(members);
         }
     }
+    let receiver = plan.receiver.as_ref().filter(|r| receiver::install(&mut work, &mut file, r));
     let mut engine = engine::access(&work, source, &mut file);
     let relay = plan.relay.as_ref().and_then(|relay| relay::install(&mut work, &mut file, relay));
     let mut summary = summary(&file);
@@ -297,6 +309,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         moves: work.moves,
         copies: work.copies,
         relay,
+        receiver: receiver.map(|r| r.service.clone()),
         engine,
         changes: work.changes,
     }

@@ -1,0 +1,83 @@
+//! `backup`: a service that dumps a database on demand, keeps the latest dumps only, and whose dumps
+//! restore into an empty server.
+
+mod judge;
+mod run;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::world;
+use super::{Check, Cx, Experiments, Stage, database, deep, kit, tell};
+use crate::error::Fault;
+use crate::event::Verdict;
+
+/// Which of the proofs is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// Each call makes one file.
+    Dump,
+    /// The latest files only are kept.
+    Rotation,
+    /// A file restores into an empty server.
+    Restore,
+}
+
+/// Dumps of a database.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Backup {
+    /// Which of the proofs is judged.
+    pub proof: Proof,
+    /// Service that dumps.
+    pub service: String,
+    /// Command that makes a dump, run in that service.
+    pub command: String,
+    /// Folder of the dumps, in that service.
+    pub dir: String,
+    /// Variable that says how many dumps are kept.
+    pub keep: String,
+    /// PostgreSQL service.
+    pub store: String,
+}
+
+#[async_trait]
+impl Check for Backup {
+    fn stage(&self, _: &Experiments) -> Stage {
+        Stage::Drive
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(420)
+    }
+
+    async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        if let Some(miss) = tell::absent(cx.world.declared(), &self.service) {
+            return tell::fail(judge::undone(self, miss));
+        }
+        for service in [&self.service, &self.store] {
+            if kit::settled(cx.world, service, Duration::from_secs(5)).await?.is_empty() {
+                return tell::fail(tell::stopped(cx.world, service).await?);
+            }
+        }
+        let seen = cx
+            .memo
+            .once(&format!("backup:{}", self.service), async {
+                let _alone = cx.memo.alone().await;
+                run::calls(cx.world, self).await
+            })
+            .await?;
+        match self.proof {
+            Proof::Dump => Ok(judge::dumps(self, cx.world, &seen)),
+            Proof::Rotation => Ok(judge::rotation(self, cx.world, &seen)),
+            Proof::Restore => {
+                let restored = run::restore(cx.world, self, &seen).await?;
+                Ok(judge::restored(self, cx.world, &seen, &restored))
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What few kinds may do besides [`World`](super::World): run a command in a container, take one
+//! replica away, look for a value wherever the engine would show it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::world::Vantage;
+use crate::error::Fault;
+
+/// A command to run in a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exec {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Variables added to those of the container.
+    pub env: Vec<(String, String)>,
+    /// Standard input.
+    pub input: Vec<u8>,
+    /// Longest run.
+    pub deadline: Duration,
+}
+
+impl Exec {
+    /// A command without input or variables, for half a minute at most.
+    pub fn new<T: AsRef<str>>(command: &[T]) -> Self {
+        let command = command.iter().map(|word| word.as_ref().to_owned()).collect();
+        Self { command, deadline: Duration::from_secs(30), ..Self::default() }
+    }
+}
+
+/// What a command did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// Exit code: 126 or 127 when the program cannot be run; `None` when it did not end in time.
+    pub code: Option<i64>,
+    /// Standard output, cut after 32 MiB.
+    pub out: Vec<u8>,
+    /// Standard error, cut after 64 KiB.
+    pub err: String,
+}
+
+impl Executed {
+    /// Whether it ended well.
+    pub fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// Where a value was found in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// In the commands that made it (`docker history`).
+    History,
+    /// In its configuration: environment, labels, command.
+    Configuration,
+    /// In a file of one of its layers, even when a later layer removes it.
+    Layer,
+}
+
+/// A secret of the submission whose value was drawn for this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// Name under the top-level `secrets`.
+    pub name: String,
+    /// File that holds it, relative to the submission.
+    pub file: String,
+    /// Value of this run.
+    pub value: String,
+    /// What the student's file held.
+    pub was: String,
+}
+
+/// A request that the receiver of the run was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Unix time, microseconds.
+    pub at_us: i64,
+    /// Address of the sender.
+    pub from: Option<std::net::IpAddr>,
+    /// Path.
+    pub path: String,
+    /// Body, as JSON; `Null` when it is none.
+    pub body: Value,
+}
+
+/// What few kinds may do besides [`World`](super::World). A [`Fault`] is the machine's or ours.
+#[async_trait]
+pub trait Deep: Send + Sync {
+    /// Runs a command in the first running container of a service, or in a twin.
+    async fn exec(&self, at: &Vantage, run: Exec) -> Result<Executed, Fault>;
+
+    /// Takes a container off a network (key of the student's file); gives the unix microseconds of
+    /// the acknowledgement.
+    async fn unplug(&self, container: &str, network: &str) -> Result<i64, Fault>;
+
+    /// Puts it back, with its names and its address.
+    async fn plug(&self, container: &str, network: &str) -> Result<(), Fault>;
+
+    /// Suspends a container: it keeps its address and its names, and answers nothing. Gives the unix
+    /// microseconds of the acknowledgement.
+    async fn pause(&self, container: &str) -> Result<i64, Fault>;
+
+    /// Undoes [`Deep::pause`]; gives the unix microseconds of the acknowledgement.
+    async fn unpause(&self, container: &str) -> Result<i64, Fault>;
+
+    /// What `docker inspect` shows of each container of a service.
+    async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault>;
+
+    /// Command lines of the processes of a service, all its containers together.
+    async fn processes(&self, service: &str) -> Result<Vec<String>, Fault>;
+
+    /// Where one of these texts is found in the image that was built for a service; nothing for a
+    /// service that is not built.
+    async fn traces(&self, service: &str, needles: &[String]) -> Result<Vec<Trace>, Fault>;
+
+    /// The secret drawn for this run; `None` when the submission has no such file secret.
+    fn drawn(&self) -> Option<&Drawn>;
+
+    /// What the receiver of the run was sent so far, in order; `None` without a receiver.
+    async fn deliveries(&self) -> Result<Option<Vec<Delivery>>, Fault>;
+}

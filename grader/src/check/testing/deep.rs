@@ -1,0 +1,86 @@
+//! The rarer things that kinds do, on a fake stack.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::super::deep::{Deep, Delivery, Drawn, Exec, Executed, Trace};
+use super::super::world::Vantage;
+use super::FakeWorld;
+use crate::error::Fault;
+
+/// Plays the commands of a fake stack.
+pub type FakeExec = Box<dyn Fn(&FakeWorld, &Vantage, &Exec) -> Executed + Send + Sync>;
+
+/// What the rarer things show.
+#[derive(Default)]
+pub struct Depths {
+    /// Commands; without it, running one is a fault.
+    pub exec: Option<FakeExec>,
+    /// Inspections, by service.
+    pub inspections: std::collections::BTreeMap<String, Vec<Value>>,
+    /// Command lines, by service.
+    pub processes: std::collections::BTreeMap<String, Vec<String>>,
+    /// Traces in images, by service.
+    pub traces: std::collections::BTreeMap<String, Vec<Trace>>,
+    /// The drawn secret.
+    pub drawn: Option<Drawn>,
+    /// The password of PostgreSQL, for those that do not come from its own loopback.
+    pub password: Option<String>,
+    /// What the receiver was sent, played from the world.
+    pub deliveries: Option<Box<dyn Fn(&FakeWorld) -> Vec<Delivery> + Send + Sync>>,
+}
+
+impl FakeWorld {
+    /// Whether a container is cut off or suspended now.
+    pub fn is_cut(&self, container: &str) -> bool {
+        self.lock().cut.get(container).is_some_and(|(_, until)| until.is_none())
+    }
+
+    /// Whether this password opens PostgreSQL.
+    pub(super) fn lets_in(&self, ask: &super::super::world::wire::Postgres) -> bool {
+        ask.host == "127.0.0.1" || self.deep.password.is_none() || self.deep.password == ask.password
+    }
+}
+
+#[async_trait]
+impl Deep for FakeWorld {
+    async fn exec(&self, at: &Vantage, run: Exec) -> Result<Executed, Fault> {
+        match &self.deep.exec {
+            Some(exec) => Ok(exec(self, at, &run)),
+            None => Err(super::super::kit::noise("aucune commande")),
+        }
+    }
+    async fn unplug(&self, container: &str, _: &str) -> Result<i64, Fault> {
+        self.pause(container).await
+    }
+    async fn plug(&self, container: &str, _: &str) -> Result<(), Fault> {
+        self.unpause(container).await.map(drop)
+    }
+    async fn pause(&self, container: &str) -> Result<i64, Fault> {
+        let now = self.unix_us();
+        self.lock().cut.insert(container.to_owned(), (now, None));
+        Ok(now)
+    }
+    async fn unpause(&self, container: &str) -> Result<i64, Fault> {
+        let now = self.unix_us();
+        if let Some((_, until)) = self.lock().cut.get_mut(container) {
+            *until = Some(now);
+        }
+        Ok(now)
+    }
+    async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
+        Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())
+    }
+    async fn processes(&self, service: &str) -> Result<Vec<String>, Fault> {
+        Ok(self.deep.processes.get(service).cloned().unwrap_or_default())
+    }
+    async fn traces(&self, service: &str, _: &[String]) -> Result<Vec<Trace>, Fault> {
+        Ok(self.deep.traces.get(service).cloned().unwrap_or_default())
+    }
+    fn drawn(&self) -> Option<&Drawn> {
+        self.deep.drawn.as_ref()
+    }
+    async fn deliveries(&self) -> Result<Option<Vec<Delivery>>, Fault> {
+        Ok(self.deep.deliveries.as_ref().map(|play| play(self)))
+    }
+}
