@@ -224,7 +224,7 @@ impl SecretHidden {
     async fn leaks(&self, world: &dyn World, needles: &[String]) -> Result<Vec<(String, String)>, Fault> {
         let mut leaks: Vec<(String, String)> = Vec::new();
         let mut looked: BTreeSet<String> = BTreeSet::new();
-        for service in world.declared().services.keys() {
+        for (service, declared) in &world.declared().services {
             let inspections = world.inspections(service).await?;
             for seen in &inspections {
                 if let Some(at) = find(seen, needles, "") {
@@ -243,8 +243,9 @@ impl SecretHidden {
                     format!("« {service} » : docker top, ligne de commande de {}", tell::cut(program, 40)),
                 ));
             }
-            // Services that run the same image have the same to tell.
+            // Services built into the same image have the same to tell.
             let image = inspections.first().and_then(|seen| seen.get("Image")).and_then(Value::as_str);
+            let image = image.filter(|_| declared.build_context.is_some());
             if image.is_some_and(|id| !looked.insert(id.to_owned())) {
                 continue;
             }
