@@ -1,6 +1,7 @@
 //! `secret-used` and `secret-hidden`: a file secret that opens the database and shows nowhere. Its
 //! value is drawn for the run: what was copied elsewhere opens nothing any more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -222,9 +223,11 @@ impl SecretHidden {
     /// Everywhere the value shows.
     async fn leaks(&self, world: &dyn World, needles: &[String]) -> Result<Vec<(String, String)>, Fault> {
         let mut leaks: Vec<(String, String)> = Vec::new();
-        for service in world.declared().services.keys() {
-            for seen in world.inspections(service).await? {
-                if let Some(at) = find(&seen, needles, "") {
+        let mut looked: BTreeSet<String> = BTreeSet::new();
+        for (service, declared) in &world.declared().services {
+            let inspections = world.inspections(service).await?;
+            for seen in &inspections {
+                if let Some(at) = find(seen, needles, "") {
                     let at = at.trim_start_matches('.').to_owned();
                     leaks.push((service.clone(), format!("« {service} » : docker inspect, {at}")));
                     break;
@@ -239,6 +242,12 @@ impl SecretHidden {
                     service.clone(),
                     format!("« {service} » : docker top, ligne de commande de {}", tell::cut(program, 40)),
                 ));
+            }
+            // Services built into the same image have the same to tell.
+            let image = inspections.first().and_then(|seen| seen.get("Image")).and_then(Value::as_str);
+            let image = image.filter(|_| declared.build_context.is_some());
+            if image.is_some_and(|id| !looked.insert(id.to_owned())) {
+                continue;
             }
             for trace in world.traces(service, needles).await? {
                 let place = match trace {
