@@ -82,7 +82,7 @@ mod tests {
         crate::lab::load(&labs, "01").expect("lab 01")
     }
 
-    fn report(verdicts: Vec<(&str, Verdict)>) -> Report {
+    fn report(verdicts: &[(&str, Verdict)]) -> Report {
         let cards = lab().checks.into_iter().map(|c| c.card).collect();
         let ids: Vec<String> = lab().checks.into_iter().map(|c| c.card.id).collect();
         let mut events = vec![sample::started(cards)];
@@ -101,22 +101,22 @@ mod tests {
     #[test]
     fn a_miss_by_absence_on_a_saturated_machine_is_doubtful() {
         let (calm, busy) = (sample_of(1.0), sample_of(2.6));
-        let late = report(vec![("http-serveur", miss())]);
+        let late = report(&[("http-serveur", miss())]);
         assert_eq!(doubt(&lab(), &late, &calm, false), None);
         let said = doubt(&lab(), &late, &busy, false).expect("a doubt");
         assert!(said.contains("charge 7,9 sur 2") && said.contains("« http-serveur »"), "{said}");
         assert_eq!(doubt(&lab(), &late, &busy, true), None, "it was alone");
         // Declared, or seen where it must not be: true whatever the load.
         for id in ["adressage", "muet-boucle", "reponse-bridge"] {
-            assert_eq!(doubt(&lab(), &report(vec![(id, miss())]), &busy, false), None, "{id}");
+            assert_eq!(doubt(&lab(), &report(&[(id, miss())]), &busy, false), None, "{id}");
         }
-        assert_eq!(doubt(&lab(), &report(vec![]), &busy, false), None, "all is passed");
+        assert_eq!(doubt(&lab(), &report(&[]), &busy, false), None, "all is passed");
     }
 
     #[test]
     fn what_could_not_be_judged_is_tried_again() {
         let fault = Fault::new(FaultKind::Noise, "trop de bruit", "");
-        let unclear = report(vec![("demarrage", Verdict::Inconclusive { fault, facts: vec![] })]);
+        let unclear = report(&[("demarrage", Verdict::Inconclusive { fault, facts: vec![] })]);
         assert!(doubt(&lab(), &unclear, &sample_of(1.0), false).is_some());
         let stuck = Fault::new(FaultKind::Deadline, "trop long", "");
         let stuck = Report::fold(vec![sample::started(vec![]), Event::Faulted(stuck)]);

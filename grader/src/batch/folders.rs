@@ -137,7 +137,7 @@ impl Print {
     }
 
     fn content(&mut self, mut file: impl Read) -> io::Result<()> {
-        let mut block = [0; 32 << 10];
+        let mut block = vec![0; 32 << 10];
         loop {
             let read = file.read(&mut block)?;
             if read == 0 {

@@ -75,7 +75,8 @@ fn distinct(headers: Vec<String>) -> Vec<String> {
     let name = |(at, header): (usize, String)| {
         let header = if header.is_empty() { format!("colonne {}", at + 1) } else { header };
         let again = |n: usize| if n == 1 { header.clone() } else { format!("{header} ({n})") };
-        (1..).map(again).find(|name| seen.insert(name.clone())).unwrap_or_default()
+        // Among one name more than there are taken, one is free.
+        (1..=seen.len() + 1).map(again).find(|name| seen.insert(name.clone())).unwrap_or_default()
     };
     headers.into_iter().enumerate().map(name).collect()
 }

@@ -26,7 +26,9 @@ fn ended(key: &str, standing: Fate, doubt: bool, alone: bool) -> Record {
 
 fn next(records: &[Record]) -> Next {
     let mut past = Past::default();
-    records.iter().for_each(|r| past.push(r));
+    for record in records {
+        past.push(record);
+    }
     past.history(&terms("a")).next()
 }
 
