@@ -2,8 +2,6 @@
 //! nothing outside is touched, no point is gained, and the neighbour keeps its score. Long: run by
 //! `make security`.
 
-#![expect(clippy::print_stdout, reason = "the figures of this test")]
-
 use std::process::Stdio;
 use std::time::Instant;
 

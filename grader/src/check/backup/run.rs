@@ -153,7 +153,7 @@ async fn enter(world: &dyn World, store: &str) -> Result<Login, Fault> {
 fn create(tables: &(String, String), seed: u64) -> String {
     let (main, other) = tables;
     let schema = other.split('.').next().unwrap_or_default();
-    let seed = format!("{:016x}", seed);
+    let seed = format!("{seed:016x}");
     format!(
         "CREATE TABLE {main} (id int PRIMARY KEY, texte text NOT NULL, montant numeric(14,4), quand timestamptz, \
          vide text, octets bytea); \
@@ -190,8 +190,8 @@ async fn listing(world: &dyn World, check: &Backup) -> Result<Vec<String>, Fault
 pub async fn calls(world: &dyn World, check: &Backup) -> Result<Calls, Fault> {
     let login = enter(world, &check.store).await?;
     let seed = kit::draw(world, "backup");
-    let word = format!("{:08x}", seed & 0xffff_ffff);
-    let tables = (format!("public.tp_lignes_{word}"), format!("tp_autre_{word}.lignes"));
+    let drawn = format!("{:08x}", seed & 0xffff_ffff);
+    let tables = (format!("public.tp_lignes_{drawn}"), format!("tp_autre_{drawn}.lignes"));
     let keep = 2 + usize::try_from((seed >> 33) % 2).unwrap_or(0);
     let at = kit::inside(&check.store);
     if let Err(failure) = sql(world, &at, &login, &create(&tables, seed), 1).await? {

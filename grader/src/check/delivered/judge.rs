@@ -1,5 +1,7 @@
 //! Judging what the receiver was sent.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::run::{Reached, Seen, asked};
@@ -14,7 +16,10 @@ fn written(cx: &Cx<'_>, needles: &[&str], label: &str) -> Option<Place> {
         .world
         .files()
         .into_iter()
-        .filter(|f| f != main && (f.ends_with(".yml") || f.ends_with(".yaml")))
+        .filter(|f| {
+            let yaml = Path::new(f).extension().is_some_and(|e| e == "yml" || e == "yaml");
+            f != main && yaml
+        })
         .collect();
     needles.iter().find_map(|needle| files.iter().find_map(|file| cx.world.place_in(file, needle, label)))
 }

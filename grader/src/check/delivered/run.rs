@@ -194,7 +194,7 @@ async fn calm(world: &dyn World, check: &Delivered) -> Result<bool, Fault> {
 
 /// Since when an alert is active, in unix microseconds.
 fn since_us(alert: &Alert) -> i64 {
-    alert.since.parse::<jiff::Timestamp>().map_or(0, |at| at.as_microsecond())
+    alert.since.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_microsecond)
 }
 
 /// Suspends, listens, resumes, listens, gives alerts, listens.
@@ -281,7 +281,7 @@ async fn together(ear: &Ear<'_>, check: &Delivered, alert: &Alert) -> Result<Vec
     let since = 0;
     let whole = |heard: &[Delivery]| {
         let counts: Vec<usize> = heard.iter().map(count).filter(|n| *n > 0).collect();
-        (counts.iter().any(|n| *n == TOGETHER) || counts.iter().sum::<usize>() >= TOGETHER).then_some(counts)
+        (counts.contains(&TOGETHER) || counts.iter().sum::<usize>() >= TOGETHER).then_some(counts)
     };
     if let Some(counts) = ear.wait(since, check.grouped_by.0, whole).await? {
         return Ok(counts);

@@ -27,8 +27,11 @@ pub struct Depths {
     /// The password of PostgreSQL, for those that do not come from its own loopback.
     pub password: Option<String>,
     /// What the receiver was sent, played from the world.
-    pub deliveries: Option<Box<dyn Fn(&FakeWorld) -> Vec<Delivery> + Send + Sync>>,
+    pub deliveries: Option<Box<Play>>,
 }
+
+/// What a receiver was sent, from what was done to the world.
+pub type Play = dyn Fn(&FakeWorld) -> Vec<Delivery> + Send + Sync;
 
 impl FakeWorld {
     /// Whether a container is cut off or suspended now.

@@ -339,6 +339,8 @@ impl Check for Acme {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     #[test]
@@ -366,8 +368,8 @@ mod tests {
         let (root, middle, leaf, other) =
             (coded(root_cert.der()), coded(middle_cert.der()), coded(leaf.der()), coded(other.der()));
         assert!(leads_to(&[leaf.clone(), middle.clone()], &[], &root));
-        assert!(leads_to(&[leaf.clone()], &[middle.clone()], &root));
-        assert!(!leads_to(&[leaf.clone()], &[], &root));
+        assert!(leads_to(from_ref(&leaf), from_ref(&middle), &root));
+        assert!(!leads_to(from_ref(&leaf), &[], &root));
         assert!(!leads_to(&[leaf, middle], &[], &other));
         assert!(!leads_to(&[], &[], &root));
     }

@@ -21,6 +21,7 @@ use crate::event::{Miss, Verdict};
 use crate::time::{Span, french, strain};
 
 /// A replica made sick leaves the pool.
+#[expect(clippy::unsafe_derive_deserialize, reason = "within a macro of tokio: no value is built by it")]
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Ejects {
