@@ -148,7 +148,12 @@ fn ended(mut events: Vec<Event>) -> Vec<Event> {
 fn everything_earned() {
     let started = started();
     let passed = |id: &str| {
-        Event::Checked(Checked { id: id.to_owned(), verdict: Verdict::Pass { facts: vec![] }, elapsed_ms: 5 })
+        Event::Checked(Checked {
+            id: id.to_owned(),
+            verdict: Verdict::Pass { facts: vec![] },
+            elapsed_ms: 5,
+            at_ms: 0,
+        })
     };
     let checks: Vec<Event> = started.checks.iter().map(|card| passed(&card.id)).collect();
     let events = ended(std::iter::once(Event::RunStarted(started)).chain(checks).collect());
