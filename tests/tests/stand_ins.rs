@@ -137,7 +137,8 @@ async fn each_traefik_sees_its_own_run() {
     assert!(gone.is_ok(), "{gone:?}");
     assert_eq!(fetch(&two, "http://traefik/", "api.localhost").trim(), "deux");
 
-    let (first, second) = two.stack.amplified_engine(&["api".to_owned()], 9).await.expect("an engine").expect("asked for");
+    let (first, second) =
+        two.stack.amplified_engine(&["api".to_owned()], 9).await.expect("an engine").expect("asked for");
     assert_ne!(first, second);
     let list = docker(&[
         "run",
