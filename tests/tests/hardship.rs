@@ -56,26 +56,26 @@ fn sweep(lab: &str, failure: Failure) -> (usize, usize, Vec<String>) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
     let (step, from) = (number("TP_STEP").unwrap_or(1), number("TP_FROM").unwrap_or(0));
     let (next, graded) = (AtomicUsize::new(from), AtomicUsize::new(0));
-    let faults: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let wrong: Mutex<Vec<String>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 let faulty = before();
-                let grader = Grader::on(&faulty.host());
+                let own = Grader::on(&faulty.host());
                 loop {
                     let k = next.fetch_add(step, Ordering::SeqCst);
                     if k >= requests {
                         break;
                     }
                     faulty.plan(Some((k, failure)));
-                    let ended = output(grader.check(lab, &dir));
+                    let ended = output(own.check(lab, &dir));
                     let hit = faulty.hit().unwrap_or_else(|| "jamais venue".to_owned());
                     faulty.plan(None);
                     graded.fetch_add(usize::from(ended.code == 0), Ordering::SeqCst);
-                    let (cost, left) = (cost(&ended), grader.left());
+                    let (cost, left) = (cost(&ended), own.left());
                     let say = |what: String| {
                         println!("  ✗ appel {k} ({failure:?}, {hit}) : {what}");
-                        faults.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+                        wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
                     };
                     if !cost.is_empty() || ![0, 4, 5, 6].contains(&ended.code) {
                         say(format!(
@@ -92,8 +92,8 @@ fn sweep(lab: &str, failure: Failure) -> (usize, usize, Vec<String>) {
             });
         }
     });
-    let faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
-    ((requests - from).div_ceil(step), graded.into_inner(), faults)
+    let wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ((requests - from).div_ceil(step), graded.into_inner(), wrong)
 }
 
 #[test]
