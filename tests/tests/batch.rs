@@ -22,7 +22,7 @@ impl Class {
         class.hand_in("Zoé Martin", |_| {});
         class.hand_in("durand", |dir| remove(&dir.join("reponses.yaml")));
         class.hand_in("petit", |dir| write(&dir.join("compose.yaml"), "services: [\n"));
-        class.hand_in("=cmd|' /C calc'!A0", |dir| {
+        class.hand_in("=cmd|' -C calc'!A0", |dir| {
             let compose = dir.join("compose.yaml");
             let text = std::fs::read_to_string(&compose).unwrap_or_else(|e| panic!("{e}"));
             write(&compose, &text.replacen("    image:", "    privileged: true\n    image:", 1));
@@ -122,7 +122,7 @@ fn killed_and_resumed_the_gradebook_is_the_same() {
     assert!(lines[3].contains(";petit;petit;invalide;;;"), "{book}");
     assert!(lines[4].starts_with("Leroy;leroy;;leroy;non rendu;;"), "{book}");
     assert!(lines[5].starts_with("'=1+1;vide;vide;vide;invalide;"), "{book}");
-    assert!(lines[6].contains("'=cmd|' /C calc'!A0") && lines[6].contains(";refusé;"), "{book}");
+    assert!(lines[6].contains("'=cmd|' -C calc'!A0") && lines[6].contains(";refusé;"), "{book}");
     assert_eq!(lines.len(), 7, "{book}");
     assert!(quiet.err.contains("la colonne « login »") || quiet.err.contains("login"), "{}", quiet.err);
 
