@@ -37,13 +37,18 @@ impl Live {
 
     /// Everything said until a line that contains `last`.
     fn until(&mut self, last: &str) -> String {
+        self.until_all(&[last])
+    }
+
+    /// Everything said until each of `wanted` was: what goes to the two outputs has no order between them.
+    fn until_all(&mut self, wanted: &[&str]) -> String {
         let (deadline, mut said) = (Instant::now() + PATIENCE, String::new());
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     said.push_str(&line);
                     said.push('\n');
-                    if line.contains(last) {
+                    if wanted.iter().all(|one| said.contains(one)) {
                         return said;
                     }
                 }
@@ -51,7 +56,7 @@ impl Live {
                     signal(&self.child, Signal::INT);
                     let _ = self.child.wait();
                     let why = if e == RecvTimeoutError::Timeout { "is not said" } else { "was never said" };
-                    panic!("« {last} » {why}:\n{said}");
+                    panic!("« {} » {why}:\n{said}", wanted.join(" », « "));
                 }
             }
         }
@@ -125,7 +130,7 @@ fn a_stack_that_is_kept_can_be_looked_at_and_goes_when_it_may() {
     let copy = Submission::solution("01-reseaux");
     let dir = copy.path().display().to_string();
     let mut live = Live::start(&["check", "01", "-C", &dir, "--keep", "--progress", "none"]);
-    let said = live.until("reste en marche ;");
+    let said = live.until_all(&["docker compose -p", "reste en marche ;"]);
     let ps = said.lines().find_map(|line| Some(line.split_once("docker ")?.1.to_owned()));
     let ps = ps.unwrap_or_else(|| panic!("no command is given:\n{said}"));
     let shown = docker(&ps.split_whitespace().collect::<Vec<_>>());
