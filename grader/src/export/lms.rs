@@ -1,9 +1,10 @@
 //! Moodle's and Canvas's own exported files, filled.
 
+use super::Row;
 use super::matching::{self, Lines, folded};
 use super::sheet::Sheet;
-use super::{Fate, Row};
 use crate::french;
+use crate::report::class::Fate;
 use crate::reporter::clean;
 use crate::reporter::encode::csv::{self, number};
 

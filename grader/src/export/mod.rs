@@ -18,42 +18,7 @@ pub use lms::{Filled, Platform, Wanted, fill};
 pub use source::{Source, read};
 
 use crate::report::Report;
-
-/// Where a submission stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// A firm note.
-    Graded,
-    /// A note in doubt.
-    Provisional,
-    /// Refused by the policy.
-    Refused,
-    /// A file is invalid.
-    Invalid,
-    /// « non noté ».
-    NotGraded,
-    /// « non rendu ».
-    Missing,
-}
-
-impl Fate {
-    /// In French.
-    pub fn french(self) -> &'static str {
-        match self {
-            Self::Graded => "noté",
-            Self::Provisional => "note provisoire",
-            Self::Refused => "refusé",
-            Self::Invalid => "fichier invalide",
-            Self::NotGraded => "non noté",
-            Self::Missing => "non rendu",
-        }
-    }
-
-    /// No note, and none to expect: the teacher may decide that it is a zero.
-    pub fn may_be_zero(self) -> bool {
-        matches!(self, Self::Refused | Self::Invalid | Self::Missing)
-    }
-}
+use crate::report::class::Fate;
 
 /// One submission.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
-use serde::Deserialize;
-
-use super::{Fate, Row};
-use crate::report::{Outcome, Report, Score, Standing};
+use super::Row;
+use crate::report::class::{Class, FORMAT, Fate, Submission};
+use crate::report::{Outcome, Report, Standing};
 use crate::reporter::replay;
-
-/// Version of `class.json` that is read.
-const FORMAT: u64 = 1;
 
 /// The submissions to export.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,59 +15,6 @@ pub struct Source {
     pub rows: Vec<Row>,
     /// True for a class, false for one run.
     pub is_class: bool,
-}
-
-/// The part of `class.json` that is needed here.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Class {
-    max: f64,
-    submissions: Vec<Submission>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Submission {
-    key: String,
-    #[serde(default)]
-    folder: String,
-    #[serde(default)]
-    identity: BTreeMap<String, String>,
-    result: Summary,
-    #[serde(default)]
-    report: Option<Report>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Summary {
-    standing: Ending,
-    #[serde(default)]
-    score: Option<Score>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Ending {
-    Graded,
-    Provisional,
-    Refused,
-    Invalid,
-    NotGraded,
-    Missing,
-}
-
-impl From<Ending> for Fate {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Graded => Self::Graded,
-            Ending::Provisional => Self::Provisional,
-            Ending::Refused => Self::Refused,
-            Ending::Invalid => Self::Invalid,
-            Ending::NotGraded => Self::NotGraded,
-            Ending::Missing => Self::Missing,
-        }
-    }
 }
 
 /// Reads `class.json`, the report of one run (`--format json`) or its journal (`--format jsonl`). `Err` is a
@@ -83,7 +26,7 @@ pub fn read(bytes: &[u8]) -> Result<Source, String> {
         return Ok(one(Report::fold(events)));
     };
     let format = document.get("format").and_then(serde_json::Value::as_u64);
-    if let Some(found) = format.filter(|found| *found != FORMAT) {
+    if let Some(found) = format.filter(|found| *found != u64::from(FORMAT)) {
         return Err(format!(
             "le format {found} n'est pas connu de cette version de grader, qui lit le format {FORMAT}"
         ));
@@ -91,7 +34,7 @@ pub fn read(bytes: &[u8]) -> Result<Source, String> {
     let malformed = |e: serde_json::Error| format!("ce n'est ni une classe ni un rapport lisible ({e})");
     if document.get("submissions").is_some() {
         let class: Class = serde_json::from_value(document).map_err(malformed)?;
-        let rows = class.submissions.into_iter().map(|one| row(one, class.max)).collect();
+        let rows = class.submissions.into_iter().map(|one| row(one, class.head.max)).collect();
         return Ok(Source { rows, is_class: true });
     }
     match serde_json::from_value(document) {
@@ -108,12 +51,12 @@ fn row(one: Submission, max: f64) -> Row {
     Row {
         note: score.map(|score| score.earned),
         max: score.map_or(max, |score| score.total),
-        standing: one.result.standing.into(),
-        comment: one.report.as_ref().map(comment).unwrap_or_default(),
+        standing: one.result.standing,
+        comment: one.report.as_deref().map(comment).unwrap_or_default(),
         key: one.key,
         folder: one.folder,
         identity: one.identity,
-        report: one.report,
+        report: one.report.map(|report| *report),
     }
 }
 

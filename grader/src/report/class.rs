@@ -122,6 +122,11 @@ impl Fate {
         }
     }
 
+    /// No note, and none to expect: the teacher may decide that it is a zero.
+    pub fn may_be_zero(self) -> bool {
+        matches!(self, Self::Refused | Self::Invalid | Self::Missing)
+    }
+
     /// The verdict stands: grading again would only give it again.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::Graded | Self::Refused | Self::Invalid | Self::Missing)

@@ -5,26 +5,23 @@ use std::io::{self, Write};
 
 use crate::report::class::{Head, Submission};
 use crate::report::{Score, Standing};
-use crate::reporter::clean;
+use crate::reporter::encode::csv::{Cell, Csv, Dialect, number};
 
 /// Writes the lines.
 pub struct Gradebook<W: Write> {
-    out: csv::Writer<W>,
+    out: Csv<W>,
     columns: Vec<String>,
     checks: Vec<String>,
 }
 
 impl<W: Write> Gradebook<W> {
     /// Writes the headers.
-    pub fn new(mut out: W, head: &Head) -> io::Result<Self> {
-        out.write_all("\u{feff}".as_bytes())?;
-        let mut out =
-            csv::WriterBuilder::new().delimiter(b';').terminator(csv::Terminator::CRLF).from_writer(out);
+    pub fn new(out: W, head: &Head) -> io::Result<Self> {
+        let mut out = Csv::new(out, Dialect::FRENCH)?;
         let checks: Vec<String> = head.checks.iter().map(|c| c.id.clone()).collect();
-        let own = ["dossier", "clé", "état", "note sur 20", "points", "sur", "motif"].map(str::to_owned);
-        let titles =
-            head.columns.iter().map(|c| harmless(c)).chain(own).chain(checks.iter().map(|c| harmless(c)));
-        out.write_record(titles)?;
+        let own = ["dossier", "clé", "état", "note sur 20", "points", "sur", "motif"];
+        let columns = head.columns.iter().map(String::as_str);
+        out.row(columns.chain(own).chain(checks.iter().map(String::as_str)).map(Cell::Whole))?;
         Ok(Self { out, columns: head.columns.clone(), checks })
     }
 
@@ -32,46 +29,32 @@ impl<W: Write> Gradebook<W> {
     pub fn push(&mut self, one: &Submission) -> io::Result<()> {
         let result = &one.result;
         let firm = result.score.filter(|score| !score.is_provisional());
-        let doubt = result
-            .score
-            .filter(Score::is_provisional)
-            .map(|score| format!("entre {} et {} sur 20", decimal(score.note), decimal(score.note_max)));
-        let cell = |column: &String| one.identity.get(column).map_or_else(String::new, |text| harmless(text));
+        let doubt = result.score.filter(Score::is_provisional).map(|score| {
+            format!("entre {} et {} sur 20", number(score.note, true), number(score.note_max, true))
+        });
+        let mark = |value: Option<f64>| value.map_or(Cell::Empty, Cell::Number);
+        let cell = |column: &String| Cell::Whole(one.identity.get(column).map_or("", String::as_str));
         let own = [
-            harmless(&one.folder),
-            one.key.clone(),
-            result.standing.french().to_owned(),
-            firm.map(|score| decimal(score.note)).unwrap_or_default(),
-            firm.map(|score| decimal(score.earned)).unwrap_or_default(),
-            result.score.map(|score| decimal(score.total)).unwrap_or_default(),
-            harmless(doubt.as_deref().unwrap_or(&result.why)),
+            Cell::Whole(&one.folder),
+            Cell::Whole(&one.key),
+            Cell::Whole(result.standing.french()),
+            mark(firm.map(|score| score.note)),
+            mark(firm.map(|score| score.earned)),
+            mark(result.score.map(|score| score.total)),
+            Cell::Whole(doubt.as_deref().unwrap_or(&result.why)),
         ];
         let earned = |id: &String| {
             let cell = result.checks.iter().find(|cell| cell.id == *id);
             let judged = cell.filter(|cell| cell.standing != Standing::Ungraded);
-            judged.map(|cell| decimal(cell.earned)).unwrap_or_default()
+            mark(judged.map(|cell| cell.earned))
         };
-        self.out
-            .write_record(self.columns.iter().map(cell).chain(own).chain(self.checks.iter().map(earned)))?;
-        Ok(())
+        self.out.row(self.columns.iter().map(cell).chain(own).chain(self.checks.iter().map(earned)))
     }
 
     /// Ends the file and gives the output back.
     pub fn finish(self) -> io::Result<W> {
-        self.out.into_inner().map_err(csv::IntoInnerError::into_error)
+        self.out.finish()
     }
-}
-
-/// `14,5`; no more decimals than needed.
-fn decimal(value: f64) -> String {
-    value.to_string().replace('.', ",")
-}
-
-/// A text that no spreadsheet takes for a formula, on one line, with nothing hidden in it.
-fn harmless(text: &str) -> String {
-    let shown = clean::visible(text);
-    let active = |c: char| matches!(c, '=' | '+' | '-' | '@' | '|' | '%' | '＝' | '＋' | '－' | '＠');
-    if shown.trim_start().starts_with(active) { format!("'{shown}") } else { shown }
 }
 
 #[cfg(test)]
@@ -98,7 +81,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_cell_is_a_formula(text in "\\PC*|[=+@\\-\t\r\n ]{0,3}\\PC*") {
-            let safe = harmless(&text);
+            let mut out = Csv::new(Vec::new(), Dialect::FRENCH).expect("written");
+            out.row([Cell::Whole(&text), Cell::Number(1.0)]).expect("written");
+            let bytes = out.finish().expect("written");
+            let mut file = csv::ReaderBuilder::new().has_headers(false).delimiter(b';').from_reader(&bytes[3..]);
+            let row = file.records().next().expect("a row").expect("readable");
+            let safe = row[0].to_owned();
             let first = safe.trim_start().chars().next();
             prop_assert!(!first.is_some_and(|c| "=+-@\t\r".contains(c)), "{:?}", safe);
             prop_assert!(!safe.contains(['\r', '\n', '\t', '\0']));

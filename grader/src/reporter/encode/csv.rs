@@ -21,8 +21,10 @@ impl Dialect {
 /// One cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell<'a> {
-    /// Anything that was not computed here.
+    /// Anything that was not computed here, cut when long.
     Text(&'a str),
+    /// The same, whole.
+    Whole(&'a str),
     /// A number of ours.
     Number(f64),
     /// Nothing.
@@ -48,24 +50,31 @@ impl<W: Write> Csv<W> {
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> io::Result<()> {
         let cells = cells.into_iter().map(|cell| match cell {
             Cell::Text(text) => self::text(text),
+            Cell::Whole(text) => harmless(clean::visible(text)),
             Cell::Number(value) => number(value, self.dialect.comma),
             Cell::Empty => String::new(),
         });
         self.inner.write_record(cells).map_err(io::Error::other)
     }
 
-    /// Ends the file.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.inner.flush()
+    /// Ends the file and gives the output back.
+    pub fn finish(self) -> io::Result<W> {
+        self.inner.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }
 
 /// A text that no spreadsheet takes for a formula: one line, nothing hidden, an apostrophe before the signs
 /// that would begin one.
 pub fn text(text: &str) -> String {
-    let text = clean::inline(text);
-    let risky = |c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '␉' | '␍' | '␊');
-    if text.trim_start().starts_with(risky) { format!("'{text}") } else { text }
+    harmless(clean::inline(text))
+}
+
+/// The apostrophe before what would begin a formula.
+fn harmless(shown: String) -> String {
+    let risky = |c: char| {
+        matches!(c, '=' | '+' | '-' | '@' | '|' | '%' | '＝' | '＋' | '－' | '＠' | '␉' | '␍' | '␊')
+    };
+    if shown.trim_start().starts_with(risky) { format!("'{shown}") } else { shown }
 }
 
 /// A number without an exponent, at most 5 decimals, none that are zero.
