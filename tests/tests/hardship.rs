@@ -29,20 +29,18 @@ fn cost(ended: &Ended) -> Vec<String> {
     let Ok(report) = serde_json::from_str::<Value>(&ended.out) else {
         return if ended.code == 4 { Vec::new() } else { vec!["no report".into()] };
     };
-    let checks = report["checks"].as_array().cloned().unwrap_or_default();
-    checks
-        .iter()
-        .filter(|check| check["verdict"].get("fail").is_some())
-        .map(|check| check["card"]["id"].as_str().unwrap_or("?").to_owned())
-        .collect()
+    missed(&report).map(|check| check["card"]["id"].as_str().unwrap_or("?").to_owned()).collect()
+}
+
+fn missed(report: &Value) -> impl Iterator<Item = &Value> {
+    let checks = report["checks"].as_array().into_iter().flatten();
+    checks.filter(|check| check["verdict"].get("fail").is_some())
 }
 
 /// Those verdicts whole.
 fn misses(ended: &Ended) -> String {
     let report = serde_json::from_str::<Value>(&ended.out).unwrap_or_default();
-    let checks = report["checks"].as_array().cloned().unwrap_or_default();
-    let misses = checks.iter().filter(|check| check["verdict"].get("fail").is_some());
-    misses.map(|check| check["verdict"].to_string()).collect::<Vec<_>>().join("\n")
+    missed(&report).map(|check| check["verdict"].to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// Fails each request of a run in its turn.
@@ -114,6 +112,13 @@ fn each_request_to_the_engine_fails_in_its_turn() {
     assert!(all.is_empty(), "{} faults", all.len());
 }
 
+/// An instant of a run is what is tested: there is nothing else to wait for.
+fn until(when: Instant) {
+    while Instant::now() < when {
+        std::thread::park_timeout(when.saturating_duration_since(Instant::now()));
+    }
+}
+
 /// What happens to the daemon in the middle of a run.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
@@ -138,10 +143,7 @@ impl Trouble {
             }
             Self::Hung => {
                 engine.signal(Signal::STOP);
-                let back = Instant::now() + Duration::from_secs(30);
-                while Instant::now() < back {
-                    std::thread::park_timeout(back.saturating_duration_since(Instant::now()));
-                }
+                until(Instant::now() + Duration::from_secs(30));
                 engine.signal(Signal::CONT);
             }
         }
@@ -167,10 +169,7 @@ fn the_daemon_fails_in_the_middle_of_a_run() {
         for tenths in [1, 3, 5, 7, 9] {
             let child = grader.check("01", &dir).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
             let mut child = child.unwrap_or_else(|e| panic!("{e}"));
-            let when = Instant::now() + length * tenths / 10;
-            while Instant::now() < when {
-                std::thread::park_timeout(when.saturating_duration_since(Instant::now()));
-            }
+            until(Instant::now() + length * tenths / 10);
             let over = child.try_wait().is_ok_and(|status| status.is_some());
             trouble.befall(&mut engine);
             let ended = child.wait_with_output().map(Ended::from).unwrap_or_else(|e| panic!("{e}"));
@@ -213,10 +212,7 @@ fn kills_at_random_instants_then_one_clean() {
         let child = grader.check("01", &dir).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut child = child.unwrap_or_else(|e| panic!("{e}"));
         // Everywhere in a run, in an order that jumps about: 61 has no divisor in common with 100.
-        let when = Instant::now() + length * (kill * 61 % kills) / kills;
-        while Instant::now() < when {
-            std::thread::park_timeout(when.saturating_duration_since(Instant::now()));
-        }
+        until(Instant::now() + length * (kill * 61 % kills) / kills);
         let _ = child.kill();
         let _ = child.wait();
     }

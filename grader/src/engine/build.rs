@@ -77,9 +77,11 @@ pub async fn build(
     }
     args.push(request.context.display().to_string());
     let tools = &engine.tools;
-    let mut said = tools.run(session, &tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
+    let none = BTreeMap::new();
+    let work = || tools.run(session, &tools.buildx, &args, &none, BUILD_DEADLINE);
+    let mut said = work().await?;
     if said.failed() && of_build(&said.text) != Blame::Project {
-        said = tools.run(session, &tools.buildx, &args, &BTreeMap::new(), BUILD_DEADLINE).await?;
+        said = work().await?;
     }
     if said.timed_out {
         return Err(Fault::new(

@@ -1,14 +1,15 @@
 //! What a stack writes on the disk, bounded: a container that writes without end is stopped before
 //! the disk is full.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use bollard::query_parameters::{KillContainerOptions, ListContainersOptionsBuilder};
 
 use super::connect::Engine;
-use super::session::{SESSION, Session};
+use super::session::Session;
+use super::sweep::of_session;
 use crate::event::{Level, Notice};
 
 /// Most that a container may write in its own layer, bytes. The most demanding lab writes less than a
@@ -21,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// writes too much; `tell` says so. What goes to volumes and to the student's folder is not counted.
 pub async fn guard_disk(engine: &Engine, session: &Session, tell: &(dyn Fn(Notice) + Sync)) -> Infallible {
     let mut killed: HashSet<String> = HashSet::new();
-    let filters = HashMap::from([("label".to_owned(), vec![format!("{SESSION}={}", session.id)])]);
+    let filters = of_session(&session.id);
     loop {
         tokio::time::sleep(PAUSE).await;
         let options = ListContainersOptionsBuilder::new().size(true).filters(&filters).build();

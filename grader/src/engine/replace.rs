@@ -1,6 +1,6 @@
 //! Services of a running copy that make place for their next version.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 
 use super::connect::Engine;
 use super::fault::{engine_fault, is_gone};
-use super::session::SESSION;
 use super::stack::Stack;
+use super::sweep::of_session;
 use crate::compose::SandboxedModel;
 use crate::error::Fault;
 
@@ -79,7 +79,7 @@ impl Stack {
 
     /// Every container of the session.
     async fn containers(&self) -> Result<Vec<ContainerSummary>, Fault> {
-        let filters = HashMap::from([("label".to_owned(), vec![format!("{SESSION}={}", self.session.id)])]);
+        let filters = of_session(&self.session.id);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let list = self.engine.docker.list_containers(Some(options)).await;
         list.map_err(|e| engine_fault("la liste des conteneurs", &e))

@@ -57,6 +57,11 @@ fn filter(label: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![label.to_owned()])])
 }
 
+/// Objects of this session.
+pub(super) fn of_session(id: &str) -> HashMap<String, Vec<String>> {
+    filter(&format!("{SESSION}={id}"))
+}
+
 fn session_of(labels: Option<&HashMap<String, String>>) -> String {
     labels.and_then(|l| l.get(SESSION)).cloned().unwrap_or_default()
 }

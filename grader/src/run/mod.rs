@@ -66,6 +66,11 @@ impl Ctx<'_> {
         self.emit(Event::Step(Step { name: name.to_owned(), text: text.to_owned(), state, at_ms }));
     }
 
+    /// The same run, judged by this lab.
+    fn judging<'b>(&'b self, lab: &'b Lab) -> Ctx<'b> {
+        Ctx { lab, session: Arc::clone(&self.session), ..*self }
+    }
+
     /// Since the start, in milliseconds.
     pub(crate) fn at_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -201,7 +206,7 @@ async fn work(cx: &Ctx<'_>) -> Result<Arc<Stack>, Stop> {
     let staged = intake::stage(cx, cx.session.dir())?;
     // A lab that draws is judged with the values of this student.
     let lab = intake::drawn(cx.lab, &staged.root)?;
-    let cx = &Ctx { lab: &lab, session: Arc::clone(&cx.session), ..*cx };
+    let cx = &cx.judging(&lab);
     // What earlier runs may have left, the probe's image and the model have nothing to do with each other.
     let (approved, probe_image, _) = tokio::join!(
         intake::approve(cx, &staged),

@@ -158,7 +158,7 @@ impl<'a> Warm<'a> {
         let room = cx.session.dir().join(format!("lecture-{}", self.readings));
         let staged = intake::stage(cx, &room)?;
         let lab = intake::drawn(cx.lab, &staged.root)?;
-        let cx = &Ctx { lab: &lab, session: Arc::clone(&cx.session), ..*cx };
+        let cx = &cx.judging(&lab);
         let tree = compose::fingerprint(&staged.root).map_err(unreadable)?;
         if !fresh && self.unsure.is_empty() && self.up.as_ref().is_some_and(|up| up.tree == tree) {
             let _ = std::fs::remove_dir_all(&room);
