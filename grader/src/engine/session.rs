@@ -26,6 +26,8 @@ pub(super) const SESSION: &str = "tp-docker.session";
 pub struct Session {
     /// Random id, 8 hexadecimal digits.
     pub id: String,
+    /// A value drawn for the session, that nothing outside it knows: 28 letters and digits.
+    pub secret: String,
     labels: BTreeMap<String, String>,
     dir: PathBuf,
     lock_path: PathBuf,
@@ -111,6 +113,9 @@ fn install_id() -> Result<String, Fault> {
     }
 }
 
+/// Characters of the value drawn for a session.
+const SECRET: usize = 28;
+
 /// Eight random hexadecimal digits.
 pub(super) fn random_id() -> String {
     format!("{:08x}", rand::rng().random::<u32>())
@@ -152,8 +157,10 @@ impl Session {
             Some((child, pipe)) => (Some(child), Some(pipe)),
             None => (None, None),
         };
+        let mut rng = rand::rng();
         Ok(Self {
             id,
+            secret: (0..SECRET).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect(),
             labels,
             dir,
             lock_path,

@@ -39,7 +39,7 @@ pub(super) struct Shared<'a> {
     /// Processors of the engine, when they matter.
     pub processors: Option<f64>,
     pub seed: u64,
-    /// The secret drawn for this reading.
+    /// The secret drawn for this run.
     pub drawn: Option<Arc<Drawn>>,
     pub board: Board,
     pub checks: Vec<CheckSpec>,
@@ -81,7 +81,7 @@ impl<'a> Shared<'a> {
             processors: if approved.asks_for_processors() { cx.engine.processors().await } else { None },
             seed: rand::rng().random(),
             drawn: match &cx.lab.experiments.secret {
-                Some(name) => secret::draw(model, name)?,
+                Some(name) => secret::draw(model, name, &cx.session.secret)?,
                 None => None,
             },
             board: Board::new(),

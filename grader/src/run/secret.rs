@@ -4,26 +4,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rand::Rng;
-
 use crate::check::deep::Drawn;
 use crate::compose::ComposeModel;
 use crate::error::{Fault, FaultKind};
 
-/// Letters and digits of a drawn value.
-const LENGTH: usize = 28;
-
-/// Draws the value of this secret and writes it in the staged copy; `None` when the file declares no
+/// Gives this secret the value drawn for the session, in the staged copy; `None` when the file declares no
 /// such secret, or not by a file.
-pub(super) fn draw(model: &ComposeModel, name: &str) -> Result<Option<Arc<Drawn>>, Fault> {
+pub(super) fn draw(model: &ComposeModel, name: &str, drawn: &str) -> Result<Option<Arc<Drawn>>, Fault> {
     let Some(path) = model.secret_file(name) else { return Ok(None) };
     let Ok(was) = std::fs::read_to_string(&path) else { return Ok(None) };
     let (Ok(real), Ok(root)) = (path.canonicalize(), model.root().canonicalize()) else { return Ok(None) };
     let Ok(file) = real.strip_prefix(&root) else { return Ok(None) };
-    let value: String = {
-        let mut rng = rand::rng();
-        (0..LENGTH).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect()
-    };
+    let value = drawn.to_owned();
     let kept = was.trim_end().to_owned();
     let end = &was[kept.len()..];
     write(&real, &format!("{value}{end}")).map_err(|e| {
