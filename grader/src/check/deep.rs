@@ -105,6 +105,12 @@ pub trait Deep: Send + Sync {
     /// Undoes [`Deep::pause`]; gives the unix microseconds of the acknowledgement.
     async fn unpause(&self, container: &str) -> Result<i64, Fault>;
 
+    /// Ends one container at once, as a crash would; the engine does not restart it.
+    async fn halt(&self, container: &str) -> Result<(), Fault>;
+
+    /// Starts it again, without waiting until it is ready.
+    async fn revive(&self, container: &str) -> Result<(), Fault>;
+
     /// What `docker inspect` shows of each container of a service.
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault>;
 

@@ -34,6 +34,7 @@ mod datasource;
 mod delivered;
 mod dns;
 mod follows;
+mod front;
 mod grafana;
 mod healthcheck;
 mod http;
@@ -377,6 +378,12 @@ kinds! {
     secret_used: secret::SecretUsed,
     /// A file secret is nowhere to be seen.
     secret_hidden: secret::SecretHidden,
+    /// Applications published beneath a prefix.
+    prefixed: front::Prefixed,
+    /// The copies of one service behind a proxy that leads by path.
+    replicas: front::Replicas,
+    /// A reverse proxy that starts without one of its applications.
+    late: front::Late,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
-use bollard::query_parameters::{InspectContainerOptions, LogsOptionsBuilder, TopOptionsBuilder};
+use bollard::query_parameters::{InspectContainerOptions, LogsOptionsBuilder, StopContainerOptionsBuilder, TopOptionsBuilder};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -160,6 +160,17 @@ impl Deep for StackWorld {
         let done = self.stack.engine.docker.unpause_container(container).await;
         done.map_err(|e| engine_fault("la reprise d'un conteneur", &e))?;
         Ok(now_us())
+    }
+
+    async fn halt(&self, container: &str) -> Result<(), Fault> {
+        let now = StopContainerOptionsBuilder::new().t(0).build();
+        let done = self.stack.engine.docker.stop_container(container, Some(now)).await;
+        done.map_err(|e| engine_fault("l'arrêt d'un conteneur", &e))
+    }
+
+    async fn revive(&self, container: &str) -> Result<(), Fault> {
+        let done = self.stack.engine.docker.start_container(container, None).await;
+        done.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))
     }
 
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {

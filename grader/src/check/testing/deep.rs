@@ -71,6 +71,13 @@ impl Deep for FakeWorld {
         }
         Ok(now)
     }
+    async fn halt(&self, container: &str) -> Result<(), Fault> {
+        self.pause(container).await.map(drop)
+    }
+    async fn revive(&self, container: &str) -> Result<(), Fault> {
+        self.unpause(container).await
+            .map(drop)
+    }
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
         Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())
     }
