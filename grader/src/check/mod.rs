@@ -65,6 +65,7 @@ mod testing;
 mod tests;
 mod traefik;
 mod up;
+mod workflow;
 mod yaml;
 
 /// When and on which copy of the stack a check runs.
@@ -384,6 +385,8 @@ kinds! {
     replicas: front::Replicas,
     /// A reverse proxy that starts without one of its applications.
     late: front::Late,
+    /// A GitHub Actions workflow.
+    workflow: workflow::Workflow,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
 }
