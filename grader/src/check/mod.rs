@@ -50,6 +50,8 @@ mod outage;
 mod panels;
 mod persists;
 mod ports;
+mod published_only;
+mod pushed;
 mod prom;
 mod promql;
 mod reach;
@@ -57,6 +59,7 @@ mod retention;
 mod rules;
 mod scenario;
 mod secret;
+mod slim;
 mod targets;
 mod tell;
 #[cfg(test)]
@@ -240,6 +243,7 @@ fn written(field: &'static str) -> &'static str {
         "allow_list" => "allow-list",
         "exposed_only" => "exposed-only",
         "chosen_network" => "chosen-network",
+        "published_only" => "published-only",
         "secret_used" => "secret-used",
         "secret_hidden" => "secret-hidden",
         other => other,
@@ -387,6 +391,12 @@ kinds! {
     late: front::Late,
     /// A GitHub Actions workflow.
     workflow: workflow::Workflow,
+    /// The only ports of the host that the stack publishes.
+    published_only: published_only::PublishedOnly,
+    /// Images that hold what runs and nothing of what made them.
+    slim: slim::Slim,
+    /// Images pushed to a throwaway registry and pulled back.
+    pushed: pushed::Pushed,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
 }

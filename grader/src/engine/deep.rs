@@ -12,9 +12,9 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use super::fault::{engine_fault, from_text, is_gone};
-use super::image_scan;
+use super::{image_scan, registry};
 use super::world::StackWorld;
-use crate::check::deep::{Deep, Delivery, Drawn, Exec, Executed, Trace};
+use crate::check::deep::{Back, Deep, Delivery, Drawn, Exec, Executed, Parcel, Trace, Weight};
 use crate::check::world::{State, Vantage};
 use crate::error::{Fault, FaultKind};
 
@@ -213,6 +213,17 @@ impl Deep for StackWorld {
         };
         let ours: Vec<String> = builds.values().filter_map(|build| build.tag.clone()).collect();
         image_scan::traces(&self.stack.engine, &tag, &ours, needles).await
+    }
+
+    async fn weight(&self, service: &str) -> Result<Option<Weight>, Fault> {
+        match self.stack.plan.builds.get(service).and_then(|build| build.tag.clone()) {
+            Some(tag) => registry::weight(&self.stack.engine, &tag, &self.starts).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn publish(&self, image: &str, parcels: &[Parcel]) -> Result<Vec<Back>, Fault> {
+        registry::publish(self, image, parcels).await
     }
 
     fn drawn(&self) -> Option<&Drawn> {
