@@ -142,6 +142,10 @@ pub trait Deep: Send + Sync {
     /// Starts it again, without waiting until it is ready.
     async fn revive(&self, container: &str) -> Result<(), Fault>;
 
+    /// Removes the containers of a service and creates them anew, as [`World::recreate`](super::World::recreate)
+    /// does, at other addresses: the old ones are held meanwhile.
+    async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault>;
+
     /// What `docker inspect` shows of each container of a service.
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault>;
 

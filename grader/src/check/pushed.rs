@@ -113,21 +113,33 @@ impl Check for Pushed {
         let mut facts = Vec::new();
         for (parcel, seen) in parcels.iter().zip(&back) {
             if !seen.same {
-                let other = taken.get(&(parcel.path.clone(), parcel.tag.clone())).filter(|s| **s != parcel.service);
-                let named = parcels.iter().rfind(|p| p.path == parcel.path && p.tag == parcel.tag && p.service != parcel.service);
+                let other =
+                    taken.get(&(parcel.path.clone(), parcel.tag.clone())).filter(|s| **s != parcel.service);
+                let named = parcels
+                    .iter()
+                    .rfind(|p| p.path == parcel.path && p.tag == parcel.tag && p.service != parcel.service);
                 let other = named.map(|p| &p.service).or(other);
-                let headline = format!("publiée puis reprise, l'image de « {} » est une autre", parcel.service);
+                let headline =
+                    format!("publiée puis reprise, l'image de « {} » est une autre", parcel.service);
                 let observed = match other {
                     Some(other) => format!("« {other} » porte le même nom, {}:{}", parcel.path, parcel.tag),
                     None => format!("{}:{} ne rend pas l'image envoyée", parcel.path, parcel.tag),
                 };
                 let hint = "dans un registre, le dernier qui prend un nom le garde";
-                return tell::fail(Miss { facts, ..self.miss(cx, &parcel.service, headline, observed, hint) });
+                return tell::fail(Miss {
+                    facts,
+                    ..self.miss(cx, &parcel.service, headline, observed, hint)
+                });
             }
             facts.push(Fact::new(
                 &parcel.service,
                 seen.digest.clone(),
-                format!("{}:{} publiée et reprise ({})", parcel.path, parcel.tag, tell::cut(&seen.digest, 19)),
+                format!(
+                    "{}:{} publiée et reprise ({})",
+                    parcel.path,
+                    parcel.tag,
+                    tell::cut(&seen.digest, 19)
+                ),
             ));
         }
         tell::pass(facts)
@@ -142,7 +154,15 @@ mod tests {
     fn names() {
         let ok = |name: &str| parts("localhost:5000", name).ok();
         assert_eq!(ok("localhost:5000/a/b-c:1.0"), Some(("a/b-c".into(), "1.0".into())));
-        for bad in ["a:1", "localhost:5000/a", "localhost:5000/a:latest", "localhost:50001/a:1", "localhost:5000/:1", "localhost:5000/A:1", "localhost:5000/a@sha256:0"] {
+        for bad in [
+            "a:1",
+            "localhost:5000/a",
+            "localhost:5000/a:latest",
+            "localhost:50001/a:1",
+            "localhost:5000/:1",
+            "localhost:5000/A:1",
+            "localhost:5000/a@sha256:0",
+        ] {
             assert_eq!(ok(bad), None, "{bad}");
         }
     }

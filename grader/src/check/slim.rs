@@ -42,7 +42,18 @@ pub enum SlimProof {
 const COMPILERS: &[&str] = &["gcc", "cc", "g++", "c++", "clang", "make", "rustc", "cargo"];
 const BINARIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/bin"];
 /// Where wheels and caches are left behind.
-const FOLDERS: &[&str] = &["/", "/wheels", "/app", "/app/wheels", "/tmp", "/tmp/wheels", "/root", "/build", "/src", "/usr/src/app"];
+const FOLDERS: &[&str] = &[
+    "/",
+    "/wheels",
+    "/app",
+    "/app/wheels",
+    "/tmp",
+    "/tmp/wheels",
+    "/root",
+    "/build",
+    "/src",
+    "/usr/src/app",
+];
 const MB: u64 = 1_000_000;
 
 fn mb(bytes: u64) -> String {
@@ -64,7 +75,8 @@ fn is_root(user: &str) -> bool {
 impl Slim {
     fn weighed(&self, cx: &Cx<'_>, service: &str, weight: &Weight) -> Result<Fact, Box<Miss>> {
         let beyond = weight.bytes.saturating_sub(weight.base_bytes);
-        let told = format!("{service} : {} en plus de {}, {} en tout", mb(beyond), weight.base, mb(weight.bytes));
+        let told =
+            format!("{service} : {} en plus de {}, {} en tout", mb(beyond), weight.base, mb(weight.bytes));
         let too_much = beyond > u64::from(self.beyond) * MB;
         if !too_much && weight.bytes <= u64::from(self.whole) * MB {
             return Ok(Fact::new(service, beyond, told));
@@ -99,11 +111,14 @@ impl Slim {
         let miss = |headline: String, observed: String, place: Option<Place>, hint: &str| {
             Ok(Err(Box::new(Miss {
                 headline,
-                expected: "ni compilateur, ni cache de pip, ni archives d'installation dans l'image".to_owned(),
+                expected: "ni compilateur, ni cache de pip, ni archives d'installation dans l'image"
+                    .to_owned(),
                 observed,
                 place,
                 hint: hint.to_owned(),
-                try_it: format!("docker compose exec {service} sh -c 'command -v gcc make; find / -xdev -name \"*.whl\" 2>/dev/null'"),
+                try_it: format!(
+                    "docker compose exec {service} sh -c 'command -v gcc make; find / -xdev -name \"*.whl\" 2>/dev/null'"
+                ),
                 ..Miss::default()
             })))
         };
@@ -113,7 +128,12 @@ impl Slim {
                 return miss(
                     format!("l'image de « {service} » contient un compilateur"),
                     format!("{dir}/{name} est dans l'image"),
-                    at_dockerfile(world, service, &["gcc", "build-base", "build-essential", "RUN "], "installé ici"),
+                    at_dockerfile(
+                        world,
+                        service,
+                        &["gcc", "build-base", "build-essential", "RUN "],
+                        "installé ici",
+                    ),
                     "ce qui sert à construire reste dans l'étape qui construit",
                 );
             }
@@ -157,8 +177,10 @@ impl Slim {
     async fn user(&self, cx: &Cx<'_>, service: &str) -> Result<Result<Fact, Box<Miss>>, Fault> {
         let world = cx.world;
         let seen = world.inspections(service).await?;
-        let users = seen.iter().map(|one| one.pointer("/Config/User").and_then(|u| u.as_str()).unwrap_or_default());
-        let named = users.clone().find(|user| is_root(user)).or_else(|| users.clone().next()).unwrap_or_default();
+        let users =
+            seen.iter().map(|one| one.pointer("/Config/User").and_then(|u| u.as_str()).unwrap_or_default());
+        let named =
+            users.clone().find(|user| is_root(user)).or_else(|| users.clone().next()).unwrap_or_default();
         // A name may hide number 0.
         let id = world.exec(&kit::inside(service), Exec::new(&["id", "-u"])).await?;
         let number = String::from_utf8_lossy(&id.out).trim().to_owned();
@@ -170,10 +192,20 @@ impl Slim {
             expected: "chaque application tourne sous un utilisateur ordinaire".to_owned(),
             observed: format!(
                 "utilisateur du conteneur : {}",
-                if named.is_empty() { "aucun, donc root".to_owned() } else { format!("« {named} », numéro {number}") }
+                if named.is_empty() {
+                    "aucun, donc root".to_owned()
+                } else {
+                    format!("« {named} », numéro {number}")
+                }
             ),
-            place: at_dockerfile(world, service, &["USER ", "CMD", "FROM "], "dernière instruction USER, ou son absence"),
-            hint: "une faille de l'application donne les droits de son utilisateur : lesquels lui faut-il ?".to_owned(),
+            place: at_dockerfile(
+                world,
+                service,
+                &["USER ", "CMD", "FROM "],
+                "dernière instruction USER, ou son absence",
+            ),
+            hint: "une faille de l'application donne les droits de son utilisateur : lesquels lui faut-il ?"
+                .to_owned(),
             try_it: format!("docker compose exec {service} id"),
             ..Miss::default()
         })))

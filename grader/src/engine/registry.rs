@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 use bollard::query_parameters::{
-    CreateImageOptionsBuilder, InspectContainerOptions, PushImageOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+    CreateImageOptionsBuilder, InspectContainerOptions, PushImageOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use futures_util::StreamExt;
 
@@ -90,7 +90,10 @@ fn body(world: &StackWorld, image: &str) -> ContainerCreateBody {
 /// Starts the registry and waits until it answers; gives its address.
 async fn open(world: &StackWorld, container: &str) -> Result<SocketAddr, Fault> {
     let docker = &world.stack.engine.docker;
-    docker.start_container(container, None).await.map_err(|e| engine_fault("le démarrage d'un registre", &e))?;
+    docker
+        .start_container(container, None)
+        .await
+        .map_err(|e| engine_fault("le démarrage d'un registre", &e))?;
     let seen = docker.inspect_container(container, None::<InspectContainerOptions>).await;
     let seen = seen.map_err(|e| engine_fault("l'inspection d'un registre", &e))?;
     let ports = seen.network_settings.and_then(|n| n.ports).unwrap_or_default();

@@ -59,7 +59,11 @@ impl Late {
         Miss {
             expected: format!(
                 "« {} » redémarre alors que « {} » manque, et sert « {} » en {} au plus ; « {} » revenue, il la sert aussi",
-                self.via, self.absent, self.other, french(self.within.0), self.absent
+                self.via,
+                self.absent,
+                self.other,
+                french(self.within.0),
+                self.absent
             ),
             place: in_conf(
                 cx.world,
@@ -149,7 +153,8 @@ impl Check for Late {
                 headline: format!("« {} » revenue, « {} » ne la retrouve pas", self.absent, self.via),
                 observed: format!("{seen}, {} après son retour", french(self.within.0)),
                 noted: log,
-                hint: "combien de temps Nginx garde-t-il une réponse du DNS, même « introuvable » ?".to_owned(),
+                hint: "combien de temps Nginx garde-t-il une réponse du DNS, même « introuvable » ?"
+                    .to_owned(),
                 facts,
                 ..self.base(cx)
             });

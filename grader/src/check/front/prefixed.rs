@@ -66,7 +66,8 @@ impl Prefixed {
 
     fn base(&self, cx: &Cx<'_>, service: &str, path: &str, expected: String) -> Miss {
         let prefix = self.prefix(service);
-        let needles = [format!("location {prefix}/"), format!("location {prefix}"), prefix, "location".into()];
+        let needles =
+            [format!("location {prefix}/"), format!("location {prefix}"), prefix, "location".into()];
         let needles: Vec<&str> = needles.iter().map(String::as_str).filter(|n| n.len() > 1).collect();
         let place = if self.at_root {
             tell::at(cx.world, service, "ports", "publication de l'application")
@@ -82,7 +83,14 @@ impl Prefixed {
     }
 
     /// Asks until it is 200 (or a redirection when one is wanted), patiently.
-    async fn get(&self, cx: &Cx<'_>, gate: &Gate<'_>, path: &str, moved: bool, base: &Miss) -> Result<Got, Fault> {
+    async fn get(
+        &self,
+        cx: &Cx<'_>,
+        gate: &Gate<'_>,
+        path: &str,
+        moved: bool,
+        base: &Miss,
+    ) -> Result<Got, Fault> {
         let good = |seen: &Result<wire::HttpAnswer, wire::Failure>| {
             seen.as_ref().is_ok_and(|a| a.status == 200 || (moved && is_moved(a.status)))
         };
@@ -109,7 +117,11 @@ impl Prefixed {
             noted.insert(0, format!("Location : {}", tell::cut(to, 100)));
         }
         Ok(Err(Box::new(Miss {
-            headline: format!("{} répond {}", self.shown(path.split('?').next().unwrap_or(path)), answer.status),
+            headline: format!(
+                "{} répond {}",
+                self.shown(path.split('?').next().unwrap_or(path)),
+                answer.status
+            ),
             observed: format!("{} {}", answer.status, tell::cut(&answer.reason, 40)),
             noted,
             hint: hint_of(answer.status).to_owned(),
@@ -150,7 +162,10 @@ impl Prefixed {
         if !names.contains(&card.instance) {
             return miss(
                 format!("la réponse ne vient d'aucun conteneur de « {service} »"),
-                format!("« instance » vaut « {} », qui n'est le nom d'hôte d'aucun d'eux", tell::cut(&card.instance, 60)),
+                format!(
+                    "« instance » vaut « {} », qui n'est le nom d'hôte d'aucun d'eux",
+                    tell::cut(&card.instance, 60)
+                ),
                 "chaque application doit tourner dans son propre conteneur, et le dire elle-même",
             );
         }
@@ -164,27 +179,50 @@ impl Prefixed {
         Ok(Ok(card))
     }
 
-    async fn served(&self, cx: &Cx<'_>, gate: &Gate<'_>, service: &str) -> Result<Result<Fact, Box<Miss>>, Fault> {
+    async fn served(
+        &self,
+        cx: &Cx<'_>,
+        gate: &Gate<'_>,
+        service: &str,
+    ) -> Result<Result<Fact, Box<Miss>>, Fault> {
         let token = token(cx.world, &format!("served-{service}"));
         let path = who(&self.prefix(service), &token);
-        let base = self.base(cx, service, &path, format!(
-            "{} répond 200, et vient d'un conteneur de « {service} »", self.shown(&path)
-        ));
+        let base = self.base(
+            cx,
+            service,
+            &path,
+            format!("{} répond 200, et vient d'un conteneur de « {service} »", self.shown(&path)),
+        );
         let answer = match self.get(cx, gate, &path, false, &base).await? {
             Ok(answer) => answer,
             Err(miss) => return Ok(Err(miss)),
         };
         Ok(self.genuine(cx, service, &answer, &token, &base).await?.map(|card| {
-            Fact::new(service, card.instance.clone(), format!("{path} : servi par {} ({service})", card.instance))
+            Fact::new(
+                service,
+                card.instance.clone(),
+                format!("{path} : servi par {} ({service})", card.instance),
+            )
         }))
     }
 
-    async fn sheet(&self, cx: &Cx<'_>, gate: &Gate<'_>, service: &str) -> Result<Result<Fact, Box<Miss>>, Fault> {
+    async fn sheet(
+        &self,
+        cx: &Cx<'_>,
+        gate: &Gate<'_>,
+        service: &str,
+    ) -> Result<Result<Fact, Box<Miss>>, Fault> {
         let prefix = self.prefix(service);
         let page = format!("{prefix}/");
-        let base = self.base(cx, service, &page, format!(
-            "la feuille de style de {} se charge, sous {page}, et c'est celle de « {service} »", self.shown(&page)
-        ));
+        let base = self.base(
+            cx,
+            service,
+            &page,
+            format!(
+                "la feuille de style de {} se charge, sous {page}, et c'est celle de « {service} »",
+                self.shown(&page)
+            ),
+        );
         let answer = match self.get(cx, gate, &page, false, &base).await? {
             Ok(answer) => answer,
             Err(miss) => return Ok(Err(miss)),
@@ -203,16 +241,20 @@ impl Prefixed {
         let outside = "l'application doit savoir sous quel préfixe elle est publiée pour écrire ses liens";
         let path = match resolve(HOST, &page, &reference) {
             Ok(path) if path.starts_with(&page) => path,
-            Ok(_) => return miss(
-                format!("les fichiers statiques de « {service} » sortent du préfixe"),
-                format!("la page demande {shown}, qui n'est pas sous {page}"),
-                outside,
-            ),
-            Err(host) => return miss(
-                format!("les fichiers statiques de « {service} » sont demandés à un autre hôte"),
-                format!("la page demande {shown} (hôte « {} »)", tell::cut(&host, 60)),
-                "un visiteur ne connaît que l'adresse qu'il a tapée",
-            ),
+            Ok(_) => {
+                return miss(
+                    format!("les fichiers statiques de « {service} » sortent du préfixe"),
+                    format!("la page demande {shown}, qui n'est pas sous {page}"),
+                    outside,
+                );
+            }
+            Err(host) => {
+                return miss(
+                    format!("les fichiers statiques de « {service} » sont demandés à un autre hôte"),
+                    format!("la page demande {shown} (hôte « {} »)", tell::cut(&host, 60)),
+                    "un visiteur ne connaît que l'adresse qu'il a tapée",
+                );
+            }
         };
         let sheet = match self.get(cx, gate, &path, false, &base).await? {
             Ok(sheet) => sheet,
@@ -236,13 +278,21 @@ impl Prefixed {
         Ok(Ok(Fact::new(service, path.clone(), format!("{service} : {path} ({kind})"))))
     }
 
-    async fn redirect(&self, cx: &Cx<'_>, gate: &Gate<'_>, service: &str) -> Result<Result<Fact, Box<Miss>>, Fault> {
+    async fn redirect(
+        &self,
+        cx: &Cx<'_>,
+        gate: &Gate<'_>,
+        service: &str,
+    ) -> Result<Result<Fact, Box<Miss>>, Fault> {
         let token = token(cx.world, &format!("redirect-{service}"));
         let prefix = self.prefix(service);
         let path = format!("{prefix}/depart?jeton={token}");
-        let base = self.base(cx, service, &path, format!(
-            "{} redirige sous {prefix}/, et l'arrivée répond avec le même jeton", self.shown(&path)
-        ));
+        let base = self.base(
+            cx,
+            service,
+            &path,
+            format!("{} redirige sous {prefix}/, et l'arrivée répond avec le même jeton", self.shown(&path)),
+        );
         let answer = match self.get(cx, gate, &path, true, &base).await? {
             Ok(answer) => answer,
             Err(miss) => return Ok(Err(miss)),
@@ -262,16 +312,20 @@ impl Prefixed {
         let host = if self.port == 80 { HOST.to_owned() } else { format!("{HOST}:{}", self.port) };
         let target = match resolve(&host, &path, &to) {
             Ok(target) if target.starts_with(&format!("{prefix}/")) => target,
-            Ok(_) => return miss(
-                format!("la redirection de « {service} » sort du préfixe"),
-                shown,
-                "l'application redirige vers le chemin qu'elle croit être le sien : qui lui dit le préfixe ?",
-            ),
-            Err(_) => return miss(
-                format!("la redirection de « {service} » mène à un autre hôte"),
-                shown,
-                "l'application reprend l'en-tête Host qu'elle reçoit : lequel Nginx lui donne-t-il ?",
-            ),
+            Ok(_) => {
+                return miss(
+                    format!("la redirection de « {service} » sort du préfixe"),
+                    shown,
+                    "l'application redirige vers le chemin qu'elle croit être le sien : qui lui dit le préfixe ?",
+                );
+            }
+            Err(_) => {
+                return miss(
+                    format!("la redirection de « {service} » mène à un autre hôte"),
+                    shown,
+                    "l'application reprend l'en-tête Host qu'elle reçoit : lequel Nginx lui donne-t-il ?",
+                );
+            }
         };
         let end = match self.get(cx, gate, &target, false, &base).await? {
             Ok(end) => end,
@@ -281,11 +335,19 @@ impl Prefixed {
         Ok(genuine.map(|_| Fact::new(service, target.clone(), format!("{path} → {target} : jeton rendu"))))
     }
 
-    async fn slash(&self, cx: &Cx<'_>, gate: &Gate<'_>, service: &str) -> Result<Result<Fact, Box<Miss>>, Fault> {
+    async fn slash(
+        &self,
+        cx: &Cx<'_>,
+        gate: &Gate<'_>,
+        service: &str,
+    ) -> Result<Result<Fact, Box<Miss>>, Fault> {
         let prefix = self.prefix(service);
-        let base = self.base(cx, service, &prefix, format!(
-            "{} mène à la page de {prefix}/ (par une redirection)", self.shown(&prefix)
-        ));
+        let base = self.base(
+            cx,
+            service,
+            &prefix,
+            format!("{} mène à la page de {prefix}/ (par une redirection)", self.shown(&prefix)),
+        );
         let answer = match self.get(cx, gate, &prefix, true, &base).await? {
             Ok(answer) => answer,
             Err(miss) => return Ok(Err(miss)),

@@ -96,11 +96,15 @@ impl Replicas {
 
     fn base(&self, cx: &Cx<'_>) -> Miss {
         let (count, service) = (self.count, &self.service);
-        let conf = [format!("location /{service}"), format!("{service}:"), "upstream".into(), "resolver".into()];
+        let conf =
+            [format!("location /{service}"), format!("{service}:"), "upstream".into(), "resolver".into()];
         let conf: Vec<&str> = conf.iter().map(String::as_str).collect();
         let (expected, place) = match self.proof {
             ReplicaProof::All => (
-                format!("{count} conteneurs « {service} » en marche, et chacun répond sur {MANY} appels à {}", self.path()),
+                format!(
+                    "{count} conteneurs « {service} » en marche, et chacun répond sur {MANY} appels à {}",
+                    self.path()
+                ),
                 tell::at(cx.world, service, "deploy", "les répliques sont décrites ici"),
             ),
             ReplicaProof::Loss => (
@@ -174,14 +178,18 @@ impl Replicas {
             return Some(Miss {
                 headline: format!("des appels à « {} » échouent", self.service),
                 observed: format!("{} appels manqués sur {sent} ({})", round.failures(), round.told()),
-                hint: "à quelles adresses Nginx envoie-t-il ces appels, et quand les a-t-il apprises ?".to_owned(),
+                hint: "à quelles adresses Nginx envoie-t-il ces appels, et quand les a-t-il apprises ?"
+                    .to_owned(),
                 ..base
             });
         }
         if round.odd > 0 {
             return Some(Miss {
                 headline: format!("des réponses ne viennent pas de « {} »", self.service),
-                observed: format!("{} réponses sur {sent} ne sont pas la sienne, avec le jeton envoyé", round.odd),
+                observed: format!(
+                    "{} réponses sur {sent} ne sont pas la sienne, avec le jeton envoyé",
+                    round.odd
+                ),
                 hint: "une réponse gardée en cache, ou donnée par un autre, ne prouve rien".to_owned(),
                 ..base
             });
@@ -189,7 +197,10 @@ impl Replicas {
         if let Some(name) = round.strangers(names).first() {
             return Some(Miss {
                 headline: format!("quelqu'un d'autre répond à la place de « {} »", self.service),
-                observed: format!("« instance » vaut « {} », qui n'est le nom d'hôte d'aucune réplique", tell::cut(name, 60)),
+                observed: format!(
+                    "« instance » vaut « {} », qui n'est le nom d'hôte d'aucune réplique",
+                    tell::cut(name, 60)
+                ),
                 hint: "chaque réplique donne son propre nom d'hôte, celui que Docker lui a donné".to_owned(),
                 ..base
             });
@@ -199,7 +210,8 @@ impl Replicas {
             headline: format!("{} réplique(s) sur {} ne répondent jamais", silent.len(), names.len()),
             observed: format!("sur {sent} appels, {} réplique(s) seulement ont répondu", round.by.len()),
             noted: vec![format!("jamais vues : {}", tell::names(&silent))],
-            hint: "Nginx connaît-il toutes les adresses que le nom du service donne, ou une seule ?".to_owned(),
+            hint: "Nginx connaît-il toutes les adresses que le nom du service donne, ou une seule ?"
+                .to_owned(),
             ..base
         })
     }
@@ -276,23 +288,20 @@ impl Replicas {
             Err(miss) => return tell::fail(*miss),
         };
         let old = kit::addresses(&before);
-        // Docker may give the same addresses again: that would prove nothing.
-        for _ in 0..3 {
-            if !world.recreate(&self.service).await? {
-                return tell::fail(Miss {
-                    headline: format!("« {} » ne redevient pas prêt une fois recréé", self.service),
-                    observed: "pas prêt à temps".to_owned(),
-                    noted: tell::tail(&world.logs(&self.service, 20).await?, 6),
-                    hint: "le journal du service dit ce qui l'a arrêté".to_owned(),
-                    ..self.base(cx)
-                });
-            }
-            let new = kit::addresses(&kit::running(world, &self.service).await?);
-            if new.iter().any(|ip| !old.contains(ip)) {
-                return self.followed(cx, &old, &new).await;
-            }
+        if !world.recreate_elsewhere(&self.service).await? {
+            return tell::fail(Miss {
+                headline: format!("« {} » ne redevient pas prêt une fois recréé", self.service),
+                observed: "pas prêt à temps".to_owned(),
+                noted: tell::tail(&world.logs(&self.service, 20).await?, 6),
+                hint: "le journal du service dit ce qui l'a arrêté".to_owned(),
+                ..self.base(cx)
+            });
         }
-        Err(kit::noise("Docker a rendu leurs anciennes adresses aux répliques recréées"))
+        let new = kit::addresses(&kit::running(world, &self.service).await?);
+        if new.iter().all(|ip| old.contains(ip)) {
+            return Err(kit::noise("Docker a rendu leurs anciennes adresses aux répliques recréées"));
+        }
+        self.followed(cx, &old, &new).await
     }
 
     async fn followed(
@@ -306,11 +315,16 @@ impl Replicas {
             Err(miss) => return tell::fail(*miss),
         };
         let names = hostnames(cx.world, &self.service).await?;
-        let good = |round: &Round| round.failures() == 0 && round.odd == 0 && round.strangers(&names).is_empty();
+        let good =
+            |round: &Round| round.failures() == 0 && round.odd == 0 && round.strangers(&names).is_empty();
         kit::patiently(self.within.0, good, || self.send(&gate, "replicas-again", 15, 5)).await?;
         let round = self.send(&gate, "replicas-recreated", MANY, 5).await?;
         let facts = vec![
-            Fact::new("addresses", json!({"before": old, "after": new}), format!("adresses avant : {} ; après : {}", tell::ips(old), tell::ips(new))),
+            Fact::new(
+                "addresses",
+                json!({"before": old, "after": new}),
+                format!("adresses avant : {} ; après : {}", tell::ips(old), tell::ips(new)),
+            ),
             Self::counted(&round),
         ];
         match self.wrong(cx, &round, &names) {

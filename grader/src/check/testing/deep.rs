@@ -77,8 +77,10 @@ impl Deep for FakeWorld {
         self.pause(container).await.map(drop)
     }
     async fn revive(&self, container: &str) -> Result<(), Fault> {
-        self.unpause(container).await
-            .map(drop)
+        self.unpause(container).await.map(drop)
+    }
+    async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault> {
+        super::super::World::recreate(self, service).await
     }
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
         Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())

@@ -80,11 +80,18 @@ impl Graph {
         let job = |node: &Node| Job {
             needs: texts(node.get("needs")),
             condition: condition(node),
-            steps: node.get("steps").map_or(&[][..], Node::items).iter().map(|s| (condition(s), deeds(s))).collect(),
+            steps: node
+                .get("steps")
+                .map_or(&[][..], Node::items)
+                .iter()
+                .map(|s| (condition(s), deeds(s)))
+                .collect(),
             careless: node.get("continue-on-error").and_then(Node::text) == Some("true"),
             line: node.line(),
         };
-        Self { jobs: jobs.iter().filter_map(|(name, node)| Some((name.text()?.to_owned(), job(node)))).collect() }
+        Self {
+            jobs: jobs.iter().filter_map(|(name, node)| Some((name.text()?.to_owned(), job(node)))).collect(),
+        }
     }
 
     /// All that a job needs, directly or not.
@@ -133,7 +140,8 @@ impl Graph {
         let Some(job) = self.jobs.get(name) else { return Some(false) };
         let none = BTreeMap::new();
         let around = Around { moment, results: &none, success: true };
-        let truth = |text: &Option<String>| text.as_ref().map_or(Some(true), |t| evaluate(t, &around).truth());
+        let truth =
+            |text: &Option<String>| text.as_ref().map_or(Some(true), |t| evaluate(t, &around).truth());
         let mut any = Some(false);
         for (condition, deeds) in &job.steps {
             if let Some(flag) = &deeds.pushes {
@@ -183,7 +191,9 @@ impl Facts for Around<'_> {
             "github.ref" => text(reference),
             "github.ref_name" => text(reference.splitn(3, '/').nth(2).unwrap_or_default()),
             "github.ref_type" => text(if reference.starts_with("refs/tags/") { "tag" } else { "branch" }),
-            "github.base_ref" | "github.event.repository.default_branch" if request || path.ends_with("branch") => {
+            "github.base_ref" | "github.event.repository.default_branch"
+                if request || path.ends_with("branch") =>
+            {
                 text("main")
             }
             "github.head_ref" if request => text("une-branche"),

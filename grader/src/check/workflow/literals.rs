@@ -34,7 +34,10 @@ fn walk(node: &Node, under: &str, found: &mut Vec<Literal>) {
         Node::Scalar { .. } => {
             let Some(text) = node.text() else { return };
             if let Some(start) = TOKENS.iter().find(|t| text.contains(**t)) {
-                found.push(Literal { what: format!("une valeur qui commence par {start}"), line: node.line() });
+                found.push(Literal {
+                    what: format!("une valeur qui commence par {start}"),
+                    line: node.line(),
+                });
             } else if under == "run" && logs_in_plainly(text) {
                 found.push(Literal { what: "docker login".into(), line: node.line() });
             }
@@ -65,7 +68,9 @@ fn logs_in_plainly(script: &str) -> bool {
         }
         let given = words.iter().enumerate().find_map(|(i, word)| match *word {
             "-p" | "--password" => words.get(i + 1).copied(),
-            _ => word.strip_prefix("--password=").or_else(|| word.strip_prefix("-p").filter(|v| !v.is_empty())),
+            _ => {
+                word.strip_prefix("--password=").or_else(|| word.strip_prefix("-p").filter(|v| !v.is_empty()))
+            }
         });
         if let Some(value) = given {
             return is_literal(value);

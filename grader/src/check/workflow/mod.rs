@@ -99,7 +99,9 @@ impl Workflow {
         let others: Vec<String> = world
             .files()
             .into_iter()
-            .filter(|f| f != &self.file && f.contains("workflow") && (f.ends_with(".yml") || f.ends_with(".yaml")))
+            .filter(|f| {
+                f != &self.file && f.contains("workflow") && (f.ends_with(".yml") || f.ends_with(".yaml"))
+            })
             .collect();
         let observed = if others.is_empty() {
             "aucun fichier de workflow dans le dossier rendu".to_owned()
@@ -128,7 +130,11 @@ impl Workflow {
         }
         let Some(first) = found.first().filter(|_| outcome.code == 1) else {
             let what = "actionlint n'a pas pu lire ce fichier";
-            let fault = Fault::new(FaultKind::Engine, what, "relancez ; si cela se répète, signalez ce défaut du correcteur");
+            let fault = Fault::new(
+                FaultKind::Engine,
+                what,
+                "relancez ; si cela se répète, signalez ce défaut du correcteur",
+            );
             return Err(fault.detail(tell::cut(&outcome.output, 400)));
         };
         let line = first.split(':').next().and_then(|n| n.parse().ok()).unwrap_or(0);
@@ -160,7 +166,8 @@ impl Workflow {
                 Err(Box::new(Miss { place: place.clone(), ..self.miss(headline, observed, hint) }))
             };
             let before = graph.ancestors(name);
-            let tests: Vec<&String> = before.iter().filter(|n| graph.jobs.get(*n).is_some_and(graph::Job::tests)).collect();
+            let tests: Vec<&String> =
+                before.iter().filter(|n| graph.jobs.get(*n).is_some_and(graph::Job::tests)).collect();
             if tests.is_empty() {
                 let vain = before.iter().find(|n| graph.jobs.get(*n).is_some_and(graph::Job::tests_in_vain));
                 return match vain {
@@ -171,15 +178,26 @@ impl Workflow {
                     ),
                     None => miss(
                         format!("« {} » publie sans attendre les tests", tell::cut(name, 40)),
-                        format!("besoins, directs ou non : {}", if before.is_empty() { "aucun".to_owned() } else { tell::names(&before.iter().collect::<Vec<_>>()) }),
+                        format!(
+                            "besoins, directs ou non : {}",
+                            if before.is_empty() {
+                                "aucun".to_owned()
+                            } else {
+                                tell::names(&before.iter().collect::<Vec<_>>())
+                            }
+                        ),
                         "sans needs, les tâches d'un workflow partent toutes en même temps",
                     ),
                 };
             }
-            let builds: Vec<&String> = before.iter().filter(|n| graph.jobs.get(*n).is_some_and(graph::Job::builds)).collect();
+            let builds: Vec<&String> =
+                before.iter().filter(|n| graph.jobs.get(*n).is_some_and(graph::Job::builds)).collect();
             if builds.is_empty() {
                 return miss(
-                    format!("« {} » publie sans qu'une tâche ait construit les images avant elle", tell::cut(name, 40)),
+                    format!(
+                        "« {} » publie sans qu'une tâche ait construit les images avant elle",
+                        tell::cut(name, 40)
+                    ),
                     format!("besoins, directs ou non : {}", tell::names(&before.iter().collect::<Vec<_>>())),
                     "l'ordre demandé : tests, puis construction, puis publication, chacune dans sa tâche",
                 );
@@ -188,7 +206,10 @@ impl Workflow {
             if !ordered {
                 return miss(
                     format!("« {} » construit sans attendre les tests", tell::cut(builds[0], 40)),
-                    format!("besoins de cette tâche : {}", tell::cut(&graph.jobs[builds[0]].needs.join(", "), 80)),
+                    format!(
+                        "besoins de cette tâche : {}",
+                        tell::cut(&graph.jobs[builds[0]].needs.join(", "), 80)
+                    ),
                     "construire cinq images pour apprendre ensuite que les tests échouent coûte cher",
                 );
             }
@@ -198,17 +219,25 @@ impl Workflow {
                 if graph.publishes(name, &moment) != Some(false) {
                     return miss(
                         format!("« {} » publie même quand les tests échouent", tell::cut(name, 40)),
-                        format!("condition : {}", tell::cut(graph.jobs[name].condition.as_deref().unwrap_or("aucune"), 100)),
+                        format!(
+                            "condition : {}",
+                            tell::cut(graph.jobs[name].condition.as_deref().unwrap_or("aucune"), 100)
+                        ),
                         "always(), failure() et !cancelled() remplacent la condition sous-entendue : « tout ce dont j'ai besoin a réussi »",
                     );
                 }
             }
         }
-        Ok(vec![Fact::new("push", json!(pushing), format!("« {first} » publie après les tests et la construction"))])
+        Ok(vec![Fact::new(
+            "push",
+            json!(pushing),
+            format!("« {first} » publie après les tests et la construction"),
+        )])
     }
 
     fn events(&self, world: &dyn World, graph: &Graph, moments: &Moments) -> Judged {
-        let miss = |headline: &str, observed: String, hint: &str| Err(Box::new(self.miss(headline, observed, hint)));
+        let miss =
+            |headline: &str, observed: String, hint: &str| Err(Box::new(self.miss(headline, observed, hint)));
         let named = if moments.names.is_empty() { "aucun".to_owned() } else { moments.names.join(", ") };
         if moments.requests.is_empty() {
             return miss(
@@ -237,7 +266,10 @@ impl Workflow {
                 );
                 let place = self.at(world, graph.jobs[name].line, "cette tâche publie");
                 let hint = "n'importe qui peut proposer une pull request : rien de ce qu'elle contient ne doit partir dans le registre";
-                return Err(Box::new(Miss { place, ..self.miss("une pull request publie des images", observed, hint) }));
+                return Err(Box::new(Miss {
+                    place,
+                    ..self.miss("une pull request publie des images", observed, hint)
+                }));
             }
         }
         let publishes = |moment| pushing.iter().any(|n| graph.publishes(n, moment) != Some(false));
@@ -277,7 +309,11 @@ fn told(graph: &Graph) -> String {
             .iter()
             .filter_map(|(word, yes)| yes.then_some(*word))
             .collect();
-        format!("« {} » ({})", tell::cut(name, 30), if does.is_empty() { "rien de cela".to_owned() } else { does.join(", ") })
+        format!(
+            "« {} » ({})",
+            tell::cut(name, 30),
+            if does.is_empty() { "rien de cela".to_owned() } else { does.join(", ") }
+        )
     };
     let all: Vec<String> = graph.jobs.iter().map(one).collect();
     if all.is_empty() { "aucune".to_owned() } else { tell::cut(&all.join(", "), 200) }

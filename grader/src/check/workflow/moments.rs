@@ -47,7 +47,9 @@ impl Moments {
         let mut found = Self::default();
         let Some(on) = workflow.get("on") else { return found };
         let events: Vec<(String, Option<&Node>)> = match on {
-            Node::Map(pairs) => pairs.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), Some(v)))).collect(),
+            Node::Map(pairs) => {
+                pairs.iter().filter_map(|(k, v)| Some((k.text()?.to_owned(), Some(v)))).collect()
+            }
             Node::Seq(items) => items.iter().filter_map(|i| Some((i.text()?.to_owned(), None))).collect(),
             Node::Scalar { .. } => on.text().map(|t| (t.to_owned(), None)).into_iter().collect(),
         };

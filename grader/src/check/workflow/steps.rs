@@ -17,13 +17,35 @@ pub struct Deeds {
 
 /// Programs that run tests, by how their command goes on.
 const TESTS: &[&str] = &[
-    "pytest", "unittest", "manage.py test", "django-admin test", "tox", "nox", "--exit-code-from", "make test",
-    "make check", "npm test", "npm run test",
+    "pytest",
+    "unittest",
+    "manage.py test",
+    "django-admin test",
+    "tox",
+    "nox",
+    "--exit-code-from",
+    "make test",
+    "make check",
+    "npm test",
+    "npm run test",
 ];
 
 /// Commands that only install or tell.
-const IDLE: &[&str] =
-    &["pip ", "pip3 ", "python -m pip", "python3 -m pip", "uv ", "echo ", "printf ", "#", "apt", "sudo apt", "cat ", "npm ci", "npm install"];
+const IDLE: &[&str] = &[
+    "pip ",
+    "pip3 ",
+    "python -m pip",
+    "python3 -m pip",
+    "uv ",
+    "echo ",
+    "printf ",
+    "#",
+    "apt",
+    "sudo apt",
+    "cat ",
+    "npm ci",
+    "npm install",
+];
 
 /// Commands of a script, one by one, with what follows each on its line.
 pub fn commands(script: &str) -> Vec<(String, String)> {
@@ -75,7 +97,8 @@ pub fn deeds(step: &Node) -> Deeds {
         let with = |key: &str| step.get("with").and_then(|w| w.get(key)).and_then(Node::text);
         if action.ends_with("/build-push-action") || action.ends_with("/bake-action") {
             deeds.builds = true;
-            let registry = with("outputs").is_some_and(|o| o.contains("type=registry") || o.contains("push=true"));
+            let registry =
+                with("outputs").is_some_and(|o| o.contains("type=registry") || o.contains("push=true"));
             let asked = with("push").filter(|p| super::expr::bare(p) != "false");
             if registry {
                 deeds.pushes = Some(None);
@@ -93,7 +116,10 @@ pub fn deeds(step: &Node) -> Deeds {
         let low = command.to_lowercase();
         if is_docker(&low) {
             deeds.builds |= has_word(&low, "build") || has_word(&low, "bake") || has_word(&low, "--build");
-            let push = has_word(&low, "push") || has_word(&low, "--push") || low.contains("push=true") || low.contains("type=registry");
+            let push = has_word(&low, "push")
+                || has_word(&low, "--push")
+                || low.contains("push=true")
+                || low.contains("type=registry");
             if push {
                 deeds.pushes = Some(None);
             }
@@ -127,17 +153,34 @@ mod tests {
         assert!(of("run: docker compose run --rm app1 python -m unittest").tests);
         assert!(of("run: cd app1 && python manage.py test").tests);
         assert!(of("run: ./scripts/tests.sh").tests);
-        for idle in ["run: pip install pytest", "run: echo pytest", "run: '# pytest'", "uses: actions/checkout@v4"] {
+        for idle in
+            ["run: pip install pytest", "run: echo pytest", "run: '# pytest'", "uses: actions/checkout@v4"]
+        {
             assert!(!of(idle).tests, "{idle}");
         }
-        for vain in ["run: pytest || true", "{run: pytest, continue-on-error: true}", "run: pytest | tee log", "run: |\n  set +e\n  pytest"] {
+        for vain in [
+            "run: pytest || true",
+            "{run: pytest, continue-on-error: true}",
+            "run: pytest | tee log",
+            "run: |\n  set +e\n  pytest",
+        ] {
             assert!(of(vain).tests_in_vain && !of(vain).tests, "{vain}");
         }
         assert!(of("run: pytest || exit 1").tests);
-        for builds in ["run: docker compose build", "run: docker build -t x .", "run: docker compose up -d --build", "uses: docker/build-push-action@v6"] {
+        for builds in [
+            "run: docker compose build",
+            "run: docker build -t x .",
+            "run: docker compose up -d --build",
+            "uses: docker/build-push-action@v6",
+        ] {
             assert!(of(builds).builds && of(builds).pushes.is_none(), "{builds}");
         }
-        for pushes in ["run: docker compose push", "run: docker push x", "run: docker buildx build --push .", "run: sudo docker push x"] {
+        for pushes in [
+            "run: docker compose push",
+            "run: docker push x",
+            "run: docker buildx build --push .",
+            "run: sudo docker push x",
+        ] {
             assert_eq!(of(pushes).pushes, Some(None), "{pushes}");
         }
         assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: true}}").pushes, Some(None));

@@ -18,7 +18,6 @@ MIDDLEWARE = [
 ]
 # Le chemin sous lequel l'application est publiée, par exemple « /app1 » ; vide : à la racine.
 FORCE_SCRIPT_NAME = os.environ.get("PREFIXE") or None
-# Sans barre au début : Django y ajoute le préfixe.
-STATIC_URL = "static/"
+STATIC_URL = (FORCE_SCRIPT_NAME or "") + "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
