@@ -18,6 +18,8 @@ MIDDLEWARE = [
 ]
 # Le chemin sous lequel l'application est publiée, par exemple « /app1 » ; vide : à la racine.
 FORCE_SCRIPT_NAME = os.environ.get("PREFIXE") or None
+# Ce que la page demande, préfixe compris ; ce que l'application reçoit, préfixe retiré.
 STATIC_URL = (FORCE_SCRIPT_NAME or "") + "/static/"
+WHITENOISE_STATIC_PREFIX = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
