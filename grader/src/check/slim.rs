@@ -1,6 +1,7 @@
 //! `slim`: images that hold what runs and nothing of what made them, run by an ordinary user.
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -41,19 +42,8 @@ pub enum SlimProof {
 /// Compilers, wherever packages put them.
 const COMPILERS: &[&str] = &["gcc", "cc", "g++", "c++", "clang", "make", "rustc", "cargo"];
 const BINARIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/bin"];
-/// Where wheels and caches are left behind.
-const FOLDERS: &[&str] = &[
-    "/",
-    "/wheels",
-    "/app",
-    "/app/wheels",
-    "/tmp",
-    "/tmp/wheels",
-    "/root",
-    "/build",
-    "/src",
-    "/usr/src/app",
-];
+/// Wheels of the image that Python comes with, which no student put there.
+const OWN_WHEELS: &[&str] = &["/ensurepip/", "/usr/share/python-wheels/"];
 const MB: u64 = 1_000_000;
 
 fn mb(bytes: u64) -> String {
@@ -122,21 +112,24 @@ impl Slim {
                 ..Miss::default()
             })))
         };
-        for dir in BINARIES {
-            let found = world.list_inside(service, dir).await?.unwrap_or_default();
-            if let Some(name) = found.iter().find(|name| COMPILERS.contains(&name.as_str())) {
-                return miss(
-                    format!("l'image de « {service} » contient un compilateur"),
-                    format!("{dir}/{name} est dans l'image"),
-                    at_dockerfile(
-                        world,
-                        service,
-                        &["gcc", "build-base", "build-essential", "RUN "],
-                        "installé ici",
-                    ),
-                    "ce qui sert à construire reste dans l'étape qui construit",
-                );
-            }
+        let paths = BINARIES.iter().flat_map(|dir| COMPILERS.iter().map(move |name| format!("{dir}/{name}")));
+        let looked = paths.map(|path| async move {
+            let there = world.exists(service, &path).await?;
+            Ok::<_, Fault>(there.then_some(path))
+        });
+        let found = try_join_all(looked).await?.into_iter().flatten().next();
+        if let Some(path) = found {
+            return miss(
+                format!("l'image de « {service} » contient un compilateur"),
+                format!("{path} est dans l'image"),
+                at_dockerfile(
+                    world,
+                    service,
+                    &["gcc", "build-base", "build-essential", "RUN "],
+                    "installé ici",
+                ),
+                "ce qui sert à construire reste dans l'étape qui construit",
+            );
         }
         let (instance, _) = kit::needed(world, service).await?;
         let homes: Vec<String> = world
@@ -158,18 +151,17 @@ impl Slim {
                 );
             }
         }
-        let mut folders: Vec<&str> = FOLDERS.to_vec();
-        folders.extend(homes.iter().map(String::as_str));
-        for dir in folders {
-            let found = world.list_inside(service, dir).await?.unwrap_or_default();
-            if let Some(name) = found.iter().find(|name| name.ends_with(".whl")) {
-                return miss(
-                    format!("l'image de « {service} » contient encore les archives de ses paquets"),
-                    format!("{}/{} est dans l'image", dir.trim_end_matches('/'), tell::cut(name, 60)),
-                    at_dockerfile(world, service, &["COPY --from", "wheel", "RUN "], "archives copiées ici"),
-                    "copier les archives, puis les installer : chaque paquet est deux fois dans l'image",
-                );
-            }
+        let find = ["find", "/", "-xdev", "-name", "*.whl"];
+        let said = world.exec(&kit::inside(service), Exec::new(&find)).await?;
+        let said = String::from_utf8_lossy(&said.out).into_owned();
+        let mine = |path: &&str| path.ends_with(".whl") && !OWN_WHEELS.iter().any(|own| path.contains(own));
+        if let Some(path) = said.lines().find(mine) {
+            return miss(
+                format!("l'image de « {service} » contient encore les archives de ses paquets"),
+                format!("{} est dans l'image", tell::cut(path, 100)),
+                at_dockerfile(world, service, &["COPY --from", "wheel", "RUN "], "archives copiées ici"),
+                "copier les archives, puis les installer : chaque paquet est deux fois dans l'image",
+            );
         }
         Ok(Ok(Fact::new(service, 0, format!("{service} : ni compilateur, ni cache, ni archive"))))
     }

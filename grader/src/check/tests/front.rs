@@ -165,13 +165,16 @@ async fn images_hold_what_runs() {
     );
     fails(&judge("11", "poids", &world).await, "base trop lourde");
     let mut world = shop(Fault::None);
-    world.inside.insert(("app4".into(), "/usr/bin/gcc".into()), String::new());
+    world.paths.insert("/usr/bin/gcc".into());
     fails(&judge("11", "sans-outils", &world).await, "compilateur");
     let mut world = shop(Fault::None);
     world.paths.insert("/root/.cache/pip".into());
     fails(&judge("11", "sans-outils", &world).await, "cache de pip");
     let mut world = shop(Fault::None);
-    world.inside.insert(("app2".into(), "/wheels/flask-3.0.3-py3-none-any.whl".into()), String::new());
+    let found =
+        b"/usr/local/lib/python3.11/ensurepip/_bundled/pip.whl\n/wheels/flask-3.0.3-py3-none-any.whl\n";
+    world.deep.exec =
+        Some(Box::new(|_, _, _| Executed { code: Some(0), out: found.to_vec(), err: String::new() }));
     fails(&judge("11", "sans-outils", &world).await, "archives");
     let mut world = shop(Fault::None);
     world.deep.inspections.insert("app2".into(), vec![json!({"Config": {"Hostname": "x", "User": ""}})]);
