@@ -125,11 +125,14 @@ impl Check for Late {
             }
         }
         let seen = self.experiment(cx).await;
-        // Whatever was seen, the next experiments find both running.
-        for service in [&self.absent, &self.via] {
-            if kit::running(cx.world, service).await?.is_empty() {
-                cx.world.start(service).await?;
-            }
+        // Whatever was seen, the next experiments find both served.
+        if kit::running(cx.world, &self.absent).await?.is_empty() {
+            cx.world.start(&self.absent).await?;
+        }
+        if !matches!(&seen, Ok((None, _, None))) {
+            cx.world.stop(&self.via).await?;
+            cx.world.start(&self.via).await?;
+            self.served(cx, &self.other).await?;
         }
         let (meanwhile, log, after) = seen?;
         let facts = vec![Fact::new(
