@@ -3,9 +3,11 @@
 //! Each of them answers, beneath its prefix, to `qui?jeton=…` with [`Card`] in JSON, to `depart?jeton=…` with a
 //! redirection to `arrivee?jeton=…` (a [`Card`] too), and at its root with a page that has a style sheet.
 
+mod beneath;
 mod late;
 mod prefixed;
 mod replicas;
+mod round;
 mod url;
 
 pub use late::Late;

@@ -1,6 +1,5 @@
 //! `replicas`: the copies of one service behind the proxy, told apart by their own host names.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,11 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    Card, Check, Cx, Experiments, Gate, HOST, Stage, hostnames, in_conf, kit, port_http, tell, token,
-    unreached, who,
-};
-use crate::check::world::{Instance, wire};
+use super::round::Round;
+use super::{Check, Cx, Experiments, Gate, HOST, Stage, hostnames, in_conf, kit, port_http, tell, unreached};
+use crate::check::world::Instance;
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 use crate::time::{Span, french};
@@ -58,37 +55,6 @@ const MANY: u32 = 100;
 /// Requests sent while one is stopped, a fifth of a second apart.
 const UNDER_TRAFFIC: u32 = 60;
 
-/// What a series of requests gave.
-struct Round {
-    sent: u32,
-    /// What went wrong: told, how many times.
-    failed: BTreeMap<String, u32>,
-    /// Answers by host name of who gave them.
-    by: BTreeMap<String, u32>,
-    /// Answers that are no card of the service with the token of the round.
-    odd: u32,
-}
-
-impl Round {
-    fn failures(&self) -> u32 {
-        self.failed.values().sum()
-    }
-
-    fn told(&self) -> String {
-        let parts: Vec<String> = self.failed.iter().map(|(what, n)| format!("{what} × {n}")).collect();
-        parts.join(", ")
-    }
-
-    /// Of `names`, those that answered nothing.
-    fn silent<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
-        names.iter().filter(|n| !self.by.contains_key(*n)).map(String::as_str).collect()
-    }
-
-    fn strangers(&self, names: &[String]) -> Vec<&str> {
-        self.by.keys().filter(|n| !names.contains(n)).map(String::as_str).collect()
-    }
-}
-
 impl Replicas {
     fn path(&self) -> String {
         format!("/{}/qui", self.service)
@@ -130,45 +96,6 @@ impl Replicas {
             ),
             ..Miss::default()
         }
-    }
-
-    async fn send(&self, gate: &Gate<'_>, salt: &str, count: u32, spacing_ms: u64) -> Result<Round, Fault> {
-        let token = token(gate.world, salt);
-        let mut request = gate.plain(self.port, HOST, &who(&format!("/{}", self.service), &token));
-        request.timeout_ms = 10_000;
-        let many = wire::HttpMany {
-            request,
-            count,
-            concurrency: 6,
-            spacing_ms,
-            keep_bodies: true,
-            keep_headers: Vec::new(),
-            timeout_ms: 75_000,
-        };
-        let (seen, _) = kit::http_many(gate.world, &gate.from, many).await?;
-        let seen = seen.map_err(|failure| kit::probe_fault(&failure))?;
-        if seen.not_begun > 0 && seen.by_failure.is_empty() {
-            return Err(kit::noise("les appels n'ont pas tous pu être envoyés à temps"));
-        }
-        let count = count.saturating_sub(u32::try_from(seen.not_begun).unwrap_or(count));
-        let mut round = Round { sent: count, failed: BTreeMap::new(), by: BTreeMap::new(), odd: 0 };
-        for one in &seen.each {
-            let card = one.body.as_deref().and_then(Card::read);
-            match (one.status, &one.failure, card) {
-                (Some(200), None, Some(card)) if card.application == self.service && card.jeton == token => {
-                    *round.by.entry(card.instance).or_default() += 1;
-                }
-                (Some(200), None, _) => round.odd += 1,
-                (Some(200) | None, Some(failure), _) => {
-                    *round.failed.entry(tell::why(failure)).or_default() += 1;
-                }
-                (status, _, _) => {
-                    let told = format!("code {}", status.unwrap_or_default());
-                    *round.failed.entry(told).or_default() += 1;
-                }
-            }
-        }
-        Ok(round)
     }
 
     /// The first thing wrong with a round in which each of `names` must answer and nobody else.
