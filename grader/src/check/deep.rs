@@ -85,6 +85,37 @@ pub struct Delivery {
     pub body: Value,
 }
 
+/// What an image weighs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Bytes of all its layers.
+    pub bytes: u64,
+    /// Name of the image that it starts from; « rien » when it starts from none.
+    pub base: String,
+    /// Bytes of that one.
+    pub base_bytes: u64,
+}
+
+/// An image to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// Service that it is built for.
+    pub service: String,
+    /// Path on the registry, without its address.
+    pub path: String,
+    /// Tag.
+    pub tag: String,
+}
+
+/// An image that was published, then pulled back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Back {
+    /// Whether it is the one that was built for the service.
+    pub same: bool,
+    /// Digest that the registry gave it.
+    pub digest: String,
+}
+
 /// What few kinds may do besides [`World`](super::World). A [`Fault`] is the machine's or ours.
 #[async_trait]
 pub trait Deep: Send + Sync {
@@ -105,6 +136,16 @@ pub trait Deep: Send + Sync {
     /// Undoes [`Deep::pause`]; gives the unix microseconds of the acknowledgement.
     async fn unpause(&self, container: &str) -> Result<i64, Fault>;
 
+    /// Ends one container at once, as a crash would; the engine does not restart it.
+    async fn halt(&self, container: &str) -> Result<(), Fault>;
+
+    /// Starts it again, without waiting until it is ready.
+    async fn revive(&self, container: &str) -> Result<(), Fault>;
+
+    /// Removes the containers of a service and creates them anew, as [`World::recreate`](super::World::recreate)
+    /// does, at other addresses: the old ones are held meanwhile.
+    async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault>;
+
     /// What `docker inspect` shows of each container of a service.
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault>;
 
@@ -114,6 +155,13 @@ pub trait Deep: Send + Sync {
     /// Where one of these texts is found in the image that was built for a service; nothing for a
     /// service that is not built.
     async fn traces(&self, service: &str, needles: &[String]) -> Result<Vec<Trace>, Fault>;
+
+    /// What the image built for a service weighs; `None` for a service that is not built.
+    async fn weight(&self, service: &str) -> Result<Option<Weight>, Fault>;
+
+    /// Pushes these images to a registry of ours, started from `registry` for that, then forgets those names and
+    /// pulls each back, in the same order.
+    async fn publish(&self, registry: &str, parcels: &[Parcel]) -> Result<Vec<Back>, Fault>;
 
     /// The secret drawn for this run; `None` when the submission has no such file secret.
     fn drawn(&self) -> Option<&Drawn>;

@@ -34,6 +34,7 @@ mod datasource;
 mod delivered;
 mod dns;
 mod follows;
+mod front;
 mod grafana;
 mod healthcheck;
 mod http;
@@ -51,11 +52,14 @@ mod persists;
 mod ports;
 mod prom;
 mod promql;
+mod published_only;
+mod pushed;
 mod reach;
 mod retention;
 mod rules;
 mod scenario;
 mod secret;
+mod slim;
 mod targets;
 mod tell;
 #[cfg(test)]
@@ -64,6 +68,7 @@ mod testing;
 mod tests;
 mod traefik;
 mod up;
+mod workflow;
 mod yaml;
 
 /// When and on which copy of the stack a check runs.
@@ -238,6 +243,7 @@ fn written(field: &'static str) -> &'static str {
         "allow_list" => "allow-list",
         "exposed_only" => "exposed-only",
         "chosen_network" => "chosen-network",
+        "published_only" => "published-only",
         "secret_used" => "secret-used",
         "secret_hidden" => "secret-hidden",
         other => other,
@@ -377,6 +383,20 @@ kinds! {
     secret_used: secret::SecretUsed,
     /// A file secret is nowhere to be seen.
     secret_hidden: secret::SecretHidden,
+    /// Applications published beneath a prefix.
+    prefixed: front::Prefixed,
+    /// The copies of one service behind a proxy that leads by path.
+    replicas: front::Replicas,
+    /// A reverse proxy that starts without one of its applications.
+    late: front::Late,
+    /// A GitHub Actions workflow.
+    workflow: workflow::Workflow,
+    /// The only ports of the host that the stack publishes.
+    published_only: published_only::PublishedOnly,
+    /// Images that hold what runs and nothing of what made them.
+    slim: slim::Slim,
+    /// Images pushed to a throwaway registry and pulled back.
+    pushed: pushed::Pushed,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
 }

@@ -34,7 +34,8 @@ pub struct Unpublished {
     pub services: Vec<String>,
 }
 
-fn told(port: &DeclaredPort) -> String {
+/// A published port, as the short form writes it.
+pub(super) fn told(port: &DeclaredPort) -> String {
     let ip = port.host_ip.as_ref().map(|ip| format!("{ip}:")).unwrap_or_default();
     let host = port.published.as_deref().filter(|p| !p.is_empty() && *p != "0").unwrap_or("(au hasard)");
     let protocol = if port.protocol == "udp" { "/udp" } else { "" };

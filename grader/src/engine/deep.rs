@@ -6,15 +6,18 @@ use async_trait::async_trait;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
-use bollard::query_parameters::{InspectContainerOptions, LogsOptionsBuilder, TopOptionsBuilder};
+use bollard::query_parameters::{
+    InspectContainerOptions, LogsOptionsBuilder, StopContainerOptionsBuilder, TopOptionsBuilder,
+};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use super::fault::{engine_fault, from_text, is_gone};
-use super::image_scan;
+use super::probe::Seat;
 use super::world::StackWorld;
-use crate::check::deep::{Deep, Delivery, Drawn, Exec, Executed, Trace};
+use super::{image_scan, registry};
+use crate::check::deep::{Back, Deep, Delivery, Drawn, Exec, Executed, Parcel, Trace, Weight};
 use crate::check::world::{State, Vantage};
 use crate::error::{Fault, FaultKind};
 
@@ -162,6 +165,33 @@ impl Deep for StackWorld {
         Ok(now_us())
     }
 
+    async fn halt(&self, container: &str) -> Result<(), Fault> {
+        let now = StopContainerOptionsBuilder::new().t(0).build();
+        let done = self.stack.engine.docker.stop_container(container, Some(now)).await;
+        done.map_err(|e| engine_fault("l'arrêt d'un conteneur", &e))
+    }
+
+    async fn revive(&self, container: &str) -> Result<(), Fault> {
+        let done = self.stack.engine.docker.start_container(container, None).await;
+        done.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))
+    }
+
+    async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault> {
+        let before = self.stack.instances(service).await?;
+        self.stack.remove_service(service).await?;
+        let mut holders = Vec::new();
+        for (rank, instance) in before.iter().enumerate() {
+            for attachment in &instance.attachments {
+                let name = self.network(&attachment.network)?;
+                let key = format!("hold:{service}:{}:{rank}", attachment.network);
+                holders.push(async move { self.stack.probe(&key, Seat::Network(name)).await });
+            }
+        }
+        // A network without room for them gives other addresses anyway, or the caller sees that it did not.
+        futures_util::future::join_all(holders).await;
+        crate::check::World::recreate(self, service).await
+    }
+
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
         let mut found = Vec::new();
         for instance in self.stack.instances(service).await? {
@@ -202,6 +232,17 @@ impl Deep for StackWorld {
         };
         let ours: Vec<String> = builds.values().filter_map(|build| build.tag.clone()).collect();
         image_scan::traces(&self.stack.engine, &tag, &ours, needles).await
+    }
+
+    async fn weight(&self, service: &str) -> Result<Option<Weight>, Fault> {
+        match self.stack.plan.builds.get(service).and_then(|build| build.tag.clone()) {
+            Some(tag) => registry::weight(&self.stack.engine, &tag, &self.starts).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn publish(&self, image: &str, parcels: &[Parcel]) -> Result<Vec<Back>, Fault> {
+        registry::publish(self, image, parcels).await
     }
 
     fn drawn(&self) -> Option<&Drawn> {

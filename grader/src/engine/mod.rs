@@ -16,6 +16,7 @@ mod images;
 mod kept;
 mod probe;
 mod recipe;
+mod registry;
 mod replace;
 mod session;
 mod stack;

@@ -41,7 +41,12 @@ impl Toolbox {
     }
 
     /// Id of the local image that stands for an official name.
-    async fn image(&self, engine: &Engine, session: &Session, name: &str) -> Result<String, Fault> {
+    pub(super) async fn image(
+        &self,
+        engine: &Engine,
+        session: &Session,
+        name: &str,
+    ) -> Result<String, Fault> {
         let mut ids = self.ids.lock().await;
         if let Some(id) = ids.get(name) {
             return Ok(id.clone());

@@ -44,6 +44,8 @@ pub struct StackWorld {
     pub real_time: bool,
     /// Where the images of tools come from.
     pub toolbox: Arc<Toolbox>,
+    /// Official images that the submission's Dockerfiles start from.
+    pub starts: Vec<String>,
     /// The secret drawn for this run.
     pub drawn: Option<Arc<Drawn>>,
 }

@@ -243,6 +243,7 @@ pub(super) fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring
         seed: shared.seed,
         real_time: cx.options.real_time,
         toolbox: Arc::clone(&shared.toolbox),
+        starts: shared.approved.model().from_images().into_iter().map(|from| from.image).collect(),
         drawn: shared.drawn.clone(),
     }
 }

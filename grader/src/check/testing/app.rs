@@ -198,14 +198,16 @@ impl FakeWorld {
             Vantage::Twin(name) if ip.is_loopback() => Some(format!("twin:{name}")),
             _ => self.owner(ip),
         };
-        let page = owner.and_then(|service| self.pages.get(&(service, ask.port)));
+        let key = owner.map(|service| (service, ask.port));
+        let page = key.as_ref().and_then(|key| self.pages.get(key));
+        let headers = key.as_ref().and_then(|key| self.heads.get(key)).map_or(vec![], |head| head(ask));
         let (status, body) = page.map_or_else(|| self.respond(&ask.path), |page| page(self, ask));
         let peer = SocketAddr::new(ip, ask.port);
         Ok(Box::new(wire::HttpAnswer {
             status,
             reason: "fake".into(),
             minor: 1,
-            headers: vec![],
+            headers,
             body_len: u64::try_from(body.len()).unwrap_or(0),
             body,
             body_base64: None,
@@ -248,7 +250,7 @@ impl FakeWorld {
                 status: Some(one.status),
                 failure: None,
                 peer: Some(one.peer),
-                body: None,
+                body: ask.keep_bodies.then_some(one.body),
                 headers: vec![],
             });
         }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::super::deep::{Deep, Delivery, Drawn, Exec, Executed, Trace};
+use super::super::deep::{Back, Deep, Delivery, Drawn, Exec, Executed, Parcel, Trace, Weight};
 use super::super::world::Vantage;
 use super::FakeWorld;
 use crate::error::Fault;
@@ -22,6 +22,8 @@ pub struct Depths {
     pub processes: std::collections::BTreeMap<String, Vec<String>>,
     /// Traces in images, by service.
     pub traces: std::collections::BTreeMap<String, Vec<Trace>>,
+    /// Weights of images, by service.
+    pub weights: std::collections::BTreeMap<String, Weight>,
     /// The drawn secret.
     pub drawn: Option<Drawn>,
     /// The password of PostgreSQL, for those that do not come from its own loopback.
@@ -71,6 +73,15 @@ impl Deep for FakeWorld {
         }
         Ok(now)
     }
+    async fn halt(&self, container: &str) -> Result<(), Fault> {
+        self.pause(container).await.map(drop)
+    }
+    async fn revive(&self, container: &str) -> Result<(), Fault> {
+        self.unpause(container).await.map(drop)
+    }
+    async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault> {
+        super::super::World::recreate(self, service).await
+    }
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
         Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())
     }
@@ -79,6 +90,15 @@ impl Deep for FakeWorld {
     }
     async fn traces(&self, service: &str, _: &[String]) -> Result<Vec<Trace>, Fault> {
         Ok(self.deep.traces.get(service).cloned().unwrap_or_default())
+    }
+    async fn weight(&self, service: &str) -> Result<Option<Weight>, Fault> {
+        Ok(self.deep.weights.get(service).cloned())
+    }
+    async fn publish(&self, _: &str, parcels: &[Parcel]) -> Result<Vec<Back>, Fault> {
+        // The last one that takes a name keeps it.
+        let last = |one: &Parcel| parcels.iter().rfind(|p| (&p.path, &p.tag) == (&one.path, &one.tag));
+        let back = |one: &Parcel| Back { same: last(one) == Some(one), digest: "sha256:0".into() };
+        Ok(parcels.iter().map(back).collect())
     }
     fn drawn(&self) -> Option<&Drawn> {
         self.deep.drawn.as_ref()

@@ -58,6 +58,9 @@ pub struct Memory {
 /// Plays an HTTP server of a fake stack: status and body.
 pub type FakePage = Box<dyn Fn(&FakeWorld, &wire::Http) -> (u16, String) + Send + Sync>;
 
+/// Headers of an HTTP server of a fake stack.
+pub type FakeHead = Box<dyn Fn(&wire::Http) -> Vec<(String, String)> + Send + Sync>;
+
 /// Plays the tools of a fake stack.
 pub type FakeTool = Box<dyn Fn(&ToolRun) -> ToolOutcome + Send + Sync>;
 
@@ -115,6 +118,8 @@ pub struct FakeWorld {
     pub tools: Option<FakeTool>,
     /// Servers that are not the API, by service and port.
     pub pages: BTreeMap<(String, u16), FakePage>,
+    /// Their headers.
+    pub heads: BTreeMap<(String, u16), FakeHead>,
     /// What the rarer things show.
     pub deep: deep::Depths,
     /// Memory.
@@ -216,6 +221,7 @@ impl FakeWorld {
             real_time: false,
             tools: None,
             pages: BTreeMap::new(),
+            heads: BTreeMap::new(),
             deep: deep::Depths::default(),
             memory: Mutex::default(),
             born: Instant::now(),

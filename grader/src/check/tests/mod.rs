@@ -2,6 +2,7 @@
 
 mod bonus;
 mod cache;
+mod front;
 mod grafana;
 mod labs;
 mod metrics;
@@ -10,6 +11,7 @@ mod panels;
 mod prom;
 mod stores;
 mod traefik;
+mod workflow;
 
 use super::testing::FakeWorld;
 use super::{Cx, Memo};

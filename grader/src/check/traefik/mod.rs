@@ -26,6 +26,7 @@ pub use chosen::ChosenNetwork;
 pub use dashboard::Dashboard;
 pub use ejects::Ejects;
 pub use exposed::ExposedOnly;
+pub(super) use gate::Gate;
 pub use planted::Planted;
 pub use redirect::Redirect;
 pub use route::Route;

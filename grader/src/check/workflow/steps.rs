@@ -1,0 +1,193 @@
+//! What the steps of a job do: test, build images, push them.
+
+use super::Node;
+
+/// What a step does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deeds {
+    /// Runs tests whose failure ends the job.
+    pub tests: bool,
+    /// Runs tests whose failure is swallowed.
+    pub tests_in_vain: bool,
+    /// Builds images.
+    pub builds: bool,
+    /// Pushes images; the condition under which it does, when it has one of its own.
+    pub pushes: Option<Option<String>>,
+}
+
+/// Programs that run tests, by how their command goes on.
+const TESTS: &[&str] = &[
+    "pytest",
+    "unittest",
+    "manage.py test",
+    "django-admin test",
+    "tox",
+    "nox",
+    "--exit-code-from",
+    "make test",
+    "make check",
+    "npm test",
+    "npm run test",
+];
+
+/// Commands that only install or tell.
+const IDLE: &[&str] = &[
+    "pip ",
+    "pip3 ",
+    "python -m pip",
+    "python3 -m pip",
+    "uv ",
+    "echo ",
+    "printf ",
+    "#",
+    "apt",
+    "sudo apt",
+    "cat ",
+    "npm ci",
+    "npm install",
+];
+
+/// Commands of a script, one by one, with what follows each on its line.
+pub fn commands(script: &str) -> Vec<(String, String)> {
+    let joined = script.replace("\\\n", " ");
+    let mut found = Vec::new();
+    for line in joined.lines() {
+        let mut rest = line.trim();
+        while !rest.is_empty() {
+            let end = ["&&", "||", ";", "|"].iter().filter_map(|s| rest.find(s)).min().unwrap_or(rest.len());
+            let command = rest[..end].split_whitespace().collect::<Vec<_>>().join(" ");
+            rest = &rest[end..];
+            if !command.is_empty() {
+                found.push((command, rest.trim().to_owned()));
+            }
+            rest = rest.trim_start_matches(['&', '|', ';', ' ']);
+        }
+    }
+    found
+}
+
+/// Whether what follows a command makes its failure count for nothing.
+fn swallowed(after: &str) -> bool {
+    let Some(or_else) = after.strip_prefix("||") else {
+        return after.starts_with('|') || after.starts_with(';');
+    };
+    !or_else.contains("exit") && !or_else.contains("false")
+}
+
+fn is_docker(command: &str) -> bool {
+    let words: Vec<&str> = command.split(' ').collect();
+    let program = words.iter().find(|w| !w.contains('=') && **w != "sudo").copied().unwrap_or_default();
+    matches!(program, "docker" | "docker-compose" | "podman" | "buildah")
+}
+
+fn has_word(command: &str, word: &str) -> bool {
+    command.split(' ').any(|w| w == word)
+}
+
+fn is_true(node: Option<&Node>) -> bool {
+    node.and_then(Node::text).is_some_and(|text| super::expr::bare(text) == "true")
+}
+
+/// What a step does.
+pub fn deeds(step: &Node) -> Deeds {
+    let mut deeds = Deeds::default();
+    let vain = is_true(step.get("continue-on-error"));
+    if let Some(uses) = step.get("uses").and_then(Node::text) {
+        let action = uses.split('@').next().unwrap_or_default().to_lowercase();
+        let with = |key: &str| step.get("with").and_then(|w| w.get(key)).and_then(Node::text);
+        if action.ends_with("/build-push-action") || action.ends_with("/bake-action") {
+            deeds.builds = true;
+            let registry =
+                with("outputs").is_some_and(|o| o.contains("type=registry") || o.contains("push=true"));
+            let asked = with("push").filter(|p| super::expr::bare(p) != "false");
+            if registry {
+                deeds.pushes = Some(None);
+            } else if let Some(push) = asked {
+                let literal = super::expr::bare(push) == "true";
+                deeds.pushes = Some((!literal).then(|| push.to_owned()));
+            }
+        } else if action.contains("push-to-registry") {
+            deeds.pushes = Some(None);
+        }
+    }
+    let script = step.get("run").and_then(Node::text).unwrap_or_default();
+    let careless = script.lines().any(|l| l.trim().starts_with("set +e"));
+    for (command, after) in commands(script) {
+        let low = command.to_lowercase();
+        if is_docker(&low) {
+            deeds.builds |= has_word(&low, "build") || has_word(&low, "bake") || has_word(&low, "--build");
+            let push = has_word(&low, "push")
+                || has_word(&low, "--push")
+                || low.contains("push=true")
+                || low.contains("type=registry");
+            if push {
+                deeds.pushes = Some(None);
+            }
+        }
+        let idle = IDLE.iter().any(|start| low.starts_with(start));
+        let script_of_tests = low.split(' ').take(2).any(|w| w.ends_with(".sh") && w.contains("test"));
+        if !idle && (TESTS.iter().any(|t| low.contains(t)) || script_of_tests) {
+            // Without « -e » the last command alone decides; GitHub's own shell has it.
+            if vain || careless || (swallowed(&after) && !after.starts_with(';')) {
+                deeds.tests_in_vain = true;
+            } else {
+                deeds.tests = true;
+            }
+        }
+    }
+    deeds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::yaml;
+
+    fn of(step: &str) -> Deeds {
+        deeds(&yaml::parse(step).expect("yaml"))
+    }
+
+    #[test]
+    fn steps_are_known_by_what_they_do() {
+        assert!(of("run: |\n  pip install -r r.txt\n  pytest -q").tests);
+        assert!(of("run: docker compose run --rm app1 python -m unittest").tests);
+        assert!(of("run: cd app1 && python manage.py test").tests);
+        assert!(of("run: ./scripts/tests.sh").tests);
+        for idle in
+            ["run: pip install pytest", "run: echo pytest", "run: '# pytest'", "uses: actions/checkout@v4"]
+        {
+            assert!(!of(idle).tests, "{idle}");
+        }
+        for vain in [
+            "run: pytest || true",
+            "{run: pytest, continue-on-error: true}",
+            "run: pytest | tee log",
+            "run: |\n  set +e\n  pytest",
+        ] {
+            assert!(of(vain).tests_in_vain && !of(vain).tests, "{vain}");
+        }
+        assert!(of("run: pytest || exit 1").tests);
+        for builds in [
+            "run: docker compose build",
+            "run: docker build -t x .",
+            "run: docker compose up -d --build",
+            "uses: docker/build-push-action@v6",
+        ] {
+            assert!(of(builds).builds && of(builds).pushes.is_none(), "{builds}");
+        }
+        for pushes in [
+            "run: docker compose push",
+            "run: docker push x",
+            "run: docker buildx build --push .",
+            "run: sudo docker push x",
+        ] {
+            assert_eq!(of(pushes).pushes, Some(None), "{pushes}");
+        }
+        assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: true}}").pushes, Some(None));
+        assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: false}}").pushes, None);
+        let asked = "${{ github.event_name == 'push' }}";
+        let step = format!("uses: docker/build-push-action@v6\nwith:\n  push: {asked}");
+        assert_eq!(of(&step).pushes, Some(Some(asked.to_owned())));
+        assert_eq!(of("run: git push origin main").pushes, None);
+    }
+}
