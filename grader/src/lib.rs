@@ -13,6 +13,7 @@ pub mod bundle;
 pub mod check;
 pub mod cli;
 pub mod compose;
+pub mod course;
 pub mod engine;
 pub mod error;
 pub mod event;

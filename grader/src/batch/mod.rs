@@ -15,6 +15,7 @@ mod one;
 mod output;
 mod pace;
 mod plan;
+mod publish;
 mod roster;
 mod work;
 
@@ -24,8 +25,10 @@ use std::time::Duration;
 
 pub use journal::JournalError;
 pub use pace::{Jobs, Sample};
+pub use publish::{Published, publish};
 pub use roster::Roster;
 
+use crate::course::Course;
 use crate::engine::{Engine, ImagePolicy};
 use crate::error::{Fault, FaultKind};
 use crate::event::Event;
@@ -45,6 +48,8 @@ pub struct Setup {
     pub out: PathBuf,
     /// The class list.
     pub roster: Option<Roster>,
+    /// The policy of the course.
+    pub course: Option<Course>,
     /// Go on with what is in the folder of the results.
     pub resume: bool,
     /// Submissions at a time.

@@ -16,10 +16,12 @@ use super::journal::{FORMAT, Journal, JournalError, Opened, Record, Terms};
 use super::one::{Done, Job, attempt};
 use super::output::Output;
 use super::pace::{Pace, Sample};
+use super::publish::unsuited;
 use super::plan::{Next, Past};
 use super::roster::{Entry, put_together};
 use super::{Setup, Teller, Told, disk, machine};
 use crate::compose;
+use crate::course::Known;
 use crate::error::{Fault, FaultKind};
 
 /// How often the machine is looked at.
@@ -82,6 +84,7 @@ impl Work {
                 .detail(e)
         })?;
         let put = put_together(&found, setup.roster.as_ref());
+        suits(&setup, &put.entries)?;
         let lab = conditions(&setup)?;
         let grader = env!("CARGO_PKG_VERSION").to_owned();
         let mut due: Vec<Due> = Vec::new();
@@ -231,10 +234,7 @@ impl Work {
             key: due.terms.key.clone(),
             name: due.name.clone(),
             dir: due.dir.clone(),
-            events: self
-                .output
-                .new_events(&due.terms.key)
-                .map_err(|e| disk("le dossier des résultats ne s'écrit pas", e))?,
+            events: self.output.new_events(&due.terms.key),
             alone: alone.then(|| (why(), history.best.as_ref().map(|best| best.result.clone()))),
         };
         let began = Record::Began(due.terms.clone());
@@ -245,6 +245,17 @@ impl Work {
         let run = attempt(Arc::clone(&self.setup), job, self.stop.subscribe(), Arc::clone(&self.tell));
         Ok(set.spawn(run).id())
     }
+}
+
+/// The course speaks of this class and of this lab: told before anything is graded.
+fn suits(setup: &Setup, entries: &[Entry]) -> Result<(), Fault> {
+    let Some(course) = &setup.course else { return Ok(()) };
+    let known = Known {
+        keys: entries.iter().map(|entry| entry.key.as_str()).collect(),
+        columns: setup.roster.as_ref().map(|roster| roster.columns.as_slice()).unwrap_or_default(),
+        checks: setup.lab.checks.iter().map(|c| (c.card.id.as_str(), c.card.points)).collect(),
+    };
+    unsuited(&course.unknown(&known))
 }
 
 /// What a verdict depends on besides the submission and the grader: the lab, the images that stand in for

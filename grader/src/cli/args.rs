@@ -202,6 +202,8 @@ pub enum Command {
     Batch(super::batch::BatchArgs),
     /// Corrige de nouveau une classe et dit qui change, de combien et par quel contrôle
     Regrade(super::regrade::RegradeArgs),
+    /// Récrit les résultats d'une classe selon le fichier du cours, sans rien corriger de nouveau
+    Publish(super::publish::PublishArgs),
     /// Images hors ligne
     Images {
         #[command(subcommand)]

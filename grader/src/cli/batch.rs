@@ -11,6 +11,7 @@ use super::args::{Global, ImageArgs};
 use super::progress::many::Many;
 use super::{places, shell};
 use crate::batch::{self, Jobs, Roster, Setup, Total};
+use crate::course::{self, Course};
 use crate::engine::{self, Engine};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::french;
@@ -41,6 +42,9 @@ pub struct BatchArgs {
     /// La liste de la classe (CSV) ; la colonne qui désigne le mieux les dossiers est trouvée seule
     #[arg(long, value_name = "FICHIER")]
     pub roster: Option<PathBuf>,
+    /// La politique du cours (TOML) : dates, retards, contrôles cachés, ajustements, bonus
+    #[arg(long, value_name = "FICHIER")]
+    pub course: Option<PathBuf>,
     /// Corrections menées de front : un nombre, ou auto
     #[arg(long, value_parser = jobs, default_value = "auto", value_name = "N")]
     pub jobs: Jobs,
@@ -94,11 +98,8 @@ pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Optio
         return Err(usage(format!("le dossier « {} » n'existe pas", copies.display()), &""));
     }
     let roster = args.roster.as_deref().map(|file| read_roster(&within(file))).transpose()?;
-    let theme = match &args.templates {
-        Some(dir) => Theme::from_dir(&within(dir))
-            .map_err(|e| usage(format!("vos modèles de « {} » ne se lisent pas", dir.display()), &e))?,
-        None => Theme::default(),
-    };
+    let course = args.course.as_deref().map(|file| read_course(&within(file))).transpose()?;
+    let theme = theme(args.templates.as_deref().map(within).as_deref())?;
     let engine = Engine::connect().await?;
     engine::clean(&engine, false).await?;
     let progress = Many::stderr(global.progress.into(), std::io::stderr().is_terminal());
@@ -110,6 +111,7 @@ pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Optio
         copies,
         out: out.clone(),
         roster,
+        course,
         resume: args.resume,
         jobs: args.jobs,
         images: args.images.into(),
@@ -139,6 +141,26 @@ fn beside(copies: &Path) -> PathBuf {
         // `.` or `..`: beside it, not in it.
         None => copies.join("..").join(name),
     }
+}
+
+/// The templates of the pages.
+pub fn theme(dir: Option<&Path>) -> Result<Theme, Fault> {
+    let Some(dir) = dir else { return Ok(Theme::default()) };
+    Theme::from_dir(dir).map_err(|e| {
+        let what = format!("vos modèles de « {} » ne se lisent pas", dir.display());
+        Fault::new(FaultKind::Lab, what, "vérifiez ce que vous donnez à la commande").detail(e)
+    })
+}
+
+/// The file of the course.
+pub fn read_course(file: &Path) -> Result<Course, Fault> {
+    let todo = "corrigez le fichier du cours ; docs/CLASSE.md en décrit les clés";
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        let what = format!("le fichier du cours « {} » ne se lit pas", file.display());
+        Fault::new(FaultKind::Lab, what, "donnez un fichier TOML en UTF-8").detail(e)
+    })?;
+    course::parse(&file.display().to_string(), &text)
+        .map_err(|e| Fault::new(FaultKind::Lab, e.to_string(), todo))
 }
 
 fn read_roster(file: &Path) -> Result<Roster, Fault> {

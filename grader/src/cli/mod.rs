@@ -16,6 +16,7 @@ mod output;
 mod places;
 mod policy;
 pub mod progress;
+mod publish;
 mod regrade;
 #[cfg(feature = "serve")]
 mod serve;
@@ -54,6 +55,7 @@ pub fn main() -> ProcessCode {
         None => return student::next(cli.global.dir.as_deref()).into(),
         Some(Command::List) => return labs::list().into(),
         Some(Command::Export(args)) => return export::export(&args, &cli.global).into(),
+        Some(Command::Publish(args)) => return publish::publish(&args, &cli.global).into(),
         Some(Command::Completions(args)) => return manual::completions(&args).into(),
         Some(Command::Man(args)) => return manual::man(&args).into(),
         Some(command) => command,
@@ -91,6 +93,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
         Command::Export(args) => export::export(&args, &global),
+        Command::Publish(args) => publish::publish(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Open(args) => student::open(&args, global.dir.as_deref()),
