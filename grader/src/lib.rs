@@ -12,6 +12,7 @@ pub mod book;
 pub mod bundle;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod compose;
 pub mod course;
 pub mod engine;

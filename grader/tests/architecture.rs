@@ -14,6 +14,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("lab", &["check", "error", "event", "french", "time"]),
     // `check::world` holds the types that say what the student declared.
     ("compose", &["check", "error", "event", "french", "lab", "time"]),
+    ("compare", &["compose", "french", "reporter"]),
     ("course", &["error", "french", "lab", "report", "time"]),
     ("engine", &["check", "compose", "error", "event", "french", "time"]),
     ("report", &["error", "event", "french"]),

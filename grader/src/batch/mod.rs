@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use folders::{Folder, list};
 pub use journal::JournalError;
 pub use pace::{Jobs, Sample};
 pub use publish::{Published, publish};

@@ -202,6 +202,8 @@ pub enum Command {
     Batch(super::batch::BatchArgs),
     /// Corrige de nouveau une classe et dit qui change, de combien et par quel contrôle
     Regrade(super::regrade::RegradeArgs),
+    /// Montre les copies d'une classe qui se ressemblent, côte à côte
+    Compare(super::compare::CompareArgs),
     /// Récrit les résultats d'une classe selon le fichier du cours, sans rien corriger de nouveau
     Publish(super::publish::PublishArgs),
     /// Images hors ligne

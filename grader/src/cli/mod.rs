@@ -6,6 +6,7 @@ mod batch;
 mod book;
 mod check;
 mod ci;
+mod compare;
 mod doctor;
 mod explain;
 mod export;
@@ -55,6 +56,7 @@ pub fn main() -> ProcessCode {
         None => return student::next(cli.global.dir.as_deref()).into(),
         Some(Command::List) => return labs::list().into(),
         Some(Command::Export(args)) => return export::export(&args, &cli.global).into(),
+        Some(Command::Compare(args)) => return compare::compare(&args, &cli.global).into(),
         Some(Command::Publish(args)) => return publish::publish(&args, &cli.global).into(),
         Some(Command::Completions(args)) => return manual::completions(&args).into(),
         Some(Command::Man(args)) => return manual::man(&args).into(),
@@ -94,6 +96,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Replay(args) => check::replay(&args, &global),
         Command::Export(args) => export::export(&args, &global),
         Command::Publish(args) => publish::publish(&args, &global),
+        Command::Compare(args) => compare::compare(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Open(args) => student::open(&args, global.dir.as_deref()),

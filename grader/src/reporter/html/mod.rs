@@ -82,13 +82,13 @@ pub fn render_for(report: &Report, settled: Option<&Settled>, theme: &Theme) -> 
 }
 
 /// What the content policy of a page calls this style or script.
-pub(super) fn digest(text: &str) -> Value {
+pub(crate) fn digest(text: &str) -> Value {
     let digest = STANDARD.encode(Sha256::digest(text.as_bytes()));
     Value::from_safe_string(format!("sha256-{digest}"))
 }
 
 /// An environment in which every string is made visible and escaped, and the filters of the pages.
-pub(super) fn environment<'a>() -> Environment<'a> {
+pub(crate) fn environment<'a>() -> Environment<'a> {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
     env.set_formatter(visible);
