@@ -42,6 +42,8 @@ pub(super) fn row(entry: &Entry, terms: Option<&Terms>, past: &Past) -> Submissi
         graded_as: if entry.graded_as == entry.key { String::new() } else { entry.graded_as.clone() },
         result,
         settled: None,
+        receipt: history.best.as_ref().and_then(|best| best.receipt.clone()),
+        place: None,
         report: None,
     }
 }

@@ -13,21 +13,27 @@ mod machine;
 mod names;
 mod one;
 mod output;
+mod merge;
 mod pace;
+mod part;
 mod plan;
 mod publish;
 mod roster;
+mod ruler;
 mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use folders::{Folder, list};
+pub use folders::{Folder, fingerprint, list};
 pub use journal::JournalError;
+pub use merge::merge;
 pub use pace::{Jobs, Sample};
+pub use part::Part;
 pub use publish::{Published, publish};
 pub use roster::Roster;
+pub use ruler::ruler;
 
 use crate::course::Course;
 use crate::engine::{Engine, ImagePolicy};
@@ -51,6 +57,8 @@ pub struct Setup {
     pub roster: Option<Roster>,
     /// The policy of the course.
     pub course: Option<Course>,
+    /// The submissions that are graded.
+    pub part: Part,
     /// Go on with what is in the folder of the results.
     pub resume: bool,
     /// Submissions at a time.

@@ -99,6 +99,15 @@ impl Output {
         Ok(replay::read(BufReader::new(File::open(events)?)).ok())
     }
 
+    /// Takes the events of a student from the results of a part, where they are.
+    pub fn take(&self, part: &Path, key: &str) -> io::Result<()> {
+        let there = part.join("runs").join(format!("{key}.jsonl"));
+        if !there.is_file() {
+            return Ok(());
+        }
+        whole(&self.events(key), |out| io::copy(&mut File::open(there)?, out).map(drop))
+    }
+
     /// The report of a student, from its events.
     pub fn report(&self, key: &str) -> Option<Report> {
         Some(Report::fold(self.read(key).ok()??))

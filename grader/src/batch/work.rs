@@ -16,13 +16,16 @@ use super::journal::{FORMAT, Journal, JournalError, Opened, Record, Terms};
 use super::one::{Done, Job, attempt};
 use super::output::Output;
 use super::pace::{Pace, Sample};
+use super::part::Part;
 use super::publish::unsuited;
 use super::plan::{Next, Past};
 use super::roster::{Entry, put_together};
+use super::ruler::ruler;
 use super::{Setup, Teller, Told, disk, machine};
 use crate::compose;
 use crate::course::Known;
 use crate::error::{Fault, FaultKind};
+use crate::report::class::Ruler;
 
 /// How often the machine is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -34,6 +37,8 @@ struct Due {
     terms: Terms,
     name: String,
     dir: std::path::PathBuf,
+    /// What was drawn for this student.
+    draw: Option<String>,
 }
 
 /// A run under way.
@@ -58,7 +63,9 @@ pub(super) struct Work {
     output: Output,
     journal: Journal,
     past: Past,
-    entries: Vec<Entry>,
+    /// With their places in the whole class, when this is one part of several.
+    entries: Vec<(Option<usize>, Entry)>,
+    ruler: Ruler,
     due: Vec<Due>,
     pace: Pace,
     began: Instant,
@@ -85,14 +92,17 @@ impl Work {
         })?;
         let put = put_together(&found, setup.roster.as_ref());
         suits(&setup, &put.entries)?;
+        let entries = part(&setup.part, put.entries);
         let lab = conditions(&setup)?;
+        let ruler = ruler(&setup.lab).map_err(|e| disk("le dossier du TP ne se lit pas", e))?;
         let grader = env!("CARGO_PKG_VERSION").to_owned();
         let mut due: Vec<Due> = Vec::new();
-        for entry in put.entries.iter().filter(|e| e.key == e.graded_as) {
+        for (_, entry) in entries.iter().filter(|(_, e)| e.key == e.graded_as) {
             let Some(folder) = &entry.folder else { continue };
             let content = fingerprint(&folder.path);
             let terms = Terms { key: entry.key.clone(), content, lab: lab.clone(), grader: grader.clone() };
-            due.push(Due { terms, name: folder.name.clone(), dir: folder.path.clone() });
+            let draw = setup.lab.drawn_in(&folder.path);
+            due.push(Due { terms, name: folder.name.clone(), dir: folder.path.clone(), draw });
         }
         let opened = Opened {
             format: FORMAT,
@@ -110,7 +120,8 @@ impl Work {
             output,
             journal,
             past,
-            entries: put.entries,
+            entries,
+            ruler,
             due,
             pace,
             began: Instant::now(),
@@ -258,6 +269,13 @@ fn suits(setup: &Setup, entries: &[Entry]) -> Result<(), Fault> {
     unsuited(&course.unknown(&known))
 }
 
+/// The entries of this part of the class, with their places in the whole of it.
+fn part(part: &Part, entries: Vec<Entry>) -> Vec<(Option<usize>, Entry)> {
+    let is_shard = matches!(part, Part::Shard { .. });
+    let placed = entries.into_iter().enumerate().map(|(at, entry)| (is_shard.then_some(at), entry));
+    placed.filter(|(_, entry)| part.holds(&entry.graded_as)).collect()
+}
+
 /// What a verdict depends on besides the submission and the grader: the lab, the images that stand in for
 /// others, how time is measured.
 fn conditions(setup: &Setup) -> Result<String, Fault> {
@@ -271,7 +289,7 @@ fn conditions(setup: &Setup) -> Result<String, Fault> {
     Ok(format!("{}-{}{time}", short(&lab), short(&offline)))
 }
 
-fn of(error: &JournalError) -> Fault {
+pub(super) fn of(error: &JournalError) -> Fault {
     let kind = match error {
         JournalError::Io { .. } => FaultKind::Disk,
         JournalError::Busy

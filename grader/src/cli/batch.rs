@@ -10,12 +10,12 @@ use clap::Args;
 use super::args::{Global, ImageArgs};
 use super::progress::many::Many;
 use super::{places, shell};
-use crate::batch::{self, Jobs, Roster, Setup, Total};
+use crate::batch::{self, Jobs, Part, Roster, Setup, Total};
 use crate::course::{self, Course};
 use crate::engine::{self, Engine};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::french;
-use crate::report::class::Fate;
+use crate::report::class::{Fate, Stats};
 use crate::reporter::clean::inline;
 use crate::reporter::html::Theme;
 
@@ -48,6 +48,9 @@ pub struct BatchArgs {
     /// Corrections menées de front : un nombre, ou auto
     #[arg(long, value_parser = jobs, default_value = "auto", value_name = "N")]
     pub jobs: Jobs,
+    /// Ne corrige qu'une part de la classe, par exemple 2/5 ; « grader merge » réunit les parts
+    #[arg(long, value_parser = Part::shard, value_name = "I/N")]
+    pub shard: Option<Part>,
     /// Reprend une correction interrompue : rien de ce qui est noté n'est refait
     #[arg(long)]
     pub resume: bool,
@@ -112,6 +115,7 @@ pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Optio
         out: out.clone(),
         roster,
         course,
+        part: args.shard.clone().unwrap_or_default(),
         resume: args.resume,
         jobs: args.jobs,
         images: args.images.into(),
@@ -178,23 +182,7 @@ fn read_roster(file: &Path) -> Result<Roster, Fault> {
 fn say(total: &Total, out: &Path, took: Duration) {
     let took = french::duration(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     if let Some(stats) = &total.stats {
-        let told = |fate: Fate, one: &str, many: &str| {
-            let count = stats.count(fate);
-            (count > 0).then(|| french::count(count, one, many))
-        };
-        let mean = stats.mean.map_or_else(String::new, |m| format!(" (moyenne {} sur 20)", french::mark(m)));
-        let parts: Vec<String> = [
-            told(Fate::Graded, "noté", "notés").map(|text| text + &mean),
-            told(Fate::Provisional, "note provisoire", "notes provisoires"),
-            told(Fate::Refused, "refusé", "refusés"),
-            told(Fate::Invalid, "invalide", "invalides"),
-            told(Fate::NotGraded, "non noté", "non notés"),
-            told(Fate::Missing, "non rendu", "non rendus"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        shell::say(&format!("{}, en {took}", parts.join(", ")));
+        shell::say(&format!("{}, en {took}", counts(stats)));
     }
     shell::say(&format!("page de la classe : {}", inline(&out.join("index.html").display().to_string())));
     if total.interrupted {
@@ -204,6 +192,27 @@ fn say(total: &Total, out: &Path, took: Duration) {
         shell::fault(fault);
         shell::complain("ce qui est noté est gardé ; --resume reprend où la correction s'est arrêtée");
     }
+}
+
+/// « 28 notés (moyenne 14,5 sur 20), 1 refusé ».
+pub fn counts(stats: &Stats) -> String {
+    let told = |fate: Fate, one: &str, many: &str| {
+        let count = stats.count(fate);
+        (count > 0).then(|| french::count(count, one, many))
+    };
+    let mean = stats.mean.map_or_else(String::new, |m| format!(" (moyenne {} sur 20)", french::mark(m)));
+    let parts: Vec<String> = [
+        told(Fate::Graded, "noté", "notés").map(|text| text + &mean),
+        told(Fate::Provisional, "note provisoire", "notes provisoires"),
+        told(Fate::Refused, "refusé", "refusés"),
+        told(Fate::Invalid, "invalide", "invalides"),
+        told(Fate::NotGraded, "non noté", "non notés"),
+        told(Fate::Missing, "non rendu", "non rendus"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if parts.is_empty() { "aucune copie".to_owned() } else { parts.join(", ") }
 }
 
 /// 0 when every submission has a firm verdict, whatever the notes.

@@ -11,8 +11,6 @@ use crate::batch::list;
 use crate::compare::{self, Comparison, Work};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::french;
-use crate::lab::Lab;
-use crate::lab::draw::Ticket;
 use crate::reporter::clean::inline;
 
 /// Pairs told on the screen.
@@ -65,7 +63,7 @@ fn run(args: &CompareArgs, global: &Global) -> Result<ExitCode, Fault> {
     })?;
     let except: Vec<&str> = lab.iter().filter_map(|lab| lab.answers.as_deref()).collect();
     let work = |folder: &crate::batch::Folder| Work {
-        draw: lab.as_ref().and_then(|lab| drawn(lab, &folder.path)),
+        draw: lab.as_ref().and_then(|lab| lab.drawn_in(&folder.path)),
         ..compare::read(&folder.path, &folder.name, &except)
     };
     let all: Vec<Work> = found.folders.iter().map(work).collect();
@@ -86,14 +84,6 @@ fn run(args: &CompareArgs, global: &Global) -> Result<ExitCode, Fault> {
     }
     shell::complain(&format!("côte à côte : {}", inline(&into.display().to_string())));
     Ok(ExitCode::Passed)
-}
-
-/// The number drawn for a student, when their folder holds a sealed one.
-fn drawn(lab: &Lab, dir: &Path) -> Option<String> {
-    let file = dir.join(&lab.draw.as_ref()?.file);
-    let meta = file.symlink_metadata().ok()?;
-    let text = (meta.is_file() && meta.len() < 4_096).then(|| std::fs::read_to_string(file).ok()).flatten()?;
-    Some(Ticket::read(&text, &lab.id).ok()?.told(&lab.id))
 }
 
 fn told(all: &[Work], found: &Comparison) -> Vec<String> {

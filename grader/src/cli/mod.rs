@@ -13,6 +13,7 @@ mod export;
 mod images;
 mod labs;
 mod manual;
+mod merge;
 mod output;
 mod places;
 mod policy;
@@ -26,6 +27,7 @@ mod starter;
 mod student;
 mod usage;
 mod variants;
+mod verify;
 mod watch;
 
 use std::process::ExitCode as ProcessCode;
@@ -57,6 +59,7 @@ pub fn main() -> ProcessCode {
         Some(Command::List) => return labs::list().into(),
         Some(Command::Export(args)) => return export::export(&args, &cli.global).into(),
         Some(Command::Compare(args)) => return compare::compare(&args, &cli.global).into(),
+        Some(Command::Merge(args)) => return merge::merge(&args, &cli.global).into(),
         Some(Command::Publish(args)) => return publish::publish(&args, &cli.global).into(),
         Some(Command::Completions(args)) => return manual::completions(&args).into(),
         Some(Command::Man(args)) => return manual::man(&args).into(),
@@ -96,6 +99,8 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Replay(args) => check::replay(&args, &global),
         Command::Export(args) => export::export(&args, &global),
         Command::Publish(args) => publish::publish(&args, &global),
+        Command::Merge(args) => merge::merge(&args, &global),
+        Command::Verify(args) => verify::verify(&args, &global).await,
         Command::Compare(args) => compare::compare(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),

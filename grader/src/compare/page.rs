@@ -1,10 +1,12 @@
 //! The page of a comparison: a list, and the most alike side by side. One file, no script, nothing loaded.
 
+use std::collections::BTreeSet;
+
 use minijinja::value::{Serde, Value};
 use minijinja::{Error, context};
 use serde::Serialize;
 
-use super::{Comparison, Work};
+use super::{Comparison, File, Work};
 use crate::reporter::html::{digest, environment};
 
 const PAGE: &str = include_str!("page.html");
@@ -73,11 +75,11 @@ pub fn page(title: &str, all: &[Work], found: &Comparison) -> Result<String, Err
             },
         })
         .collect();
-    let little: Vec<&str> = found.little.iter().map(|at| all[*at].name.as_str()).collect();
+    let little: Vec<String> = found.little.iter().map(|at| all[*at].name.clone()).collect();
     let mut env = environment();
     env.add_template("page.html", PAGE)?;
     env.get_template("page.html")?.render(context! {
-        title => title,
+        title => title.to_owned(),
         count => all.len(),
         rows => Value::from(Serde(&rows)),
         little => little,
@@ -87,23 +89,26 @@ pub fn page(title: &str, all: &[Work], found: &Comparison) -> Result<String, Err
 }
 
 fn side<'a>(work: &'a Work, found: &Comparison, of: usize, with: usize) -> Side<'a> {
-    let shown = |passages: &super::Passages| {
-        let file = &work.files[passages.file];
-        let near = |line: usize| passages.lines.range(line.saturating_sub(AROUND)..=line + AROUND).next().is_some();
-        let mut lines: Vec<Line<'a>> = Vec::new();
-        for (at, text) in file.text.lines().enumerate() {
-            let number = at + 1;
-            if lines.len() >= LINES {
-                lines.push(Line { number: 0, text: "", shared: false });
-                break;
-            }
-            if near(number) {
-                lines.push(Line { number, text, shared: passages.lines.contains(&number) });
-            } else if lines.last().is_some_and(|line| line.number > 0) {
-                lines.push(Line { number: 0, text: "", shared: false });
-            }
+    let passages = found.passages(of, with);
+    let files = passages.iter().map(|some| shown(&work.files[some.file], &some.lines)).collect();
+    Side { name: &work.name, files }
+}
+
+/// The lines of a file that are shared, and a few around.
+fn shown<'a>(file: &'a File, shared: &BTreeSet<usize>) -> Shown<'a> {
+    let near = |line: usize| shared.range(line.saturating_sub(AROUND)..=line + AROUND).next().is_some();
+    let mut lines: Vec<Line<'a>> = Vec::new();
+    for (at, text) in file.text.lines().enumerate() {
+        let number = at + 1;
+        let full = lines.len() >= LINES;
+        if near(number) && !full {
+            lines.push(Line { number, text, shared: shared.contains(&number) });
+        } else if lines.last().is_some_and(|line| line.number > 0) {
+            lines.push(Line { number: 0, text: "", shared: false });
         }
-        Shown { path: &file.path, lines }
-    };
-    Side { name: &work.name, files: found.passages(of, with).iter().map(shown).collect() }
+        if full {
+            break;
+        }
+    }
+    Shown { path: &file.path, lines }
 }

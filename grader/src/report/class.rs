@@ -6,6 +6,7 @@
 
 mod diff;
 mod read;
+mod receipt;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settled;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use diff::{Cause, Change, Diff, Side};
 pub use read::ReadError;
+pub use receipt::{Broken, Receipt, Ruler, broken};
 pub use settled::{Course, Kind, Settled, Term};
 pub use stats::{Rate, Stats};
 pub use write::Writer;
@@ -93,6 +95,12 @@ pub struct Submission {
     /// The note that the course makes of it, when one was given.
     #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
+    /// What it was made with, and a seal over its verdicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// Its place in the whole class, from 0, when this is one part of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<usize>,
     /// The whole report; absent when nothing was run, or when its events cannot be read any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Box<Report>>,

@@ -13,7 +13,7 @@ use crate::batch::plan::Next;
 use crate::batch::roster::Entry;
 use crate::batch::{Told, Total, class, disk};
 use crate::error::{ExitCode, Fault, FaultKind};
-use crate::report::class::{Stats, Submission, Summary};
+use crate::report::class::{Receipt, Stats, Submission, Summary};
 use crate::report::{Outcome, Report};
 use crate::reporter::class::About;
 
@@ -99,6 +99,7 @@ impl Work {
             alone: run.alone,
             doubt: again.clone(),
             result: result.clone(),
+            receipt: Some(Receipt::of(&self.ruler, &terms.content, self.due[run.due].draw.clone(), report)),
         };
         let ended = Record::Ended(Box::new(ended));
         self.journal.append(&ended).map_err(|e| of(&e))?;
@@ -146,7 +147,10 @@ impl Work {
         let write = |e| disk("les résultats ne s'écrivent pas", e);
         let terms: HashMap<&str, &Terms> =
             self.due.iter().map(|d| (d.terms.key.as_str(), &d.terms)).collect();
-        let row = |entry: &Entry| class::row(entry, terms.get(entry.graded_as.as_str()).copied(), &self.past);
+        let row = |(place, entry): &(Option<usize>, Entry)| Submission {
+            place: *place,
+            ..class::row(entry, terms.get(entry.graded_as.as_str()).copied(), &self.past)
+        };
         let mut rows: Vec<Submission> = self.entries.iter().map(row).collect();
         let columns = self.setup.roster.as_ref().map(|r| r.columns.as_slice()).unwrap_or_default();
         let mut head = class::head(&self.setup.lab, columns);

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use super::{Class, Course, FORMAT, Head, Settled, Submission, Summary};
+use super::{Class, Course, FORMAT, Head, Receipt, Settled, Submission, Summary};
 use crate::event::CheckCard;
 
 /// Why a `class.json` cannot be used. Messages are French.
@@ -58,6 +58,10 @@ struct Light {
     result: Summary,
     #[serde(default, rename = "final")]
     settled: Option<Settled>,
+    #[serde(default)]
+    receipt: Option<Receipt>,
+    #[serde(default)]
+    place: Option<usize>,
 }
 
 impl From<Light> for Submission {
@@ -72,6 +76,8 @@ impl From<Light> for Submission {
             graded_as: one.graded_as,
             result: one.result,
             settled: one.settled,
+            receipt: one.receipt,
+            place: one.place,
             report: None,
         }
     }

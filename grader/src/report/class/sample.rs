@@ -29,6 +29,8 @@ pub fn submission(key: &str, report: Option<Report>) -> Submission {
         alone: false,
         graded_as: String::new(),
         settled: None,
+        receipt: None,
+        place: None,
         result: report.as_ref().map_or_else(|| Summary::without_run(Fate::Missing, ""), Summary::of),
         report: report.map(Box::new),
     }
