@@ -38,7 +38,7 @@ pub(super) fn row(entry: &Entry, terms: Option<&Terms>, past: &Past) -> Submissi
         identity: entry.identity.clone(),
         page: graded.then(|| Output::page(&entry.graded_as)),
         attempts: history.attempts,
-        alone: history.best.is_some_and(|best| best.alone),
+        alone: history.best.as_ref().is_some_and(|best| best.alone),
         graded_as: if entry.graded_as == entry.key { String::new() } else { entry.graded_as.clone() },
         result,
         settled: None,

@@ -82,3 +82,6 @@ pub(super) fn unsuited(wrong: &[String]) -> Result<(), Fault> {
     let what = "le fichier du cours ne va pas avec cette classe";
     Err(Fault::new(FaultKind::Lab, what, "corrigez-le, puis relancez").detail(wrong.join("\n")))
 }
+
+#[cfg(test)]
+mod tests;
