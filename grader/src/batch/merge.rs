@@ -48,19 +48,25 @@ fn class(dir: &Path) -> Result<Class, Fault> {
     let file = dir.join("class.json");
     let unusable = |e: &dyn std::fmt::Display| {
         let what = format!("« {} » ne se lit pas", file.display());
-        Fault::new(FaultKind::Lab, what, "donnez les dossiers que « grader batch --shard » a écrits").detail(e)
+        Fault::new(FaultKind::Lab, what, "donnez les dossiers que « grader batch --shard » a écrits")
+            .detail(e)
     };
     Class::read(BufReader::new(File::open(&file).map_err(|e| unusable(&e))?)).map_err(|e| unusable(&e))
 }
 
 /// The whole class, in its order.
 fn together(parts: Vec<Class>) -> Result<(Head, Vec<Submission>), Fault> {
-    let wrong = |what: String| Err(Fault::new(FaultKind::Lab, what, "donnez toutes les parts d'une même classe, chacune une fois"));
+    let wrong = |what: String| {
+        Err(Fault::new(FaultKind::Lab, what, "donnez toutes les parts d'une même classe, chacune une fois"))
+    };
     let Some(head) = parts.first().map(|part| part.head.clone()) else {
         return wrong("aucune part".to_owned());
     };
     if parts.iter().any(|part| part.head != head) {
-        return wrong("ces parts ne sont pas de la même classe, du même TP, du même cours ou du même correcteur".to_owned());
+        return wrong(
+            "ces parts ne sont pas de la même classe, du même TP, du même cours ou du même correcteur"
+                .to_owned(),
+        );
     }
     let mut all: Vec<Submission> = parts.into_iter().flat_map(|part| part.submissions).collect();
     let mut seen = BTreeSet::new();
@@ -73,7 +79,10 @@ fn together(parts: Vec<Class>) -> Result<(Head, Vec<Submission>), Fault> {
         }
     }
     if let Some(missing) = (0..seen.len()).find(|place| !seen.contains(place)) {
-        return wrong(format!("il manque une part : la ligne {} de la classe n'est dans aucune", missing + 1));
+        return wrong(format!(
+            "il manque une part : la ligne {} de la classe n'est dans aucune",
+            missing + 1
+        ));
     }
     all.sort_by_key(|one| one.place);
     for one in &mut all {

@@ -159,11 +159,7 @@ impl Output {
     }
 
     /// Writes `junit.xml`.
-    fn junit(
-        &self,
-        all: &[Submission],
-        report: impl Fn(&Submission) -> Option<Report>,
-    ) -> io::Result<()> {
+    fn junit(&self, all: &[Submission], report: impl Fn(&Submission) -> Option<Report>) -> io::Result<()> {
         let mut suites = Suites::default();
         for one in all {
             suites.push(one.name(), one.result.standing, &one.result.why, report(one).as_ref());
@@ -271,8 +267,12 @@ mod tests {
         let class = sample::class();
         let about = About { at: "2026-11-21T10:00:00Z", ..About::default() };
         for _ in 0..2 {
-            let results =
-                Results { head: &class.head, all: &class.submissions, about: about.clone(), theme: &Theme::default() };
+            let results = Results {
+                head: &class.head,
+                all: &class.submissions,
+                about: about.clone(),
+                theme: &Theme::default(),
+            };
             let wrong = output.write(&results, |one| one.report.as_deref().cloned());
             assert_eq!(wrong.expect("written"), None);
         }

@@ -70,7 +70,10 @@ pub fn publish(dir: &Path, course: Option<&Course>, theme: &Theme) -> Result<Pub
         students: submissions.len(),
         moved: submissions.iter().filter(moved).count(),
         hidden: head.course.as_ref().map_or(0, |course| course.hidden.len()),
-        remarks: wrong.into_iter().map(|w| format!("un de vos modèles de page échoue, le nôtre le remplace : {w}")).collect(),
+        remarks: wrong
+            .into_iter()
+            .map(|w| format!("un de vos modèles de page échoue, le nôtre le remplace : {w}"))
+            .collect(),
     })
 }
 

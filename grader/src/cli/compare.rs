@@ -67,7 +67,8 @@ fn run(args: &CompareArgs, global: &Global) -> Result<ExitCode, Fault> {
         ..compare::read(&folder.path, &folder.name, &except)
     };
     let all: Vec<Work> = found.folders.iter().map(work).collect();
-    let starter = lab.as_ref().map(|lab| compare::read(&lab.dir.join("starter"), "", &[]).files).unwrap_or_default();
+    let starter =
+        lab.as_ref().map(|lab| compare::read(&lab.dir.join("starter"), "", &[]).files).unwrap_or_default();
     let result = compare::compare(&all, &starter);
     let title = lab.as_ref().map_or_else(|| "la classe".to_owned(), |lab| format!("TP {}", lab.id));
     let drawing = |e| Fault::new(FaultKind::Bug, "la page ne se dessine pas", "signalez-le").detail(e);
@@ -88,7 +89,8 @@ fn run(args: &CompareArgs, global: &Global) -> Result<ExitCode, Fault> {
 
 fn told(all: &[Work], found: &Comparison) -> Vec<String> {
     let pairs = french::count(found.pairs.len(), "paire se ressemble", "paires se ressemblent");
-    let mut lines = vec![format!("{} copies, {pairs} : une raison de regarder, jamais un verdict", all.len())];
+    let mut lines =
+        vec![format!("{} copies, {pairs} : une raison de regarder, jamais un verdict", all.len())];
     for pair in found.pairs.iter().take(TOLD) {
         let share = |part: f64| french::percent((part * 100.0).round());
         let draw = if pair.same_draw { " · même tirage" } else { "" };

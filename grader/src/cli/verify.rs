@@ -96,7 +96,10 @@ fn read(file: &Path) -> Result<Class, Fault> {
 fn receipts(class: &Class) -> Vec<String> {
     let told = |one: &Submission| {
         let name = inline(one.name());
-        broken(one).into_iter().map(move |what| format!("  {name} : {}", inline(&what.to_string()))).collect::<Vec<_>>()
+        broken(one)
+            .into_iter()
+            .map(move |what| format!("  {name} : {}", inline(&what.to_string())))
+            .collect::<Vec<_>>()
     };
     class.submissions.iter().flat_map(told).collect()
 }
@@ -117,7 +120,11 @@ fn gradebook(class: &Class, file: &Path) -> Option<String> {
 fn moved(class: &Class, copies: &Path) -> Result<Vec<String>, Fault> {
     if !copies.is_dir() {
         let what = format!("le dossier « {} » n'existe pas", copies.display());
-        return Err(Fault::new(FaultKind::Lab, what, "donnez le dossier qui contient un dossier par étudiant"));
+        return Err(Fault::new(
+            FaultKind::Lab,
+            what,
+            "donnez le dossier qui contient un dossier par étudiant",
+        ));
     }
     let told = |one: &Submission| {
         let receipt = one.receipt.as_ref()?;
@@ -136,7 +143,9 @@ fn moved(class: &Class, copies: &Path) -> Result<Vec<String>, Fault> {
 
 /// The folder of a submission, which a file may not place elsewhere.
 fn place(copies: &Path, one: &Submission) -> Option<PathBuf> {
-    let plain = !one.folder.is_empty() && !one.folder.contains(['/', '\\']) && !matches!(one.folder.as_str(), "." | "..");
+    let plain = !one.folder.is_empty()
+        && !one.folder.contains(['/', '\\'])
+        && !matches!(one.folder.as_str(), "." | "..");
     plain.then(|| copies.join(&one.folder))
 }
 
@@ -153,13 +162,21 @@ fn conditions(class: &Class) -> Vec<String> {
     let here = here.and_then(|lab| ruler(&lab).ok());
     let mut lines = Vec::new();
     for (grader, binary, lab) in &rulers {
-        lines.push(format!("corrigé par grader {} ({}), TP {} ({})", inline(grader), short(binary), inline(&class.head.lab), short(lab)));
+        lines.push(format!(
+            "corrigé par grader {} ({}), TP {} ({})",
+            inline(grader),
+            short(binary),
+            inline(&class.head.lab),
+            short(lab)
+        ));
         if let Some(here) = &here {
             if *lab != here.lab {
                 lines.push("  le TP d'ici est un autre : un rejeu peut donner d'autres verdicts".to_owned());
             }
             if *binary != here.binary {
-                lines.push("  le correcteur d'ici est un autre : un rejeu peut donner d'autres verdicts".to_owned());
+                lines.push(
+                    "  le correcteur d'ici est un autre : un rejeu peut donner d'autres verdicts".to_owned(),
+                );
             }
         }
     }
@@ -180,11 +197,17 @@ async fn replay(
     let seed = args.seed.unwrap_or_else(rand::random);
     let keys = drawn(class, copies, wanted, seed);
     let names = keys.iter().map(|key| inline(key)).collect::<Vec<_>>();
-    shell::say(&format!("rejeu de {} (--seed {seed}) : {}", count(keys.len(), "copie", "copies"), names.join(", ")));
+    shell::say(&format!(
+        "rejeu de {} (--seed {seed}) : {}",
+        count(keys.len(), "copie", "copies"),
+        names.join(", ")
+    ));
     if keys.is_empty() {
         return Ok(ExitCode::Passed);
     }
-    let temp = |e| Fault::new(FaultKind::Disk, "le dossier temporaire ne s'écrit pas", "libérez de la place").detail(e);
+    let temp = |e| {
+        Fault::new(FaultKind::Disk, "le dossier temporaire ne s'écrit pas", "libérez de la place").detail(e)
+    };
     let out = tempfile::tempdir().map_err(temp)?;
     let batch = BatchArgs {
         lab: class.head.lab.clone(),
@@ -260,7 +283,10 @@ mod tests {
         assert!(gradebook(&class, &file).is_some());
         std::fs::write(copies.join("etu1/compose.yaml"), "services: {a: {}}\n").expect("written");
         class.submissions[1].result.checks[0].earned = 0.0;
-        assert_eq!(moved(&class, &copies).expect("read"), ["  etu1 : la copie a changé depuis sa correction"]);
+        assert_eq!(
+            moved(&class, &copies).expect("read"),
+            ["  etu1 : la copie a changé depuis sa correction"]
+        );
         assert_eq!(receipts(&class).len(), 1);
         class.submissions[0].folder = "../etu1".to_owned();
         assert_eq!(place(&copies, &class.submissions[0]), None);

@@ -7,9 +7,10 @@ use super::yaml;
 /// Words of the languages that students write, kept as they are.
 const WORDS: [&str; 52] = [
     "and", "as", "async", "await", "break", "case", "catch", "class", "const", "continue", "def", "default",
-    "defer", "del", "elif", "else", "except", "export", "extends", "false", "finally", "fn", "for", "from", "func",
-    "function", "if", "impl", "import", "in", "let", "match", "new", "none", "not", "null", "or", "package", "pass",
-    "raise", "return", "static", "struct", "switch", "this", "throw", "true", "try", "use", "var", "while", "yield",
+    "defer", "del", "elif", "else", "except", "export", "extends", "false", "finally", "fn", "for", "from",
+    "func", "function", "if", "impl", "import", "in", "let", "match", "new", "none", "not", "null", "or",
+    "package", "pass", "raise", "return", "static", "struct", "switch", "this", "throw", "true", "try",
+    "use", "var", "while", "yield",
 ];
 
 /// How a file is read.
@@ -29,9 +30,8 @@ impl Language {
         let (line, blocks, names): (&'static [&'static str], bool, bool) =
             match name.rsplit_once('.').map_or("", |(_, end)| end) {
                 "py" | "rb" => (&["#"], false, true),
-                "js" | "mjs" | "cjs" | "ts" | "tsx" | "jsx" | "go" | "java" | "rs" | "c" | "h" | "cpp" | "cs" => {
-                    (&["//"], true, true)
-                }
+                "js" | "mjs" | "cjs" | "ts" | "tsx" | "jsx" | "go" | "java" | "rs" | "c" | "h" | "cpp"
+                | "cs" => (&["//"], true, true),
                 "php" => (&["//", "#"], true, true),
                 "sql" => (&["--"], true, false),
                 "css" => (&[], true, false),
@@ -79,7 +79,9 @@ fn lex(text: &str, language: Language, first: usize) -> Vec<Token> {
             at += 2;
         } else if c.is_alphanumeric() || c == '_' {
             let inside = |c: &&char| {
-                c.is_alphanumeric() || **c == '_' || (!language.names && matches!(**c, '-' | '.' | '/' | ':' | '='))
+                c.is_alphanumeric()
+                    || **c == '_'
+                    || (!language.names && matches!(**c, '-' | '.' | '/' | ':' | '='))
             };
             let word: String = chars[at..].iter().take_while(inside).collect();
             at += word.chars().count();

@@ -116,7 +116,11 @@ pub fn compare(all: &[Work], starter: &[File]) -> Comparison {
     pairs.sort_by(|x, y| {
         let ((dx, mx, nx), (dy, my, ny)) = (worth(x), worth(y));
         let names = |p: &Pair| (&all[p.a].name, &all[p.b].name);
-        dy.cmp(&dx).then(my.total_cmp(&mx)).then(ny.total_cmp(&nx)).then(y.shared.cmp(&x.shared)).then(names(x).cmp(&names(y)))
+        dy.cmp(&dx)
+            .then(my.total_cmp(&mx))
+            .then(ny.total_cmp(&nx))
+            .then(y.shared.cmp(&x.shared))
+            .then(names(x).cmp(&names(y)))
     });
     pairs.truncate(PAIRS);
     let little = (0..all.len()).filter(|at| own[*at].len() < LEAST).collect();
@@ -167,7 +171,12 @@ fn same_draws(all: &[Work]) -> Vec<(usize, usize)> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of fingerprints")]
-fn pair(all: &[Work], own: &[HashMap<u64, Vec<Print>>], (a, b): (usize, usize), shared: usize) -> Option<Pair> {
+fn pair(
+    all: &[Work],
+    own: &[HashMap<u64, Vec<Print>>],
+    (a, b): (usize, usize),
+    shared: usize,
+) -> Option<Pair> {
     let same_draw = all[a].draw.is_some() && all[a].draw == all[b].draw;
     let (a, b) = if (&all[a].name, a) <= (&all[b].name, b) { (a, b) } else { (b, a) };
     let share = |of: usize| if own[of].is_empty() { 0.0 } else { shared as f64 / own[of].len() as f64 };

@@ -129,7 +129,10 @@ fn code_alone_and_compose_alone() {
 #[test]
 fn the_starter_alone_gives_nothing() {
     let starter = work("", &[("compose.yaml", COMPOSE), ("api/app.py", APP)]).files;
-    let class = [work("alice", &[("compose.yaml", COMPOSE), ("api/app.py", APP)]), work("bob", &[("compose.yaml", RENAMED), ("api/app.py", APP)])];
+    let class = [
+        work("alice", &[("compose.yaml", COMPOSE), ("api/app.py", APP)]),
+        work("bob", &[("compose.yaml", RENAMED), ("api/app.py", APP)]),
+    ];
     let found = compare(&class, &starter);
     assert_eq!((found.pairs.len(), found.little.len()), (0, 2), "{:?}", found.pairs);
 }
@@ -146,17 +149,28 @@ fn the_same_draw_is_told() {
 #[test]
 fn hostile_texts_are_only_text() {
     let bomb = (0..9).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
-        format!("{text}a{}: &a{} [*a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}]\n", i + 1, i + 1)
+        format!(
+            "{text}a{}: &a{} [*a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}, *a{i}]\n",
+            i + 1,
+            i + 1
+        )
     });
     let deep = "[".repeat(100_000);
-    let script = format!("{APP}\n# </pre><script>alert(1)</script>\u{202e}\nx = '</pre><script>alert(1)</script>\u{202e}'\n");
+    let script = format!(
+        "{APP}\n# </pre><script>alert(1)</script>\u{202e}\nx = '</pre><script>alert(1)</script>\u{202e}'\n"
+    );
     let one = work("zo<script>é", &[("b.yaml", &bomb), ("c.yaml", &deep), ("<img>.py", &script)]);
     let two = Work { name: "b\u{1b}[2J".into(), ..one.clone() };
     let class = [one, two];
     let found = compare(&class, &[]);
     assert!(!found.pairs.is_empty());
     let page = page("TP 02", &class, &found).expect("rendered");
-    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}') && !page.contains('\u{1b}'));
+    assert!(
+        !page.contains("<script")
+            && !page.contains("<img")
+            && !page.contains('\u{202e}')
+            && !page.contains('\u{1b}')
+    );
     assert!(page.contains("jamais un verdict") && page.contains(&clean::visible("\u{202e}")));
     assert!(!page.contains("undefined"));
 }
@@ -184,7 +198,9 @@ fn what_is_read_of_a_folder() {
 #[test]
 fn a_large_class_takes_no_time() {
     let variant = |n: usize| {
-        let app: String = (0..60).map(|i| format!("def f{i}(x):\n    return g.h{}(x, {})\n", (i * n) % 97, n * i)).collect();
+        let app: String = (0..60)
+            .map(|i| format!("def f{i}(x):\n    return g.h{}(x, {})\n", (i * n) % 97, n * i))
+            .collect();
         work(&format!("e{n:03}"), &[("compose.yaml", COMPOSE), ("app.py", &app)])
     };
     let class: Vec<Work> = (1..=300).map(variant).collect();

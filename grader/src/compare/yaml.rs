@@ -34,6 +34,8 @@ impl Reader<'_> {
         let node = self.tree.node(id);
         match &node.kind {
             Kind::Scalar { text, .. } if text.trim_end().contains('\n') => lex::words(text, node.line),
+            // Nothing, however it is written.
+            Kind::Scalar { text, plain: true } if matches!(text.trim(), "" | "~" | "null") => Vec::new(),
             Kind::Scalar { text, .. } => self.scalar(text, node.line),
             Kind::Alias(_) => vec![Token { hash: hash(b"\0alias"), line: node.line }],
             Kind::Seq(items) => sorted(items.iter().map(|item| self.read(*item)).collect()),
@@ -57,19 +59,25 @@ impl Reader<'_> {
         }
     }
 
-    /// A text in which every name that the student chose is the same.
+    /// A text in which every name that the student chose is the same, where it is a name: alone, as a host, as
+    /// the source of a mount. A folder that happens to be called so is not.
     fn token(&self, text: &str, line: usize) -> Token {
         let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        let mut said = String::new();
-        let mut word = String::new();
-        for c in text.trim().chars().chain(Some('\0')) {
-            if part(c) {
-                word.push(c);
+        let opens = |before: &str| {
+            before.is_empty() || before.ends_with(['@', '=', ',', ' ']) || before.ends_with("//")
+        };
+        let (mut said, mut rest) = (String::new(), text.trim());
+        while let Some(first) = rest.chars().next() {
+            let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
+            if end == 0 {
+                said.push(first);
+                rest = &rest[first.len_utf8()..];
                 continue;
             }
-            said.push_str(if self.names.contains(&word) { "\u{1}" } else { &word });
-            word.clear();
-            said.push(c);
+            let (word, after) = rest.split_at(end);
+            let is_name = opens(&said) && (after.is_empty() || after.starts_with([':', '/', ',', ' ']));
+            said.push_str(if is_name && self.names.contains(word) { "\u{1}" } else { word });
+            rest = after;
         }
         Token { hash: hash(said.as_bytes()), line }
     }

@@ -97,7 +97,8 @@ impl Cost {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("« {text} » : donnez « 2 points » ou « 10 % »");
         let text_ = text.trim();
-        let split = text_.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',')).unwrap_or(text_.len());
+        let split =
+            text_.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',')).unwrap_or(text_.len());
         let (value, unit) = text_.split_at(split);
         let value: f64 = value.replace(',', ".").parse().map_err(|_| wrong())?;
         match unit.trim() {

@@ -130,7 +130,8 @@ impl Course {
         if !known.checks.is_empty() && !known.checks.iter().any(counts) {
             wrong.push("tous les points sont en bonus : il n'y a plus de note".to_owned());
         }
-        let keys = self.adjustments.iter().map(|a| &a.key).chain(self.extensions.iter().flat_map(|e| &e.keys));
+        let keys =
+            self.adjustments.iter().map(|a| &a.key).chain(self.extensions.iter().flat_map(|e| &e.keys));
         let strangers: BTreeSet<&String> = keys.filter(|key| !known.keys.contains(key.as_str())).collect();
         for key in strangers {
             wrong.push(format!(
@@ -139,7 +140,8 @@ impl Course {
             ));
         }
         if !known.columns.is_empty() {
-            let named = self.deadline.iter().map(|d| &d.column).chain(self.attempts.iter().map(|a| &a.column));
+            let named =
+                self.deadline.iter().map(|d| &d.column).chain(self.attempts.iter().map(|a| &a.column));
             for column in named.filter(|column| !known.columns.contains(column)) {
                 wrong.push(format!(
                     "pas de colonne « {column} » dans la liste de la classe ; il y a : {}",

@@ -90,7 +90,8 @@ impl Course {
             terms.push(term(Kind::Closed, -note, &why));
             return None;
         }
-        let late = at.as_second() - due.as_second() + i64::from(at.subsec_nanosecond() > due.subsec_nanosecond());
+        let late =
+            at.as_second() - due.as_second() + i64::from(at.subsec_nanosecond() > due.subsec_nanosecond());
         if late > deadline.grace.max(0) {
             let days = (late + DAY - 1) / DAY;
             terms.push(self.penalty(deadline, days, note));

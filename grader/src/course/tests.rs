@@ -64,7 +64,10 @@ fn a_whole_file() {
     let course = course(FILE);
     let deadline = course.deadline.as_ref().expect("a deadline");
     assert_eq!(deadline.due.to_string(), "2026-11-20T22:59:00Z");
-    assert_eq!((deadline.grace, deadline.per_day, deadline.at_most), (900, Cost::Points(2.0), Some(Cost::Points(6.0))));
+    assert_eq!(
+        (deadline.grace, deadline.per_day, deadline.at_most),
+        (900, Cost::Points(2.0), Some(Cost::Points(6.0)))
+    );
     assert_eq!((course.scale, course.above, course.adjustments.len()), (20.0, 1.0, 1));
 }
 
@@ -75,12 +78,27 @@ fn mistakes_have_a_place() {
         ("format = 2\n", "cours.toml: format 2 inconnu"),
         ("format = 1\nscale = 10\n", "cours.toml:2:9: le barème est 20 ou 100"),
         ("format = 1\noffset = \"Paris\"\n", "cours.toml:2:10: décalage horaire attendu"),
-        ("format = 1\n[deadline]\ncolumn = \"r\"\ndue = \"2026-11-20 23:59\"\n", "cours.toml:4:7: « 2026-11-20 23:59 »"),
-        ("format = 1\n[deadline]\ncolumn = \"r\"\ndue = \"2026-11-20T23:59:00Z\"\nper-day = \"deux\"\n", "cours.toml:5:11: « deux » : donnez « 2 points » ou « 10 % »"),
-        ("format = 1\n[[adjustment]]\nkey = \"a\"\npoints = 1\nreason = \" \"\n", "cours.toml:5:10: un motif est nécessaire"),
+        (
+            "format = 1\n[deadline]\ncolumn = \"r\"\ndue = \"2026-11-20 23:59\"\n",
+            "cours.toml:4:7: « 2026-11-20 23:59 »",
+        ),
+        (
+            "format = 1\n[deadline]\ncolumn = \"r\"\ndue = \"2026-11-20T23:59:00Z\"\nper-day = \"deux\"\n",
+            "cours.toml:5:11: « deux » : donnez « 2 points » ou « 10 % »",
+        ),
+        (
+            "format = 1\n[[adjustment]]\nkey = \"a\"\npoints = 1\nreason = \" \"\n",
+            "cours.toml:5:10: un motif est nécessaire",
+        ),
         ("format = 1\n[[adjustment]]\nkey = \"a\"\npoints = 1\n", "il manque la clé `reason`"),
-        ("format = 1\n[[adjustment]]\nkey = \"a\"\npoints = 1e9\nreason = \"x\"\n", "cours.toml:4:10: un nombre de points entre -200 et 200"),
-        ("format = 1\n[[extension]]\nkeys = [\"a\"]\ndue = \"2026-11-20T23:59:00Z\"\nreason = \"x\"\n", "cours.toml:4:7: un délai accordé demande"),
+        (
+            "format = 1\n[[adjustment]]\nkey = \"a\"\npoints = 1e9\nreason = \"x\"\n",
+            "cours.toml:4:10: un nombre de points entre -200 et 200",
+        ),
+        (
+            "format = 1\n[[extension]]\nkeys = [\"a\"]\ndue = \"2026-11-20T23:59:00Z\"\nreason = \"x\"\n",
+            "cours.toml:4:7: un délai accordé demande",
+        ),
     ];
     for (text, wanted) in cases {
         let said = error(text);
@@ -99,7 +117,9 @@ fn a_stranger_is_an_error() {
     assert!(wrong.contains("pas de contrôle « isol »") && wrong.contains("colonne « remis »"), "{wrong}");
     assert!(wrong.contains("clé « leo »") && wrong.contains("par exemple : leo.martin"), "{wrong}");
     let all = Course { hidden: checks.keys().map(|id| (*id).to_owned()).collect(), ..Course::default() };
-    assert!(all.unknown(&Known { checks, ..Known::default() }).iter().any(|w| w.contains("au moins un visible")));
+    assert!(
+        all.unknown(&Known { checks, ..Known::default() }).iter().any(|w| w.contains("au moins un visible"))
+    );
 }
 
 #[test]
@@ -116,7 +136,10 @@ fn lateness() {
     assert_eq!((closed.note, closed.sum().contains("rien ne compte")), (Some(0.0), true));
     // More time, and the teacher's word on it.
     let zoe = at("zoe", "2026-11-23 23:59");
-    assert!(zoe.terms.iter().all(|t| t.kind != Kind::Late) && zoe.remarks[0].ends_with("certificat médical"), "{zoe:?}");
+    assert!(
+        zoe.terms.iter().all(|t| t.kind != Kind::Late) && zoe.remarks[0].ends_with("certificat médical"),
+        "{zoe:?}"
+    );
     for (remis, said) in [("", "absente"), ("hier soir", "illisible (« hier soir »)")] {
         let one = at("tom", remis);
         assert!(one.terms.iter().all(|t| t.kind != Kind::Late) && one.remarks[0].contains(said), "{one:?}");

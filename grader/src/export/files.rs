@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::{Row, Source};
-use crate::reporter::classroom50::{self, Submission};
-use crate::reporter::encode::csv::{Cell, Csv, Dialect};
 use crate::reporter::class::Suites;
+use crate::reporter::classroom50::{self, Submission};
 use crate::reporter::clean;
+use crate::reporter::encode::csv::{Cell, Csv, Dialect};
 
 /// A table for a spreadsheet: a row for each student, nobody left out.
 pub fn table(source: &Source, dialect: Dialect, out: &mut dyn Write) -> io::Result<()> {

@@ -114,7 +114,9 @@ fn write(
     let Some(note) = note else {
         if let Some(settled) = row.settled.as_ref().filter(|settled| !settled.partly.is_empty()) {
             let partly = &settled.partly;
-            filled.told.push(format!("contrôles cachés : « {name} » ({partly}) ; sa note reste telle quelle"));
+            filled
+                .told
+                .push(format!("contrôles cachés : « {name} » ({partly}) ; sa note reste telle quelle"));
             return wanted.comments;
         }
         filled.told.push(format!("{} : « {name} » ; sa note reste telle quelle", row.standing.french()));

@@ -66,7 +66,8 @@ impl Lab {
     pub fn drawn_in(&self, dir: &Path) -> Option<String> {
         let file = dir.join(&self.draw.as_ref()?.file);
         let meta = file.symlink_metadata().ok()?;
-        let text = (meta.is_file() && meta.len() < 4_096).then(|| std::fs::read_to_string(file).ok()).flatten()?;
+        let text =
+            (meta.is_file() && meta.len() < 4_096).then(|| std::fs::read_to_string(file).ok()).flatten()?;
         Some(Ticket::read(&text, &self.id).ok()?.told(&self.id))
     }
 

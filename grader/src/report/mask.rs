@@ -84,7 +84,12 @@ impl Mask {
             sections: if graded { sections(&checks) } else { Vec::new() },
             order: report.order.iter().filter(|id| view.is_graded && !view.hides(id)).cloned().collect(),
             notices,
-            steps: report.steps.iter().filter(|s| !view.tells(&s.name) && !view.tells(&s.text)).cloned().collect(),
+            steps: report
+                .steps
+                .iter()
+                .filter(|s| !view.tells(&s.name) && !view.tells(&s.text))
+                .cloned()
+                .collect(),
             changes: report.changes.iter().map(|change| view.scrub(change)).collect(),
             reach: report.reach.clone().filter(|_| view.shows_map()),
             late_fault: report.late_fault.as_ref().map(|fault| view.scrub(fault)),
@@ -283,9 +288,9 @@ fn plain_of(title: &str) -> String {
 fn word(text: &str, id: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     id.contains('-')
-        && text.match_indices(id).any(|(at, _)| {
-            !text[..at].ends_with(part) && !text[at + id.len()..].starts_with(part)
-        })
+        && text
+            .match_indices(id)
+            .any(|(at, _)| !text[..at].ends_with(part) && !text[at + id.len()..].starts_with(part))
 }
 
 #[cfg(test)]
@@ -313,7 +318,10 @@ mod tests {
     fn the_score_says_what_is_visible() {
         let shown = mask(&["cache-source"], Detail::Full).report(&Report::fold(sample::missed()));
         let last = shown.notices.last().map(|n| n.text.clone()).unwrap_or_default();
-        assert_eq!(last, "6/15 visibles, 3 points cachés à venir : cette note ne compte que ce qui est visible");
+        assert_eq!(
+            last,
+            "6/15 visibles, 3 points cachés à venir : cette note ne compte que ce qui est visible"
+        );
         // What a hidden check blocks is told as missed, without its name.
         let blocked = shown.checks.iter().find(|c| c.card.id == "cache-ttl").expect("shown");
         assert_eq!((blocked.standing, blocked.earned), (Standing::Missed, 0.0));
@@ -331,7 +339,9 @@ mod tests {
             }
         };
         let message = miss(Detail::Message);
-        assert!(message.observed.starts_with("NXDOMAIN") && message.place.is_none() && message.hint.is_empty());
+        assert!(
+            message.observed.starts_with("NXDOMAIN") && message.place.is_none() && message.hint.is_empty()
+        );
         assert_eq!(miss(Detail::Verdict), Miss::default());
         assert!(miss(Detail::Full).place.is_some());
     }

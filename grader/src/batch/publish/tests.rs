@@ -92,8 +92,12 @@ fn nothing_hidden_leaks_and_everything_comes_back() {
         assert!(!text.contains(&card.id) && !text.contains("bdd:5432"), "{}", path.display());
         assert!(!text.contains(&card.title), "{}", path.display());
     }
-    let page = |key: &str| std::fs::read_to_string(dir.path().join(format!("students/{key}/index.html"))).expect("read");
-    assert!(page("missed").contains("6/15 visibles, 3\u{a0}points cachés à venir") || page("missed").contains("6/15 visibles, 3 points cachés à venir"));
+    let page = |key: &str| {
+        let page =
+            std::fs::read_to_string(dir.path().join(format!("students/{key}/index.html"))).expect("read");
+        page.replace("&#x2f;", "/")
+    };
+    assert!(page("missed").contains("6/15 visibles, 3 points cachés à venir"));
     assert!(page("missed").contains("+1\u{a0}: exposé oral") && !page("missed").contains("/20</strong>"));
     // The teacher's files have it all.
     let book = std::fs::read_to_string(dir.path().join("gradebook.csv")).expect("read");
@@ -101,19 +105,37 @@ fn nothing_hidden_leaks_and_everything_comes_back() {
     assert!(book.contains("5 + 2,5 de bonus − 4 de retard (2\u{a0}jours) + 1 (exposé oral) = 4,5"), "{book}");
     insta::assert_snapshot!(book.replace("\r\n", "\n"));
     // What platforms get.
-    let source = crate::export::read(&std::fs::read(dir.path().join("class.json")).expect("read")).expect("a class");
+    let source =
+        crate::export::read(&std::fs::read(dir.path().join("class.json")).expect("read")).expect("a class");
     for row in &source.rows {
         let text = serde_json::to_string(&row.report).expect("JSON") + &row.comment;
-        assert!(!text.contains(&card.id) && !text.contains(&card.title) && !text.contains("bdd:5432"), "{}", row.key);
+        assert!(
+            !text.contains(&card.id) && !text.contains(&card.title) && !text.contains("bdd:5432"),
+            "{}",
+            row.key
+        );
         assert_eq!(row.note, None, "{}", row.key);
     }
-    assert!(source.rows[1].comment.starts_with("6/15 visibles, 3 points cachés à venir. retard : 2"), "{}", source.rows[1].comment);
+    assert!(
+        source.rows[1].comment.starts_with("6/15 visibles, 3 points cachés à venir. retard : 2"),
+        "{}",
+        source.rows[1].comment
+    );
     // Published.
-    publish(dir.path(), Some(&policy(&COURSE.replace("hidden = [\"isol-bdd\"]", "hidden = [\"isol-bdd\"]\nreveal = true"))), &Theme::default()).expect("written");
+    publish(
+        dir.path(),
+        Some(&policy(&COURSE.replace("hidden = [\"isol-bdd\"]", "hidden = [\"isol-bdd\"]\nreveal = true"))),
+        &Theme::default(),
+    )
+    .expect("written");
     assert!(page("missed").contains("isol-bdd") && page("missed").contains("4,5/20"));
-    let source = crate::export::read(&std::fs::read(dir.path().join("class.json")).expect("read")).expect("a class");
+    let source =
+        crate::export::read(&std::fs::read(dir.path().join("class.json")).expect("read")).expect("a class");
     assert_eq!((source.rows[1].on(20.0), source.rows[2].on(20.0)), (Some(4.5), Some(22.0)));
-    assert!(source.rows.iter().filter(|row| row.note.is_some()).count() == 2, "a note for none of the others");
+    assert!(
+        source.rows.iter().filter(|row| row.note.is_some()).count() == 2,
+        "a note for none of the others"
+    );
     // And as if no course had ever been.
     publish(dir.path(), None, &Theme::default()).expect("written");
     let mut again = files(dir.path());
@@ -129,7 +151,8 @@ fn a_stranger_stops_everything() {
     let dir = tempfile::tempdir().expect("a folder");
     written(dir.path());
     let before = files(dir.path());
-    let wrong = publish(dir.path(), Some(&policy(&COURSE.replace("\"missed\"", "\"misssed\""))), &Theme::default());
+    let wrong =
+        publish(dir.path(), Some(&policy(&COURSE.replace("\"missed\"", "\"misssed\""))), &Theme::default());
     assert!(wrong.is_err_and(|e| e.detail.contains("clé « misssed »") && e.detail.contains("missed")));
     assert!(files(dir.path()) == before);
     assert!(publish(&dir.path().join("nowhere"), None, &Theme::default()).is_err());
@@ -147,7 +170,11 @@ fn pages_for_the_browser() {
     }
     let file = |text: &str| crate::compare::File { path: "api/app.py".into(), text: text.repeat(3) };
     let app = "def lookup(key, store):\n    # d'abord le cache\n    found = store.get(key)\n    if found is None:\n        found = slow(key)\n        store.setex(key, 60, found)\n    return found\n";
-    let work = |name: &str, text: &str| crate::compare::Work { name: name.into(), files: vec![file(text)], draw: None };
+    let work = |name: &str, text: &str| crate::compare::Work {
+        name: name.into(),
+        files: vec![file(text)],
+        draw: None,
+    };
     let all = [work("alice", app), work("zoé", &app.replace("key", "clef").replace("found", "valeur"))];
     let page = crate::compare::page("TP 02", &all, &crate::compare::compare(&all, &[])).expect("rendered");
     std::fs::write(dir.join("course/ressemblances.html"), page).expect("written");

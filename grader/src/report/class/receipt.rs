@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Cell, Submission, Summary};
+use super::{Cell, Fate, Submission, Summary};
 use crate::report::{CheckResult, Report};
 
 /// Version of the seal.
@@ -98,7 +98,8 @@ impl Receipt {
 /// What does not hold together in a submission; nothing when all does. One that was never run has nothing
 /// to hold.
 pub fn broken(one: &Submission) -> Vec<Broken> {
-    if one.attempts == 0 && one.receipt.is_none() && one.result.score.is_none() {
+    let never = one.attempts == 0 || one.result.standing == Fate::Missing;
+    if never && one.receipt.is_none() && one.result.score.is_none() {
         return Vec::new();
     }
     let Some(receipt) = &one.receipt else { return vec![Broken::None] };
@@ -116,7 +117,11 @@ pub fn broken(one: &Submission) -> Vec<Broken> {
     let now: Vec<(String, String)> = report.checks.iter().map(|c| (c.card.id.clone(), sum_of(c))).collect();
     let stamped = |id: &str| receipt.checks.iter().find(|(other, _)| other == id);
     let changed = now.iter().filter(|check| stamped(&check.0) != Some(*check)).map(|(id, _)| id.clone());
-    let gone = receipt.checks.iter().filter(|(id, _)| now.iter().all(|(other, _)| other != id)).map(|(id, _)| id.clone());
+    let gone = receipt
+        .checks
+        .iter()
+        .filter(|(id, _)| now.iter().all(|(other, _)| other != id))
+        .map(|(id, _)| id.clone());
     all.extend(changed.chain(gone).map(Broken::Verdict));
     if images(report) != receipt.images {
         all.push(Broken::Images);
@@ -139,16 +144,21 @@ fn same_row(told: &Summary, made: &Summary) -> bool {
     let cells = |a: &Cell, b: &Cell| a.id == b.id && a.standing == b.standing && close(a.earned, b.earned);
     let score = match (&told.score, &made.score) {
         (Some(a), Some(b)) => {
-            close(a.note, b.note) && close(a.earned, b.earned) && close(a.total, b.total) && close(a.note_max, b.note_max)
+            close(a.note, b.note)
+                && close(a.earned, b.earned)
+                && close(a.total, b.total)
+                && close(a.note_max, b.note_max)
         }
         (a, b) => a.is_none() && b.is_none(),
     };
-    let same = told.checks.len() == made.checks.len() && told.checks.iter().zip(&made.checks).all(|(a, b)| cells(a, b));
+    let same = told.checks.len() == made.checks.len()
+        && told.checks.iter().zip(&made.checks).all(|(a, b)| cells(a, b));
     told.standing == made.standing && score && same
 }
 
 fn images(report: &Report) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = report.images.iter().map(|i| (i.image.clone(), i.id.clone())).collect();
+    let mut all: Vec<(String, String)> =
+        report.images.iter().map(|i| (i.image.clone(), i.id.clone())).collect();
     all.sort();
     all.dedup();
     all
@@ -170,13 +180,14 @@ fn sum(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::class::{Class, Fate, sample};
+    use crate::report::class::{Class, sample};
     use crate::report::{Standing, sample as runs};
 
     fn class() -> Class {
         let mut class = sample::class();
         for one in &mut class.submissions {
-            one.receipt = one.report.as_ref().map(|report| Receipt::of(&Ruler::default(), "c0ffee", None, report));
+            one.receipt =
+                one.report.as_ref().map(|report| Receipt::of(&Ruler::default(), "c0ffee", None, report));
             one.attempts = u32::from(one.report.is_some());
         }
         class

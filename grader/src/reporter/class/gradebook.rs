@@ -22,7 +22,8 @@ impl<W: Write> Gradebook<W> {
         let checks: Vec<String> = head.checks.iter().map(|c| c.id.clone()).collect();
         let own = ["dossier", "clé", "état", "note sur 20", "points", "sur", "motif"];
         let columns = head.columns.iter().map(String::as_str);
-        let last = head.course.as_ref().map(|course| format!("note finale sur {}", number(course.scale, true)));
+        let last =
+            head.course.as_ref().map(|course| format!("note finale sur {}", number(course.scale, true)));
         let course = last.iter().map(String::as_str).chain(last.as_ref().map(|_| "calcul"));
         out.row(columns.chain(own).chain(course).chain(checks.iter().map(String::as_str)).map(Cell::Whole))?;
         Ok(Self { out, columns: head.columns.clone(), checks, has_course: head.course.is_some() })
@@ -56,7 +57,8 @@ impl<W: Write> Gradebook<W> {
             let sum = Some(settled.sum()).filter(|_| settled.terms.len() > 1);
             sum.into_iter().chain(settled.remarks.iter().cloned()).collect::<Vec<_>>().join(" ; ")
         });
-        let course = [mark(settled.and_then(|settled| settled.note)), Cell::Whole(how.as_deref().unwrap_or(""))];
+        let course =
+            [mark(settled.and_then(|settled| settled.note)), Cell::Whole(how.as_deref().unwrap_or(""))];
         let course = course.into_iter().filter(|_| self.has_course);
         let row = self.columns.iter().map(cell).chain(own).chain(course);
         self.out.row(row.chain(self.checks.iter().map(earned)))

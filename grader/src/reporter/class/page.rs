@@ -128,7 +128,12 @@ fn row<'a>(one: &'a Submission, columns: &[&str]) -> Row<'a> {
         longest: one.result.steps.iter().max_by_key(|took| took.ms),
         result: &one.result,
         settled: one.settled.as_ref(),
-        sum: one.settled.as_ref().filter(|settled| settled.terms.len() > 1).map(Settled::sum).unwrap_or_default(),
+        sum: one
+            .settled
+            .as_ref()
+            .filter(|settled| settled.terms.len() > 1)
+            .map(Settled::sum)
+            .unwrap_or_default(),
         cells,
     }
 }
