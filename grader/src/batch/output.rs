@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::journal::sync_dir;
 use crate::event::Event;
 use crate::report::Report;
-use crate::report::class::{Head, Settled, Submission, Writer};
+use crate::report::class::{Course, Head, Settled, Submission, Writer};
 use crate::reporter::class::{self, About, Gradebook, Suites};
 use crate::reporter::html::{self, Theme};
 use crate::reporter::{JsonLines, Reporter as _, replay};
@@ -141,7 +141,7 @@ impl Output {
         if one.page.as_ref().is_none_or(|page| *page != Self::page(&one.key)) {
             return Ok(None);
         }
-        let mask = results.head.course.as_ref().map(|course| course.mask()).unwrap_or_default();
+        let mask = results.head.course.as_ref().map(Course::mask).unwrap_or_default();
         let shown = match self.read(one.run_key())? {
             Some(events) => {
                 let events = mask.events(events);

@@ -81,7 +81,9 @@ fn run(args: &CompareArgs, global: &Global) -> Result<ExitCode, Fault> {
     if global.format == Format::Json {
         shell::say(&document(&all, &result));
     } else {
-        told(&all, &result).iter().for_each(|line| shell::say(&french::typeset(line)));
+        for line in told(&all, &result) {
+            shell::say(&french::typeset(&line));
+        }
     }
     shell::complain(&format!("côte à côte : {}", inline(&into.display().to_string())));
     Ok(ExitCode::Passed)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufReader;
 
 use super::Row;
-use crate::report::class::{Class, FORMAT, Fate, Submission};
+use crate::report::class::{Class, Course, FORMAT, Fate, Submission};
 use crate::report::{Mask, Outcome, Report, Standing};
 use crate::reporter::replay;
 
@@ -34,7 +34,7 @@ pub fn read(bytes: &[u8]) -> Result<Source, String> {
     let malformed = |e: serde_json::Error| format!("ce n'est ni une classe ni un rapport lisible ({e})");
     if document.get("submissions").is_some() {
         let class: Class = serde_json::from_value(document).map_err(malformed)?;
-        let mask = class.head.course.as_ref().map(|course| course.mask()).unwrap_or_default();
+        let mask = class.head.course.as_ref().map(Course::mask).unwrap_or_default();
         let rows = class.submissions.into_iter().map(|one| row(one, class.head.max, &mask)).collect();
         return Ok(Source { rows, is_class: true });
     }

@@ -50,7 +50,9 @@ fn written(dir: &Path) -> Class {
     for (key, events) in all {
         if let Some(events) = &events {
             let mut lines = Vec::new();
-            events.iter().for_each(|event| JsonLines.event(event, &mut lines).expect("written"));
+            for event in events {
+                JsonLines.event(event, &mut lines).expect("written");
+            }
             std::fs::write(output.new_events(key), lines).expect("written");
             output.adopt(key).expect("kept");
         }
