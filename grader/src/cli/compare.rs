@@ -108,8 +108,8 @@ fn told(all: &[Work], found: &Comparison) -> Vec<String> {
         lines.push(format!("  et {} autres, dans la page", found.pairs.len() - TOLD));
     }
     if !found.little.is_empty() {
-        let little = french::count(found.little.len(), "copie a", "copies ont");
-        lines.push(format!("  {little} trop peu de travail propre pour être comparées"));
+        let little = french::count(found.little.len(), "copie non comparée", "copies non comparées");
+        lines.push(format!("  {little} : trop peu de travail propre"));
     }
     lines
 }

@@ -108,12 +108,13 @@ impl Course {
             Cost::Percent(share) => whole * share / 100.0,
         };
         let most = deadline.at_most.map_or(f64::INFINITY, worth);
-        let cost = (worth(deadline.per_day) * so_many).min(most).min(100.0 * 10.0 * self.scale);
+        // Never more than what was earned: else it would cost more than to be too late to count.
+        let cost = (worth(deadline.per_day) * so_many).min(most).min(whole);
         let rate = match deadline.per_day {
             Cost::Points(_) => String::new(),
             Cost::Percent(share) => format!(" à {}", french::percent(share)),
         };
-        #[expect(clippy::cast_possible_truncation, reason = "at most ten times the scale")]
+        #[expect(clippy::cast_possible_truncation, reason = "at most the note")]
         let cost = cost.round() as i64;
         let days = usize::try_from(days).unwrap_or(usize::MAX);
         term(Kind::Late, -cost, &format!("{}{rate}", french::count(days, "jour", "jours")))

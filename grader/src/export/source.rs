@@ -64,7 +64,13 @@ fn row(one: Submission, max: f64, mask: &Mask) -> Row {
         said.extend(Some(settled.partly.clone()).filter(|text| !text.is_empty()));
         said.extend(settled.lines());
     }
-    said.extend(report.as_ref().map(comment).filter(|text| !text.is_empty()));
+    let all = "Tout est acquis.";
+    let missed = report.as_ref().map(comment).filter(|text| !text.is_empty());
+    // What is hidden may be missed.
+    let hides = !mask.hidden.is_empty();
+    said.extend(missed.map(|text| {
+        if hides && text == all { "Tout ce qui est visible est acquis.".to_owned() } else { text }
+    }));
     Row {
         note,
         max,
