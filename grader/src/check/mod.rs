@@ -42,7 +42,10 @@ mod intervals;
 mod kit;
 mod login;
 mod metrics;
+mod model;
+mod mount;
 mod network;
+mod non_root;
 mod order;
 mod origin;
 mod outage;
@@ -53,9 +56,11 @@ mod prom;
 mod promql;
 mod reach;
 mod retention;
+mod rotation;
 mod rules;
 mod scenario;
 mod secret;
+mod slim;
 mod targets;
 mod tell;
 #[cfg(test)]
@@ -64,6 +69,7 @@ mod testing;
 mod tests;
 mod traefik;
 mod up;
+mod websocket;
 mod yaml;
 
 /// When and on which copy of the stack a check runs.
@@ -240,6 +246,7 @@ fn written(field: &'static str) -> &'static str {
         "chosen_network" => "chosen-network",
         "secret_used" => "secret-used",
         "secret_hidden" => "secret-hidden",
+        "non_root" => "non-root",
         other => other,
     }
 }
@@ -379,4 +386,16 @@ kinds! {
     secret_hidden: secret::SecretHidden,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
+    /// A model that scores, explains itself and tells a drift.
+    model: model::Model,
+    /// A websocket opened through a reverse proxy.
+    websocket: websocket::Websocket,
+    /// No process belongs to root.
+    non_root: non_root::NonRoot,
+    /// What is mounted in a service.
+    mount: mount::Mount,
+    /// An image without what built it.
+    slim: slim::Slim,
+    /// How long a log may grow.
+    rotation: rotation::Rotation,
 }

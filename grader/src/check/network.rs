@@ -22,6 +22,10 @@ pub struct Network {
     /// It must have an explicit IPv4 subnet.
     #[serde(default)]
     pub subnet: bool,
+    /// The subnet that it must have.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub range: Option<ipnet::Ipv4Net>,
 }
 
 /// The networks that all these services are on.
@@ -50,8 +54,20 @@ impl Network {
             "{} sur un même réseau{}{}",
             tell::names(&self.services),
             self.driver.as_ref().map(|d| format!(" de pilote {d}")).unwrap_or_default(),
-            if self.subnet { ", avec un sous-réseau IPv4 écrit dans le fichier" } else { "" }
+            match self.range {
+                Some(range) => format!(", de plage {range}"),
+                None if self.subnet => ", avec un sous-réseau IPv4 écrit dans le fichier".to_owned(),
+                None => String::new(),
+            }
         )
+    }
+
+    fn right_range(&self, network: &DeclaredNetwork) -> bool {
+        let v4 = |s: &ipnet::IpNet| match s {
+            ipnet::IpNet::V4(seen) => self.range.is_none_or(|range| *seen == range),
+            ipnet::IpNet::V6(_) => false,
+        };
+        (!self.subnet && self.range.is_none()) || network.subnets.iter().any(v4)
     }
 
     fn nothing_shared(&self, cx: &Cx<'_>) -> Miss {
@@ -91,7 +107,14 @@ impl Network {
         let driver = network.driver.as_deref().unwrap_or("bridge");
         let written = cx.world.place(&["networks", name], "");
         let is_written = written.as_ref().is_some_and(|p| p.mark.text.contains(name));
-        let (headline, observed, place) = if wrong_driver {
+        let other = network.subnets.iter().find(|s| matches!(s, ipnet::IpNet::V4(_)));
+        let (headline, observed, place) = if let (false, Some(other), Some(_)) = (wrong_driver, other, self.range) {
+            (
+                format!("le réseau « {name} » n'a pas la plage demandée"),
+                format!("plage écrite : {other}"),
+                cx.world.place(&["networks", name, "ipam"], "plage du réseau commun"),
+            )
+        } else if wrong_driver {
             (
                 format!("le réseau « {name} » n'a pas le pilote demandé"),
                 format!("pilote {driver}"),
@@ -160,8 +183,7 @@ impl Check for Network {
             return tell::fail(self.nothing_shared(cx));
         }
         let fit = found.iter().find(|(_, network)| {
-            self.right_driver(network)
-                && (!self.subnet || network.subnets.iter().any(|s| matches!(s, ipnet::IpNet::V4(_))))
+            self.right_driver(network) && self.right_range(network)
         });
         let Some((name, network)) = fit else { return tell::fail(self.unfit(cx, &found)) };
         let subnets: Vec<String> = network.subnets.iter().map(ToString::to_string).collect();

@@ -24,6 +24,9 @@ pub struct Published {
     /// Path of an HTTP GET sent from the host.
     #[serde(default)]
     pub http: Option<String>,
+    /// Without the file that the lab lays over (`experiment.over`): a look at the files.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// Services that publish no port.
@@ -104,10 +107,14 @@ impl Check for Published {
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
-        if let Some(miss) = tell::absent(world.declared(), &self.service) {
+        let declared = match tell::part(cx, self.alone) {
+            Ok(declared) => declared,
+            Err(miss) => return tell::fail(*miss),
+        };
+        if let Some(miss) = tell::absent(declared, &self.service) {
             return tell::fail(miss);
         }
-        let ports = world.declared().services.get(&self.service).map(|s| s.ports.clone()).unwrap_or_default();
+        let ports = declared.services.get(&self.service).map(|s| s.ports.clone()).unwrap_or_default();
         if !ports.iter().any(|p| self.is_right(p)) {
             return tell::fail(self.misdeclared(world, &ports));
         }
@@ -183,7 +190,10 @@ impl Check for Unpublished {
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        let declared = cx.world.declared();
+        let declared = match tell::part(cx, false) {
+            Ok(declared) => declared,
+            Err(miss) => return tell::fail(*miss),
+        };
         for service in &self.services {
             if let Some(miss) = tell::absent(declared, service) {
                 return tell::fail(miss);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::super::deep::{Deep, Delivery, Drawn, Exec, Executed, Trace};
+use super::super::deep::{Deep, Delivery, Drawn, Exec, Executed, ImageSizes, Process, Trace};
 use super::super::world::Vantage;
 use super::FakeWorld;
 use crate::error::Fault;
@@ -20,6 +20,10 @@ pub struct Depths {
     pub inspections: std::collections::BTreeMap<String, Vec<Value>>,
     /// Command lines, by service.
     pub processes: std::collections::BTreeMap<String, Vec<String>>,
+    /// Processes with their users, by service.
+    pub owners: std::collections::BTreeMap<String, Vec<Process>>,
+    /// Weights of images, by service.
+    pub sizes: std::collections::BTreeMap<String, ImageSizes>,
     /// Traces in images, by service.
     pub traces: std::collections::BTreeMap<String, Vec<Trace>>,
     /// The drawn secret.
@@ -76,6 +80,12 @@ impl Deep for FakeWorld {
     }
     async fn processes(&self, service: &str) -> Result<Vec<String>, Fault> {
         Ok(self.deep.processes.get(service).cloned().unwrap_or_default())
+    }
+    async fn owners(&self, service: &str) -> Result<Vec<Process>, Fault> {
+        Ok(self.deep.owners.get(service).cloned().unwrap_or_default())
+    }
+    async fn image_sizes(&self, service: &str) -> Result<Option<ImageSizes>, Fault> {
+        Ok(self.deep.sizes.get(service).cloned())
     }
     async fn traces(&self, service: &str, _: &[String]) -> Result<Vec<Trace>, Fault> {
         Ok(self.deep.traces.get(service).cloned().unwrap_or_default())
