@@ -24,8 +24,7 @@ pub struct Network {
     pub subnet: bool,
     /// The subnet that it must have.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub range: Option<ipnet::Ipv4Net>,
+    pub range: Option<String>,
 }
 
 /// The networks that all these services are on.
@@ -54,7 +53,7 @@ impl Network {
             "{} sur un même réseau{}{}",
             tell::names(&self.services),
             self.driver.as_ref().map(|d| format!(" de pilote {d}")).unwrap_or_default(),
-            match self.range {
+            match &self.range {
                 Some(range) => format!(", de plage {range}"),
                 None if self.subnet => ", avec un sous-réseau IPv4 écrit dans le fichier".to_owned(),
                 None => String::new(),
@@ -64,7 +63,7 @@ impl Network {
 
     fn right_range(&self, network: &DeclaredNetwork) -> bool {
         let v4 = |s: &ipnet::IpNet| match s {
-            ipnet::IpNet::V4(seen) => self.range.is_none_or(|range| *seen == range),
+            ipnet::IpNet::V4(seen) => self.range.as_ref().is_none_or(|range| range.parse() == Ok(*seen)),
             ipnet::IpNet::V6(_) => false,
         };
         (!self.subnet && self.range.is_none()) || network.subnets.iter().any(v4)
@@ -108,7 +107,7 @@ impl Network {
         let written = cx.world.place(&["networks", name], "");
         let is_written = written.as_ref().is_some_and(|p| p.mark.text.contains(name));
         let other = network.subnets.iter().find(|s| matches!(s, ipnet::IpNet::V4(_)));
-        let (headline, observed, place) = if let (false, Some(other), Some(_)) = (wrong_driver, other, self.range) {
+        let (headline, observed, place) = if let (false, Some(other), Some(_)) = (wrong_driver, other, &self.range) {
             (
                 format!("le réseau « {name} » n'a pas la plage demandée"),
                 format!("plage écrite : {other}"),
@@ -168,6 +167,9 @@ impl Check for Network {
     }
 
     fn validate(&self, _: &Experiments) -> Result<(), String> {
+        if let Some(range) = self.range.as_ref().filter(|range| range.parse::<ipnet::Ipv4Net>().is_err()) {
+            return Err(format!("network.range : « {range} » n'est pas un réseau IPv4"));
+        }
         if self.services.is_empty() { Err("network.services est vide".into()) } else { Ok(()) }
     }
 
