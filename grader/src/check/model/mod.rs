@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::experiment::Scoring;
 use super::{Check, Cx, Experiments, Stage, experiment, kit, tell, world};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
