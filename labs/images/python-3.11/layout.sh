@@ -13,10 +13,10 @@ cp -a "$from/usr/share/python-wheels" /usr/share/
 rm -rf "$lib"/config-*/*.a "$lib/sitecustomize.py" "$lib/EXTERNALLY-MANAGED" "$lib/_distutils_system_mod.py" "$lib/dist-packages"
 mkdir -p "$lib/site-packages"
 for name in python python3; do ln -sf "python$v" "$to/bin/$name"; done
-# Debian's two changes undone: where packages are looked for, and where they are put.
-sed -i 's/"dist-packages"/"site-packages"/' "$lib/site.py"
+# Debian's two changes undone. Where packages are looked for is frozen in the program: a link leads there.
+ln -s site-packages "$lib/dist-packages"
+# Where packages are put.
 sed -i "s/prefix_scheme = 'posix_local'/prefix_scheme = 'posix_prefix'/" "$lib/sysconfig.py"
-grep -q '"site-packages"' "$lib/site.py"
 ! grep -q "prefix_scheme = 'posix_local'" "$lib/sysconfig.py"
 for file in "$lib"/_sysconfigdata_*.py; do
   sed -i "s#/usr/include/python$v#$to/include/python$v#g; s#/usr/lib/python$v#$lib#g" "$file"
