@@ -101,7 +101,11 @@ impl Mount {
         run.env = vec![("LC_ALL".into(), "C".into())];
         let done = world.exec(&kit::inside(service), run).await?;
         let facts = vec![
-            Fact::new("mounted", mounted, format!("montage sur {folder} : {}", if mounted { "oui" } else { "non" })),
+            Fact::new(
+                "mounted",
+                mounted,
+                format!("montage sur {folder} : {}", if mounted { "oui" } else { "non" }),
+            ),
             Fact::new(
                 "attempt",
                 tell::cut(&done.err, 160),
@@ -115,7 +119,8 @@ impl Mount {
                 tell::fail(Miss {
                     headline: format!("« {service} » peut écrire dans {folder}"),
                     observed: "un fichier y a été créé, puis retiré".to_owned(),
-                    hint: "un montage accepte les écritures tant qu'on ne lui dit pas le contraire".to_owned(),
+                    hint: "un montage accepte les écritures tant qu'on ne lui dit pas le contraire"
+                        .to_owned(),
                     facts,
                     ..base
                 })

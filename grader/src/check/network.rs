@@ -107,7 +107,9 @@ impl Network {
         let written = cx.world.place(&["networks", name], "");
         let is_written = written.as_ref().is_some_and(|p| p.mark.text.contains(name));
         let other = network.subnets.iter().find(|s| matches!(s, ipnet::IpNet::V4(_)));
-        let (headline, observed, place) = if let (false, Some(other), Some(_)) = (wrong_driver, other, &self.range) {
+        let (headline, observed, place) = if let (false, Some(other), Some(_)) =
+            (wrong_driver, other, &self.range)
+        {
             (
                 format!("le réseau « {name} » n'a pas la plage demandée"),
                 format!("plage écrite : {other}"),
@@ -184,9 +186,7 @@ impl Check for Network {
         if found.is_empty() {
             return tell::fail(self.nothing_shared(cx));
         }
-        let fit = found.iter().find(|(_, network)| {
-            self.right_driver(network) && self.right_range(network)
-        });
+        let fit = found.iter().find(|(_, network)| self.right_driver(network) && self.right_range(network));
         let Some((name, network)) = fit else { return tell::fail(self.unfit(cx, &found)) };
         let subnets: Vec<String> = network.subnets.iter().map(ToString::to_string).collect();
         tell::pass(vec![

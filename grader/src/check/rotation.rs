@@ -43,7 +43,9 @@ fn bytes(text: &str) -> Option<u64> {
 impl Rotation {
     /// What is wrong, if anything is.
     fn wrong(&self, logging: Option<&DeclaredLogging>) -> Option<String> {
-        let Some(logging) = logging else { return Some("aucune clé logging: : le journal grandit sans fin".into()) };
+        let Some(logging) = logging else {
+            return Some("aucune clé logging: : le journal grandit sans fin".into());
+        };
         let driver = logging.driver.as_deref().unwrap_or("json-file");
         if !matches!(driver, "json-file" | "local") {
             return Some(format!("le pilote « {} » ne coupe pas de fichiers", tell::cut(driver, 40)));

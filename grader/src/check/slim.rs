@@ -94,8 +94,16 @@ impl Slim {
         }
         let control = world.exists(service, CONTROL).await?;
         let facts = vec![
-            Fact::new("found", json!(found), format!("{} chemins cherchés, {} trouvés", COMPILERS.len(), found.len())),
-            Fact::new("control", control, format!("témoin : {CONTROL} est {}", if control { "là" } else { "introuvable" })),
+            Fact::new(
+                "found",
+                json!(found),
+                format!("{} chemins cherchés, {} trouvés", COMPILERS.len(), found.len()),
+            ),
+            Fact::new(
+                "control",
+                control,
+                format!("témoin : {CONTROL} est {}", if control { "là" } else { "introuvable" }),
+            ),
         ];
         if let Some(first) = found.first() {
             return tell::fail(Miss {
@@ -106,7 +114,9 @@ impl Slim {
                     if found.len() > 1 { format!(" et {} autres", found.len() - 1) } else { String::new() }
                 ),
                 place: self.at_from(cx, "étapes de cette image"),
-                hint: "ce qui compile peut rester dans une étape dont l'image finale ne reprend que le résultat".to_owned(),
+                hint:
+                    "ce qui compile peut rester dans une étape dont l'image finale ne reprend que le résultat"
+                        .to_owned(),
                 try_it: format!("docker compose exec {service} sh -c 'command -v gcc cc ld'"),
                 facts,
                 ..Miss::default()

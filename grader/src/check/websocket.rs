@@ -66,8 +66,7 @@ impl Websocket {
         ask.headers = pairs.map(|(name, value)| (name.to_owned(), value)).to_vec();
         let from = kit::inside(&at.service);
         let good = |seen: &(Result<wire::HttpAnswer, wire::Failure>, kit::When)| matches!(&seen.0, Ok(answer) if answer.status == 101);
-        let (seen, _) =
-            kit::patiently(PATIENCE, good, || kit::http(world, &from, ask.clone())).await?;
+        let (seen, _) = kit::patiently(PATIENCE, good, || kit::http(world, &from, ask.clone())).await?;
         Ok(match seen {
             Err(failure) => Opening { opened: false, told: tell::why(&failure), status: None },
             Ok(answer) => {
@@ -113,7 +112,11 @@ impl Check for Websocket {
         let through = self.open(world, &self.via, &key).await?;
         let facts = vec![
             Fact::new("direct", direct.told.as_str(), format!("sans mandataire : {}", direct.told)),
-            Fact::new("through", through.told.as_str(), format!("par « {} » : {}", self.via.service, through.told)),
+            Fact::new(
+                "through",
+                through.told.as_str(),
+                format!("par « {} » : {}", self.via.service, through.told),
+            ),
         ];
         if through.opened {
             return tell::pass(facts);

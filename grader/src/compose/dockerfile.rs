@@ -165,7 +165,8 @@ mod tests {
         let two = "FROM a AS Build\nRUN x\nFROM b AS unused\nFROM c\nCOPY --from=build /x /y\nCOPY --from=nginx /x /y\n";
         assert_eq!(told(two), [("Build".to_owned(), 2)]);
         assert_eq!(told("FROM a\nRUN x\nFROM b\nCOPY --from=0 /x /y"), [("n° 0".to_owned(), 2)]);
-        let base = "FROM a AS make\nFROM b AS base\nRUN --mount=from=make,target=/m cp /m/x /\nFROM base\nRUN x\n";
+        let base =
+            "FROM a AS make\nFROM b AS base\nRUN --mount=from=make,target=/m cp /m/x /\nFROM base\nRUN x\n";
         assert_eq!(told(base), [("make".to_owned(), 1)]);
         assert!(told("FROM a AS make\nRUN x\nFROM make\nRUN y\n").is_empty());
         assert!(told("FROM a\nRUN x\n").is_empty());

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::dockerfile::{self, FromImage};
 use super::source::SourceMap;
-use crate::check::world::{Declared, DeclaredNetwork, DeclaredLogging, DeclaredPort, DeclaredService};
+use crate::check::world::{Declared, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredService};
 use crate::event::{Notice, Place};
 
 /// Compose's canonical model of a submission, not yet judged.
@@ -269,9 +269,7 @@ fn service(model: &ComposeModel, service: &Value) -> DeclaredService {
         restart: text("restart"),
         logging: service.get("logging").filter(|l| !l.is_null()).map(|logging| DeclaredLogging {
             driver: logging.get("driver").and_then(scalar).filter(|driver| !driver.is_empty()),
-            options: entries(logging, "options")
-                .filter_map(|(k, v)| Some((k.clone(), scalar(v)?)))
-                .collect(),
+            options: entries(logging, "options").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
         }),
     }
 }

@@ -241,7 +241,8 @@ impl Deep for StackWorld {
             let scratch = tempfile::Builder::new().prefix("etape-").tempdir_in(self.stack.session.dir());
             let scratch = scratch.map_err(|e| from_text("l'étape d'une image", &e.to_string()))?;
             let dockerfile = scratch.path().join("Dockerfile");
-            std::fs::write(&dockerfile, text).map_err(|e| from_text("l'étape d'une image", &e.to_string()))?;
+            std::fs::write(&dockerfile, text)
+                .map_err(|e| from_text("l'étape d'une image", &e.to_string()))?;
             let repository = tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name);
             let stage = format!("{repository}:etape-{index}");
             let request =

@@ -118,7 +118,9 @@ async fn moves(bench: &mut Bench<'_>, law: &Law, index: usize) -> Result<Option<
             format!("une dérive de « {name} » passe inaperçue")
         },
         observed: format!("derive : {drifts} ; {}", told(bench, &psi)),
-        control: format!("seule « {name} » a changé : les trois quarts de ses valeurs sont hors de leur place d'avant"),
+        control: format!(
+            "seule « {name} » a changé : les trois quarts de ses valeurs sont hors de leur place d'avant"
+        ),
         hint: "chaque variable se compare, tranche par tranche, à sa propre référence".to_owned(),
         ..bench.miss("/drift", EXPECTED)
     }))
@@ -139,7 +141,10 @@ pub(super) async fn drift(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
     let rows = law.rows(bench, ROWS);
     get!(bench.post("/baseline", &bench.batch(&rows)).await?);
     let like = law.rows(bench, ROWS);
-    if let Some(miss) = calm(bench, &like, AGAIN, "ces données suivent la loi de la référence qui vient d'être donnée").await? {
+    if let Some(miss) =
+        calm(bench, &like, AGAIN, "ces données suivent la loi de la référence qui vient d'être donnée")
+            .await?
+    {
         return tell::fail(miss);
     }
     for index in 0..bench.variables().len() {
@@ -162,7 +167,9 @@ pub(super) async fn kept(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
     let rows = law.rows(bench, count);
     get!(bench.post("/baseline", &bench.batch(&rows)).await?);
     let like = law.rows(bench, ROWS);
-    if let Some(miss) = calm(bench, &like, 1, "ces données suivent la loi de la référence qui vient d'être donnée").await? {
+    if let Some(miss) =
+        calm(bench, &like, 1, "ces données suivent la loi de la référence qui vient d'être donnée").await?
+    {
         return tell::fail(miss);
     }
     let before: Vec<String> = world.instances(&service).await?.into_iter().map(|i| i.id).collect();
@@ -189,16 +196,24 @@ pub(super) async fn kept(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
             control: "la référence donnée servait bien avant la suppression".to_owned(),
             place: volumes,
             hint: "où ce fichier est-il écrit, et ce dossier est-il celui d'un volume nommé ?".to_owned(),
-            try_it: "docker compose down && docker compose up -d && curl -s http://localhost:5000/baseline".to_owned(),
+            try_it: "docker compose down && docker compose up -d && curl -s http://localhost:5000/baseline"
+                .to_owned(),
             ..bench.miss("/baseline", "la référence donnée avant « down » est encore là après « up »")
         });
     }
-    if let Some(miss) = calm(bench, &like, AGAIN, "ces données suivent la loi de la référence donnée avant la suppression").await? {
+    if let Some(miss) =
+        calm(bench, &like, AGAIN, "ces données suivent la loi de la référence donnée avant la suppression")
+            .await?
+    {
         return tell::fail(Miss { place: volumes, ..miss });
     }
     let index = bench.number(0, bench.variables().len() - 1);
     if let Some(miss) = moves(bench, &law, index).await? {
         return tell::fail(miss);
     }
-    tell::pass(vec![Fact::new("size", count, format!("référence de {count} transactions retrouvée après suppression"))])
+    tell::pass(vec![Fact::new(
+        "size",
+        count,
+        format!("référence de {count} transactions retrouvée après suppression"),
+    )])
 }

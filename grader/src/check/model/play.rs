@@ -115,8 +115,15 @@ impl<'a> Bench<'a> {
         let Scoring { service, port, .. } = self.scoring;
         Miss {
             expected: expected.into(),
-            place: tell::in_app(self.world, service, &[&format!("\"{path}\""), &format!("'{path}'")], "route en cause"),
-            try_it: format!("curl -s -H 'Content-Type: application/json' -d '{{…}}' http://localhost:{port}{path}"),
+            place: tell::in_app(
+                self.world,
+                service,
+                &[&format!("\"{path}\""), &format!("'{path}'")],
+                "route en cause",
+            ),
+            try_it: format!(
+                "curl -s -H 'Content-Type: application/json' -d '{{…}}' http://localhost:{port}{path}"
+            ),
             ..Miss::default()
         }
     }
@@ -213,9 +220,11 @@ impl<'a> Bench<'a> {
             .and_then(|parts| self.variables().iter().map(|v| parts.get(&v.name)?.as_f64()).collect());
         Ok(match (number("score"), number("base"), read) {
             (Some(score), Some(base), Some(parts)) => Ok(Explained { score, base, parts }),
-            _ => {
-                Err(self.shape("/explain", "score, base, et contributions avec un nombre par variable", &answer))
-            }
+            _ => Err(self.shape(
+                "/explain",
+                "score, base, et contributions avec un nombre par variable",
+                &answer,
+            )),
         })
     }
 

@@ -27,7 +27,11 @@ pub(super) async fn score(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
     let mut rows: Vec<Row> = (0..8).map(|_| bench.row(0.0, 1.0)).collect();
     // Far beyond what the model has seen, both ways.
     let far = |high: bool| -> Row {
-        bench.variables().iter().map(|v| if Bench::raises(v) == high { v.to * 5000.0 } else { v.from }).collect()
+        bench
+            .variables()
+            .iter()
+            .map(|v| if Bench::raises(v) == high { v.to * 5000.0 } else { v.from })
+            .collect()
     };
     rows.extend([far(true), far(false)]);
     let mut seen = Vec::new();
@@ -81,8 +85,16 @@ pub(super) async fn score(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
         }
     }
     tell::pass(vec![
-        Fact::new("asked", rows.len() * 2, format!("{} scores, de {} à {}", seen.len(), shown(low), shown(high))),
-        Fact::new("variables", bench.variables().len(), "chaque variable fait varier le score dans le bon sens"),
+        Fact::new(
+            "asked",
+            rows.len() * 2,
+            format!("{} scores, de {} à {}", seen.len(), shown(low), shown(high)),
+        ),
+        Fact::new(
+            "variables",
+            bench.variables().len(),
+            "chaque variable fait varier le score dans le bon sens",
+        ),
     ])
 }
 
@@ -152,26 +164,38 @@ pub(super) async fn explanation(bench: &mut Bench<'_>) -> Result<Verdict, Fault>
 fn misplaced(bench: &Bench<'_>, index: usize, told: &[Explained], expected: &str) -> Option<Miss> {
     let variable = &bench.variables()[index];
     let values: Vec<f64> = [0.1, 0.3, 0.5].map(|share| Bench::at(variable, share)).to_vec();
-    let other = bench.variables().iter().enumerate().filter(|(i, _)| *i != index).find(|(i, _)| {
-        told.iter().any(|t| (t.parts[*i] - told[0].parts[*i]).abs() > TOLERANCE)
-    });
+    let other = bench
+        .variables()
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| *i != index)
+        .find(|(i, _)| told.iter().any(|t| (t.parts[*i] - told[0].parts[*i]).abs() > TOLERANCE));
     let own: Vec<f64> = told.iter().map(|t| t.parts[index]).collect();
     if let Some((other_index, other)) = other {
         let seen: Vec<String> = told.iter().map(|t| shown(t.parts[other_index])).collect();
         return Some(Miss {
             headline: format!("la contribution de « {} » dépend d'une autre variable", other.name),
-            observed: format!("seule « {} » change, et « {} » aussi : {}", variable.name, other.name, seen.join(" → ")),
+            observed: format!(
+                "seule « {} » change, et « {} » aussi : {}",
+                variable.name,
+                other.name,
+                seen.join(" → ")
+            ),
             hint: "une contribution partagée entre toutes les variables n'explique rien".to_owned(),
             ..bench.miss("/explain", expected)
         });
     }
     let slope = |a: usize, b: usize| (own[b] - own[a]) / (values[b] - values[a]);
-    let bent = (slope(0, 1) - slope(1, 2)).abs() > 0.02 * slope(0, 2).abs() + TOLERANCE / (values[1] - values[0]);
+    let bent =
+        (slope(0, 1) - slope(1, 2)).abs() > 0.02 * slope(0, 2).abs() + TOLERANCE / (values[1] - values[0]);
     let flat = (own[2] - own[0]).abs() <= TOLERANCE;
     (bent || flat).then(|| {
         let seen: Vec<String> = own.iter().map(|part| shown(*part)).collect();
         Miss {
-            headline: format!("la contribution de « {} » ne suit pas sa variable en ligne droite", variable.name),
+            headline: format!(
+                "la contribution de « {} » ne suit pas sa variable en ligne droite",
+                variable.name
+            ),
             observed: format!("« {} » augmente par pas égaux : {}", variable.name, seen.join(" → ")),
             hint: "le modèle demandé est linéaire : à pas égaux, contributions à pas égaux".to_owned(),
             ..bench.miss("/explain", expected)

@@ -55,7 +55,8 @@ fn values(object: &Value) -> Option<Vec<f64>> {
 
 /// Means of a batch, variable by variable: enough to tell whether one moved.
 fn means(batch: &Value) -> Vec<f64> {
-    let rows: Vec<Vec<f64>> = batch["transactions"].as_array().into_iter().flatten().filter_map(values).collect();
+    let rows: Vec<Vec<f64>> =
+        batch["transactions"].as_array().into_iter().flatten().filter_map(values).collect();
     let count = f64::from(u32::try_from(rows.len()).unwrap_or(1));
     (0..MODEL.len()).map(|i| rows.iter().map(|row| row[i]).sum::<f64>() / count).collect()
 }
