@@ -148,7 +148,7 @@ impl Check for Websocket {
             place: world
                 .files()
                 .iter()
-                .filter(|file| file.ends_with(".conf") || file.ends_with(".conf.template"))
+                .filter(|file| file.contains(".conf"))
                 .find_map(|file| world.place_in(file, "proxy_pass", "ce qui passe par ici")),
             hint: match through.status {
                 Some(403) => "l'application compare l'origine de la page et le nom qu'on lui demande : quel Host reçoit-elle ?",
