@@ -217,15 +217,37 @@ impl Check for Unpublished {
                 0,
                 format!("{} : aucun port publié", tell::names(&self.services)),
             )]),
-            Some((service, key, observed)) => tell::fail(Miss {
-                headline: format!("« {service} » publie un port sur la machine"),
-                expected: format!("aucun port publié pour {}", tell::names(&self.services)),
-                observed,
-                place: tell::at(cx.world, service, key, "ouvert à la machine"),
-                hint: "entre conteneurs d'un même réseau, rien n'a besoin d'être publié".to_owned(),
-                try_it: "docker compose ps".to_owned(),
-                ..Miss::default()
-            }),
+            Some((service, key, observed)) => {
+                let apart = declared.alone.as_ref().and_then(|alone| alone.services.get(service));
+                let inherited = apart.is_some_and(|s| !s.ports.is_empty());
+                tell::fail(Miss {
+                    headline: format!("« {service} » publie un port sur la machine"),
+                    expected: format!("aucun port publié pour {}", tell::names(&self.services)),
+                    observed,
+                    place: tell::at(
+                        cx.world,
+                        service,
+                        key,
+                        if inherited {
+                            "cette liste s'ajoute à celle de l'autre fichier"
+                        } else {
+                            "ouvert à la machine"
+                        },
+                    ),
+                    hint: if inherited {
+                        "d'un fichier Compose à l'autre, les listes de ports s'ajoutent : une liste vide n'enlève rien ; l'étiquette !reset efface, !override remplace"
+                    } else {
+                        "entre conteneurs d'un même réseau, rien n'a besoin d'être publié"
+                    }
+                    .to_owned(),
+                    try_it: if inherited {
+                        format!("docker compose{} config", tell::dash_f(cx))
+                    } else {
+                        "docker compose ps".to_owned()
+                    },
+                    ..Miss::default()
+                })
+            }
         }
     }
 }

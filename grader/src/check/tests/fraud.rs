@@ -7,8 +7,9 @@ use serde_json::json;
 use super::super::deep::{Executed, ImageSizes, Process};
 use super::super::model::testing::{Api, scoring};
 use super::super::testing::FakeWorld;
-use super::super::world::{Declared, DeclaredLogging, wire};
+use super::super::world::{Declared, DeclaredLogging, DeclaredPort, wire};
 use super::{fails, judge, passes, unsure};
+use crate::event::Verdict;
 
 const PROOFS: [&str; 5] = ["score", "explication", "entrees", "derive", "reference-gardee"];
 
@@ -130,6 +131,16 @@ async fn two_files() {
     keeps(&mut world.declared, "50m", "3");
     fails(&judge("10", "journaux-prod", &world).await, "max-file : 3");
     fails(&judge("10", "ports-dev", &world).await, "5000");
+
+    passes(&judge("10", "ports-prod", &world).await);
+    let open =
+        DeclaredPort { target: 5000, published: Some("5000".into()), host_ip: None, protocol: "tcp".into() };
+    let apart = world.declared.alone.as_mut().and_then(|alone| alone.services.get_mut("api"));
+    apart.expect("the API").ports.push(open.clone());
+    passes(&judge("10", "ports-dev", &world).await);
+    world.declared.services.get_mut("api").expect("the API").ports.push(open);
+    let Verdict::Fail(miss) = judge("10", "ports-prod", &world).await else { panic!("a miss") };
+    assert!(miss.hint.contains("s'ajoutent"), "{miss:#?}");
 }
 
 /// Plays a server that opens websockets, or a proxy that does not.
