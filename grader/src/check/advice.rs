@@ -120,6 +120,14 @@ const KNOWN: &[(Signs, Advice)] = &[
         },
     ),
     (
+        &["/root/", "permission denied"],
+        Advice {
+            what: "le programme est dans un dossier de root, fermé aux autres utilisateurs",
+            hint: "ce que « pip install --user », lancé par root, met dans /root/.local n'est lisible que par root : mieux vaut un dossier ouvert à tous, comme un environnement virtuel dans /opt",
+            try_it: None,
+        },
+    ),
+    (
         &["permission denied"],
         Advice {
             what: "accès refusé à un fichier ou à un programme",
