@@ -41,7 +41,7 @@ def transaction(lue):
     if not isinstance(lue, dict):
         raise Refus("une transaction est un objet")
     valeurs = []
-    for nom in sorted(VARIABLES):
+    for nom in VARIABLES:
         valeur = lue.get(nom)
         if isinstance(valeur, bool) or not isinstance(valeur, (int, float)) or not math.isfinite(valeur):
             raise Refus(f"« {nom} » doit être un nombre")
@@ -59,7 +59,7 @@ def contributions(valeurs):
     """Ce que chaque variable ajoute au logarithme du rapport des chances."""
     return {
         nom: v["poids"] * (valeur - v["moyenne"]) / v["ecart"]
-        for (nom, v), valeur in zip(MODELE["variables"].items(), valeurs)
+        for (nom, v), valeur in zip(sorted(MODELE["variables"].items()), valeurs)
     }
 
 
