@@ -80,6 +80,30 @@ const KNOWN: &[(Signs, Advice)] = &[
         },
     ),
     (
+        &["can't find = in \"#\""],
+        Advice {
+            what: "un commentaire est sur la même ligne qu'une instruction du Dockerfile",
+            hint: "dans un Dockerfile, « # » n'ouvre un commentaire qu'en début de ligne ; ailleurs il fait partie de la valeur",
+            try_it: None,
+        },
+    ),
+    (
+        &["modulenotfounderror"],
+        Advice {
+            what: "Python ne trouve pas un module",
+            hint: "où les paquets sont-ils installés, et l'utilisateur qui tourne peut-il lire ce dossier ? Celui de root (/root/.local) n'est qu'à root",
+            try_it: None,
+        },
+    ),
+    (
+        &["executable file not found in $path"],
+        Advice {
+            what: "le programme à lancer n'est pas dans le PATH du conteneur",
+            hint: "où ce programme est-il installé, et le PATH de l'étape finale y mène-t-il ? Une variable d'une autre étape n'existe plus",
+            try_it: None,
+        },
+    ),
+    (
         &["password authentication failed"],
         Advice {
             what: "PostgreSQL refuse le mot de passe",
@@ -92,6 +116,14 @@ const KNOWN: &[(Signs, Advice)] = &[
         Advice {
             what: "PostgreSQL refuse de s'initialiser sans mot de passe",
             hint: "l'image officielle exige une variable d'environnement à la première initialisation",
+            try_it: None,
+        },
+    ),
+    (
+        &["/root/", "permission denied"],
+        Advice {
+            what: "le programme est dans un dossier de root, fermé aux autres utilisateurs",
+            hint: "ce que « pip install --user », lancé par root, met dans /root/.local n'est lisible que par root : mieux vaut un dossier ouvert à tous, comme un environnement virtuel dans /opt",
             try_it: None,
         },
     ),

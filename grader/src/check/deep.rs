@@ -116,6 +116,24 @@ pub struct Back {
     pub digest: String,
 }
 
+/// A process of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Its user.
+    pub uid: u32,
+    /// Its command line.
+    pub command: String,
+}
+
+/// What an image weighs, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageSizes {
+    /// The image that runs.
+    pub image: u64,
+    /// The stages of its Dockerfile that it copies from, each built for itself.
+    pub feeders: Vec<(String, u64)>,
+}
+
 /// What few kinds may do besides [`World`](super::World). A [`Fault`] is the machine's or ours.
 #[async_trait]
 pub trait Deep: Send + Sync {
@@ -151,6 +169,12 @@ pub trait Deep: Send + Sync {
 
     /// Command lines of the processes of a service, all its containers together.
     async fn processes(&self, service: &str) -> Result<Vec<String>, Fault>;
+
+    /// Processes of a service with their users, all its containers together.
+    async fn owners(&self, service: &str) -> Result<Vec<Process>, Fault>;
+
+    /// What the image that was built for a service weighs; `None` for a service that is not built.
+    async fn image_sizes(&self, service: &str) -> Result<Option<ImageSizes>, Fault>;
 
     /// Where one of these texts is found in the image that was built for a service; nothing for a
     /// service that is not built.

@@ -39,6 +39,52 @@ pub struct Experiments {
     /// A service whose place is taken by the receiver of the run.
     #[serde(default)]
     pub receiver: Option<Receiver>,
+    /// Names of a file that is laid over the main Compose file, the first that is there: the stack that runs
+    /// is made of both, and what the main files declare alone is judged apart.
+    #[serde(default)]
+    pub over: Vec<String>,
+    /// A linear model that scores what it is given.
+    #[serde(default)]
+    pub scoring: Option<Scoring>,
+}
+
+/// A service that scores transactions with a linear model, explains its scores and tells a drift.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scoring {
+    /// Service.
+    pub service: String,
+    /// Container port.
+    pub port: u16,
+    /// Variables of a transaction.
+    pub variables: Vec<Variable>,
+}
+
+/// A variable of a transaction.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Variable {
+    /// Its key.
+    pub name: String,
+    /// Lowest value drawn.
+    pub from: f64,
+    /// Highest value drawn.
+    pub to: f64,
+    /// Only whole values make sense.
+    #[serde(default)]
+    pub whole: bool,
+    /// What more of it does to the score.
+    pub effect: Effect,
+}
+
+/// What more of a variable does to the score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// The score goes up.
+    Raises,
+    /// The score goes down.
+    Lowers,
 }
 
 /// A service whose place is taken by the receiver of the run.

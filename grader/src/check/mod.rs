@@ -43,7 +43,11 @@ mod intervals;
 mod kit;
 mod login;
 mod metrics;
+mod model;
+mod mount;
+mod multi_stage;
 mod network;
+mod non_root;
 mod order;
 mod origin;
 mod outage;
@@ -56,6 +60,7 @@ mod published_only;
 mod pushed;
 mod reach;
 mod retention;
+mod rotation;
 mod rules;
 mod scenario;
 mod secret;
@@ -68,6 +73,7 @@ mod testing;
 mod tests;
 mod traefik;
 mod up;
+mod websocket;
 mod workflow;
 mod yaml;
 
@@ -246,6 +252,8 @@ fn written(field: &'static str) -> &'static str {
         "published_only" => "published-only",
         "secret_used" => "secret-used",
         "secret_hidden" => "secret-hidden",
+        "non_root" => "non-root",
+        "multi_stage" => "multi-stage",
         other => other,
     }
 }
@@ -399,4 +407,16 @@ kinds! {
     pushed: pushed::Pushed,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
+    /// A model that scores, explains itself and tells a drift.
+    model: model::Model,
+    /// A websocket opened through a reverse proxy.
+    websocket: websocket::Websocket,
+    /// No process belongs to root.
+    non_root: non_root::NonRoot,
+    /// What is mounted in a service.
+    mount: mount::Mount,
+    /// An image without what built it.
+    multi_stage: multi_stage::MultiStage,
+    /// How long a log may grow.
+    rotation: rotation::Rotation,
 }

@@ -22,6 +22,9 @@ pub struct Network {
     /// It must have an explicit IPv4 subnet.
     #[serde(default)]
     pub subnet: bool,
+    /// The subnet that it must have.
+    #[serde(default)]
+    pub range: Option<String>,
 }
 
 /// The networks that all these services are on.
@@ -50,8 +53,20 @@ impl Network {
             "{} sur un même réseau{}{}",
             tell::names(&self.services),
             self.driver.as_ref().map(|d| format!(" de pilote {d}")).unwrap_or_default(),
-            if self.subnet { ", avec un sous-réseau IPv4 écrit dans le fichier" } else { "" }
+            match &self.range {
+                Some(range) => format!(", de plage {range}"),
+                None if self.subnet => ", avec un sous-réseau IPv4 écrit dans le fichier".to_owned(),
+                None => String::new(),
+            }
         )
+    }
+
+    fn right_range(&self, network: &DeclaredNetwork) -> bool {
+        let v4 = |s: &ipnet::IpNet| match s {
+            ipnet::IpNet::V4(seen) => self.range.as_ref().is_none_or(|range| range.parse() == Ok(*seen)),
+            ipnet::IpNet::V6(_) => false,
+        };
+        (!self.subnet && self.range.is_none()) || network.subnets.iter().any(v4)
     }
 
     fn nothing_shared(&self, cx: &Cx<'_>) -> Miss {
@@ -91,7 +106,16 @@ impl Network {
         let driver = network.driver.as_deref().unwrap_or("bridge");
         let written = cx.world.place(&["networks", name], "");
         let is_written = written.as_ref().is_some_and(|p| p.mark.text.contains(name));
-        let (headline, observed, place) = if wrong_driver {
+        let other = network.subnets.iter().find(|s| matches!(s, ipnet::IpNet::V4(_)));
+        let (headline, observed, place) = if let (false, Some(other), Some(_)) =
+            (wrong_driver, other, &self.range)
+        {
+            (
+                format!("le réseau « {name} » n'a pas la plage demandée"),
+                format!("plage écrite : {other}"),
+                cx.world.place(&["networks", name, "ipam"], "plage du réseau commun"),
+            )
+        } else if wrong_driver {
             (
                 format!("le réseau « {name} » n'a pas le pilote demandé"),
                 format!("pilote {driver}"),
@@ -145,6 +169,9 @@ impl Check for Network {
     }
 
     fn validate(&self, _: &Experiments) -> Result<(), String> {
+        if let Some(range) = self.range.as_ref().filter(|range| range.parse::<ipnet::Ipv4Net>().is_err()) {
+            return Err(format!("network.range : « {range} » n'est pas un réseau IPv4"));
+        }
         if self.services.is_empty() { Err("network.services est vide".into()) } else { Ok(()) }
     }
 
@@ -159,10 +186,7 @@ impl Check for Network {
         if found.is_empty() {
             return tell::fail(self.nothing_shared(cx));
         }
-        let fit = found.iter().find(|(_, network)| {
-            self.right_driver(network)
-                && (!self.subnet || network.subnets.iter().any(|s| matches!(s, ipnet::IpNet::V4(_))))
-        });
+        let fit = found.iter().find(|(_, network)| self.right_driver(network) && self.right_range(network));
         let Some((name, network)) = fit else { return tell::fail(self.unfit(cx, &found)) };
         let subnets: Vec<String> = network.subnets.iter().map(ToString::to_string).collect();
         tell::pass(vec![

@@ -24,6 +24,9 @@ pub struct Published {
     /// Path of an HTTP GET sent from the host.
     #[serde(default)]
     pub http: Option<String>,
+    /// Without the file that the lab lays over (`experiment.over`): a look at the files.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// Services that publish no port.
@@ -105,10 +108,14 @@ impl Check for Published {
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
-        if let Some(miss) = tell::absent(world.declared(), &self.service) {
+        let declared = match tell::part(cx, self.alone) {
+            Ok(declared) => declared,
+            Err(miss) => return tell::fail(*miss),
+        };
+        if let Some(miss) = tell::absent(declared, &self.service) {
             return tell::fail(miss);
         }
-        let ports = world.declared().services.get(&self.service).map(|s| s.ports.clone()).unwrap_or_default();
+        let ports = declared.services.get(&self.service).map(|s| s.ports.clone()).unwrap_or_default();
         if !ports.iter().any(|p| self.is_right(p)) {
             return tell::fail(self.misdeclared(world, &ports));
         }
@@ -184,7 +191,10 @@ impl Check for Unpublished {
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        let declared = cx.world.declared();
+        let declared = match tell::part(cx, false) {
+            Ok(declared) => declared,
+            Err(miss) => return tell::fail(*miss),
+        };
         for service in &self.services {
             if let Some(miss) = tell::absent(declared, service) {
                 return tell::fail(miss);
@@ -208,15 +218,37 @@ impl Check for Unpublished {
                 0,
                 format!("{} : aucun port publié", tell::names(&self.services)),
             )]),
-            Some((service, key, observed)) => tell::fail(Miss {
-                headline: format!("« {service} » publie un port sur la machine"),
-                expected: format!("aucun port publié pour {}", tell::names(&self.services)),
-                observed,
-                place: tell::at(cx.world, service, key, "ouvert à la machine"),
-                hint: "entre conteneurs d'un même réseau, rien n'a besoin d'être publié".to_owned(),
-                try_it: "docker compose ps".to_owned(),
-                ..Miss::default()
-            }),
+            Some((service, key, observed)) => {
+                let apart = declared.alone.as_ref().and_then(|alone| alone.services.get(service));
+                let inherited = apart.is_some_and(|s| !s.ports.is_empty());
+                tell::fail(Miss {
+                    headline: format!("« {service} » publie un port sur la machine"),
+                    expected: format!("aucun port publié pour {}", tell::names(&self.services)),
+                    observed,
+                    place: tell::at(
+                        cx.world,
+                        service,
+                        key,
+                        if inherited {
+                            "cette liste s'ajoute à celle de l'autre fichier"
+                        } else {
+                            "ouvert à la machine"
+                        },
+                    ),
+                    hint: if inherited {
+                        "d'un fichier Compose à l'autre, les listes de ports s'ajoutent : une liste vide n'enlève rien ; l'étiquette !reset efface, !override remplace"
+                    } else {
+                        "entre conteneurs d'un même réseau, rien n'a besoin d'être publié"
+                    }
+                    .to_owned(),
+                    try_it: if inherited {
+                        format!("docker compose{} config", tell::dash_f(cx))
+                    } else {
+                        "docker compose ps".to_owned()
+                    },
+                    ..Miss::default()
+                })
+            }
         }
     }
 }

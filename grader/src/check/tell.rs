@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::Cx;
 use super::world::{Declared, Instance, State, World, wire};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Place, Verdict};
@@ -181,6 +182,34 @@ pub fn absent(declared: &Declared, service: &str) -> Option<Miss> {
         try_it: "docker compose config --services".to_owned(),
         ..Miss::default()
     })
+}
+
+/// What is judged of the files: all of them, or (`alone`) without the one that the lab lays over. The
+/// miss says that this one is not there.
+pub fn part<'a>(cx: &Cx<'a>, alone: bool) -> Result<&'a Declared, Box<Miss>> {
+    let declared = cx.world.declared();
+    match (&declared.alone, alone) {
+        (Some(apart), true) => Ok(apart),
+        (None, false) if !cx.experiments.over.is_empty() => {
+            let name = cx.experiments.over.first().map_or("", String::as_str);
+            Err(Box::new(Miss {
+                headline: format!("{name} n'est pas dans le dossier rendu"),
+                expected: format!("un fichier {name}, posé par-dessus le fichier principal"),
+                observed: format!("{} seul", declared.file),
+                hint: "deux options -f font lire deux fichiers à Compose, le second complétant le premier"
+                    .to_owned(),
+                try_it: format!("docker compose{} config", dash_f(cx)),
+                ..Miss::default()
+            }))
+        }
+        _ => Ok(declared),
+    }
+}
+
+/// The options that name both files.
+pub fn dash_f(cx: &Cx<'_>) -> String {
+    let over = cx.experiments.over.first().map_or("", String::as_str);
+    format!(" -f {} -f {over}", cx.world.declared().file)
 }
 
 /// The miss of a service that is declared but does not run, or of one that is not declared.

@@ -21,6 +21,8 @@ pub struct Declared {
     pub networks: BTreeMap<String, DeclaredNetwork>,
     /// Name of the main Compose file, relative to the submission.
     pub file: String,
+    /// The same without the file that the lab lays over; `None` when there is no such file.
+    pub alone: Option<Box<Declared>>,
 }
 
 /// A declared service.
@@ -44,6 +46,17 @@ pub struct DeclaredService {
     pub depends_on: BTreeMap<String, String>,
     /// `restart`.
     pub restart: Option<String>,
+    /// `logging`.
+    pub logging: Option<DeclaredLogging>,
+}
+
+/// How a service's log is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredLogging {
+    /// `driver`; `None` is the engine's default.
+    pub driver: Option<String>,
+    /// `options`.
+    pub options: BTreeMap<String, String>,
 }
 
 /// A declared port.

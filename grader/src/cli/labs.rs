@@ -157,7 +157,9 @@ fn inspect(lab: &Lab) -> Vec<String> {
                 for id in variant.fail.iter().filter(|id| !lab.checks.iter().any(|c| &&c.card.id == id)) {
                     problems.push(format!("variante « {} » : contrôle inconnu « {id} »", variant.name));
                 }
-                if variant.name.starts_with("ok-") != (variant.fail.is_empty() && variant.exit.is_none()) {
+                let clean = variant.fail.is_empty() && variant.exit.is_none();
+                let named = variant.name.split('-').next().unwrap_or_default();
+                if (named == "ok" && !clean) || (named == "ko" && clean) {
                     problems.push(format!(
                         "variante « {} » : ok- et ko- ne disent pas la même chose que expect.toml",
                         variant.name

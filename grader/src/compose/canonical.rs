@@ -54,10 +54,19 @@ async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, Con
         });
     }
     let active: Vec<&str> = staged.choice.profiles.iter().map(String::as_str).collect();
-    let (active, all) = (arguments(staged, &active), arguments(staged, &["*"]));
-    let (active, all) = tokio::join!(compose.run(&active, &staged.root), compose.run(&all, &staged.root));
+    let files = &staged.choice.files;
+    let alone = staged.choice.alone.as_ref().map(|files| arguments(staged, files, &active));
+    let (active, all) = (arguments(staged, files, &active), arguments(staged, files, &["*"]));
+    let (active, all, alone) = tokio::join!(
+        compose.run(&active, &staged.root),
+        compose.run(&all, &staged.root),
+        futures_util::future::OptionFuture::from(
+            alone.as_ref().map(|alone| compose.run(alone, &staged.root))
+        ),
+    );
     let (active, active_said) = read(staged, active)?;
     let (all, all_said) = read(staged, all)?;
+    let alone = alone.map(|said| read(staged, said)).transpose()?.map(|(alone, _)| alone);
     let mut notices = staged.notices.clone();
     let mut seen = BTreeSet::new();
     for said in [&active_said, &all_said] {
@@ -67,13 +76,14 @@ async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, Con
             }
         }
     }
-    finish(staged, active, all, notices)
+    finish(staged, active, all, alone, notices)
 }
 
 fn finish(
     staged: &Staged,
     active: Value,
     all: Value,
+    alone: Option<Value>,
     notices: Vec<Notice>,
 ) -> Result<ComposeModel, ConfigError> {
     let model = ComposeModel {
@@ -84,19 +94,20 @@ fn finish(
         project: active.get("name").and_then(Value::as_str).unwrap_or("projet").to_owned(),
         active,
         all,
+        alone,
         notices,
     };
     let problems = consistency::problems(&model);
     if problems.is_empty() { Ok(model) } else { Err(ConfigError::Student(problems)) }
 }
 
-fn arguments(staged: &Staged, profiles: &[&str]) -> Vec<OsString> {
+fn arguments(staged: &Staged, files: &[String], profiles: &[&str]) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["--project-directory".into(), staged.root.clone().into()];
     args.extend(["--env-file".into(), staged.env_file.clone().into()]);
     if let Some(project) = &staged.choice.project {
         args.extend(["-p".into(), project.into()]);
     }
-    for file in &staged.choice.files {
+    for file in files {
         args.extend(["-f".into(), staged.root.join(file).into()]);
     }
     for profile in profiles {

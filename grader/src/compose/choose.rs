@@ -22,6 +22,8 @@ const OVER: [&str; 4] = [
 pub(super) struct Choice {
     /// Files for `-f`, relative to the root.
     pub files: Vec<String>,
+    /// The same without the file that is laid over; `None` without such a file.
+    pub alone: Option<Vec<String>>,
     /// Profiles asked for in `.env`.
     pub profiles: Vec<String>,
     /// `-p`, unless the file itself names the project.
@@ -35,12 +37,29 @@ pub(super) fn choose(
     root: &Path,
     origin: &Path,
     limits: &Limits,
+    over: &[String],
     notices: &mut Vec<Notice>,
 ) -> Result<Choice, Box<Problem>> {
     let env = read_env(root)?;
-    let files = match env.steering.get("COMPOSE_FILE") {
-        Some(list) => from_env(root, list, &env)?,
-        None => from_folder(root, notices)?,
+    let listed = match env.steering.get("COMPOSE_FILE") {
+        Some(list) => Some(from_env(root, list, &env)?),
+        None => None,
+    };
+    let over = over.iter().find(|name| listing(root).contains(name));
+    let (files, alone) = match over {
+        None => (listed.map_or_else(|| from_folder(root, notices), Ok)?, None),
+        Some(over) => {
+            let mut alone = listed.unwrap_or_default();
+            alone.retain(|file| file != over);
+            let mut files = alone.clone();
+            if alone.is_empty() {
+                alone = from_folder(root, notices)?;
+                // Named by -f, a file leaves the override file aside.
+                files = alone.iter().take(1).cloned().collect();
+            }
+            files.push(over.clone());
+            (files, Some(alone))
+        }
     };
     for name in env.steering.keys().chain(&env.hidden) {
         let honoured = ["COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_PATH_SEPARATOR"];
@@ -53,7 +72,8 @@ pub(super) fn choose(
         }
     }
     let mut read = Vec::new();
-    for name in &files {
+    let apart = alone.iter().flatten().filter(|name| !files.contains(name));
+    for name in files.iter().chain(apart) {
         read.push(read_yaml(root, name, limits)?);
     }
     super::gate::collect(root, &mut read, &env, limits)?;
@@ -73,7 +93,7 @@ pub(super) fn choose(
         let name = normal_name(&folder.unwrap_or_default());
         (!named).then(|| if name.is_empty() { "projet".to_owned() } else { name })
     });
-    Ok(Choice { files, profiles, project, env, source: SourceMap::new(root, read) })
+    Ok(Choice { files, alone, profiles, project, env, source: SourceMap::new(root, read) })
 }
 
 /// Lower case, only what a project name may hold.

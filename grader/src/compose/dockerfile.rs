@@ -92,10 +92,90 @@ pub(super) fn from_images(root: &Path, service: &str, plan: &BuildPlan) -> Vec<F
     found
 }
 
+/// The stages of a build whose files the stage that is built copies: their names, and the Dockerfile as
+/// far as their end, which builds them.
+pub fn feeders(root: &Path, plan: &BuildPlan) -> Vec<(String, String)> {
+    let Some(text) = text_of(root, plan) else { return Vec::new() };
+    let instructions = parse(&text).instructions;
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut scope = Scope::new(plan);
+    let mut stages: Vec<BuildStage> = Vec::new();
+    for instruction in &instructions {
+        if instruction.name == "FROM" {
+            let words = words(&instruction.rest);
+            let name = words.get(2).filter(|_| words[1].eq_ignore_ascii_case("as")).cloned();
+            let from = words.first().map(|w| scope.fill_global(w)).unwrap_or_default();
+            if let Some(last) = stages.last_mut() {
+                last.end = instruction.line - 1;
+            }
+            stages.push(BuildStage { name, from, copies: Vec::new(), end: lines.len() });
+        } else if let Some(stage) = stages.last_mut() {
+            stage.copies.extend(copied_from(instruction).iter().map(|from| scope.fill(from)));
+        }
+        scope.read(instruction);
+    }
+    let named = |wanted: &str, before: usize| {
+        let number = wanted.parse::<usize>().ok().filter(|n| *n < before);
+        let same = |s: &BuildStage| s.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(wanted));
+        number.or_else(|| stages[..before].iter().rposition(same))
+    };
+    let last = match &plan.target {
+        Some(target) => named(target, stages.len()),
+        None => stages.len().checked_sub(1),
+    };
+    let mut found: Vec<usize> = Vec::new();
+    let mut next = last;
+    while let Some(index) = next {
+        found.extend(stages[index].copies.iter().filter_map(|from| named(from, index)));
+        // What it starts from is a part of it.
+        next = named(&stages[index].from, index);
+    }
+    found.sort_unstable();
+    found.dedup();
+    let told = |index: usize| {
+        let stage = &stages[index];
+        let name = stage.name.clone().unwrap_or_else(|| format!("n° {index}"));
+        (name, lines[..stage.end.min(lines.len())].concat())
+    };
+    found.into_iter().map(told).collect()
+}
+
+/// A stage of a Dockerfile.
+struct BuildStage {
+    name: Option<String>,
+    /// What it starts from.
+    from: String,
+    /// What it copies from, as written.
+    copies: Vec<String>,
+    /// Its last line, from 1.
+    end: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn stages_that_feed_the_last_one() {
+        let told = |text: &str| -> Vec<(String, usize)> {
+            let found = feeders(Path::new("/"), &inline(text));
+            found.into_iter().map(|(name, text)| (name, text.lines().count())).collect()
+        };
+        let two = "FROM a AS Build\nRUN x\nFROM b AS unused\nFROM c\nCOPY --from=build /x /y\nCOPY --from=nginx /x /y\n";
+        assert_eq!(told(two), [("Build".to_owned(), 2)]);
+        assert_eq!(told("FROM a\nRUN x\nFROM b\nCOPY --from=0 /x /y"), [("n° 0".to_owned(), 2)]);
+        let base =
+            "FROM a AS make\nFROM b AS base\nRUN --mount=from=make,target=/m cp /m/x /\nFROM base\nRUN x\n";
+        assert_eq!(told(base), [("make".to_owned(), 1)]);
+        assert!(told("FROM a AS make\nRUN x\nFROM make\nRUN y\n").is_empty());
+        assert!(told("FROM a\nRUN x\n").is_empty());
+        let target = BuildPlan {
+            target: Some("make".to_owned()),
+            ..inline("FROM a AS make\nFROM b\nCOPY --from=make /x /y\n")
+        };
+        assert!(feeders(Path::new("/"), &target).is_empty());
+    }
 
     fn inline(text: &str) -> BuildPlan {
         BuildPlan { inline: Some(text.to_owned()), ..BuildPlan::default() }

@@ -27,7 +27,7 @@ mod typography;
 mod tests;
 
 pub use canonical::{ConfigError, canonical};
-pub use dockerfile::FromImage;
+pub use dockerfile::{FromImage, feeders};
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};
@@ -37,5 +37,5 @@ pub use rewrite::{
     SandboxedService, sandbox,
 };
 pub use source::SourceMap;
-pub use stage::{Limits, Staged, stage};
+pub use stage::{Limits, Staged, stage, stage_over};
 pub use tool::ComposeTool;

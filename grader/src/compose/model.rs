@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::dockerfile::{self, FromImage};
 use super::source::SourceMap;
-use crate::check::world::{Declared, DeclaredNetwork, DeclaredPort, DeclaredService};
+use crate::check::world::{Declared, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredService};
 use crate::event::{Notice, Place};
 
 /// Compose's canonical model of a submission, not yet judged.
@@ -22,6 +22,8 @@ pub struct ComposeModel {
     pub(super) project: String,
     pub(super) active: Value,
     pub(super) all: Value,
+    /// Canonical JSON of the files without the one that is laid over, when there is one. Never run.
+    pub(super) alone: Option<Value>,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -94,11 +96,13 @@ impl ComposeModel {
 
     /// What the student declared, before any rewrite.
     pub fn declared(&self) -> Declared {
-        Declared {
-            services: entries(&self.active, "services").map(|(k, v)| (k.clone(), service(self, v))).collect(),
-            networks: entries(&self.active, "networks").map(|(k, v)| (k.clone(), network(v))).collect(),
+        let of = |model: &Value| Declared {
+            services: entries(model, "services").map(|(k, v)| (k.clone(), service(self, v))).collect(),
+            networks: entries(model, "networks").map(|(k, v)| (k.clone(), network(v))).collect(),
             file: self.source.main().to_owned(),
-        }
+            alone: None,
+        };
+        Declared { alone: self.alone.as_ref().map(|alone| Box::new(of(alone))), ..of(&self.active) }
     }
 
     /// Images run as they are, each once.
@@ -263,6 +267,10 @@ fn service(model: &ComposeModel, service: &Value) -> DeclaredService {
             })
             .collect(),
         restart: text("restart"),
+        logging: service.get("logging").filter(|l| !l.is_null()).map(|logging| DeclaredLogging {
+            driver: logging.get("driver").and_then(scalar).filter(|driver| !driver.is_empty()),
+            options: entries(logging, "options").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
+        }),
     }
 }
 

@@ -56,7 +56,18 @@ pub struct Staged {
 
 /// Copies `origin` beneath `into` (an empty folder of the caller) and chooses the Compose files.
 pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
-    match copied(origin, into, limits) {
+    stage_over(origin, into, limits, &[])
+}
+
+/// [`stage`], the first of the files `over` that is there being laid over the main one, as
+/// `docker compose -f compose.yaml -f …` does.
+pub fn stage_over(
+    origin: &Path,
+    into: &Path,
+    limits: &Limits,
+    over: &[String],
+) -> Result<Staged, Vec<Problem>> {
+    match copied(origin, into, limits, over) {
         Ok(mut staged) => {
             staged.notices = super::typography::typeset_notices(staged.notices);
             Ok(staged)
@@ -65,7 +76,7 @@ pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<
     }
 }
 
-fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
+fn copied(origin: &Path, into: &Path, limits: &Limits, over: &[String]) -> Result<Staged, Vec<Problem>> {
     let mut copy = Copy {
         limits,
         bytes: 0,
@@ -94,7 +105,7 @@ fn copied(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Pro
     if !copy.problems.is_empty() {
         return Err(copy.problems);
     }
-    let choice = choose::choose(&root, origin, limits, &mut notices).map_err(|p| vec![*p])?;
+    let choice = choose::choose(&root, origin, limits, over, &mut notices).map_err(|p| vec![*p])?;
     std::fs::write(&env_file, &choice.env.filtered).map_err(|e| vec![unreadable(".env", &e)])?;
     let source = choice.source.clone();
     Ok(Staged { root, origin: origin.to_owned(), notices, left_out: copy.left_out, source, choice, env_file })

@@ -6,6 +6,7 @@ mod flow;
 mod hostile;
 mod messages;
 mod mutation;
+mod over;
 mod properties;
 mod saves;
 mod schema;

@@ -33,6 +33,8 @@ pub struct BuildRequest {
     pub no_network: bool,
     /// Target stage.
     pub target: Option<String>,
+    /// The stages that the final one copies from: name, and the Dockerfile as far as their end.
+    pub feeders: Vec<(String, String)>,
     /// Tag of the image; `None` builds without keeping anything.
     pub tag: Option<String>,
 }

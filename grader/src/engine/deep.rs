@@ -13,11 +13,14 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
+use super::build::{BuildRequest, build};
 use super::fault::{engine_fault, from_text, is_gone};
 use super::probe::Seat;
 use super::world::StackWorld;
 use super::{image_scan, registry};
-use crate::check::deep::{Back, Deep, Delivery, Drawn, Exec, Executed, Parcel, Trace, Weight};
+use crate::check::deep::{
+    Back, Deep, Delivery, Drawn, Exec, Executed, ImageSizes, Parcel, Process, Trace, Weight,
+};
 use crate::check::world::{State, Vantage};
 use crate::error::{Fault, FaultKind};
 
@@ -102,6 +105,13 @@ impl StackWorld {
         }
         seen.code = docker.inspect_exec(&id).await.map_err(doing)?.exit_code;
         Ok(())
+    }
+
+    /// Bytes of an image.
+    async fn bytes_of(&self, tag: &str) -> Result<u64, Fault> {
+        let seen = self.stack.engine.docker.inspect_image(tag).await;
+        let seen = seen.map_err(|e| engine_fault("l'inspection d'une image", &e))?;
+        Ok(seen.size.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0))
     }
 
     async fn endpoint(&self, container: &str, network: &str) -> Result<Option<EndpointSettings>, Fault> {
@@ -223,6 +233,60 @@ impl Deep for StackWorld {
             }
         }
         Ok(found)
+    }
+
+    async fn owners(&self, service: &str) -> Result<Vec<Process>, Fault> {
+        let docker = &self.stack.engine.docker;
+        let told = docker.info().await.map_err(|e| engine_fault("la description du moteur", &e))?;
+        let moved = |option: &String| option.contains("name=rootless") || option.contains("name=userns");
+        if told.security_options.iter().flatten().any(moved) {
+            return Err(Fault::new(
+                FaultKind::Engine,
+                "ce moteur donne aux conteneurs d'autres numéros d'utilisateur : root ne s'y reconnaît pas",
+                "corrigez sur un moteur ordinaire (ni « rootless », ni « userns-remap »)",
+            ));
+        }
+        let mut found = Vec::new();
+        for instance in self.stack.instances(service).await?.iter().filter(|i| i.state == State::Running) {
+            let options = TopOptionsBuilder::new().ps_args("-eo pid,uid,args").build();
+            match docker.top_processes(&instance.id, Some(options)).await {
+                Ok(top) => {
+                    let rows = top.processes.unwrap_or_default();
+                    found.extend(rows.into_iter().filter_map(|row| {
+                        let uid = row.get(1)?.trim().parse().ok()?;
+                        Some(Process { uid, command: row.get(2).cloned().unwrap_or_default() })
+                    }));
+                }
+                // It ended meanwhile.
+                Err(e) if matches!(super::fault::status(&e), Some(404 | 409 | 500)) => {}
+                Err(e) => return Err(engine_fault("la liste des processus", &e)),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn image_sizes(&self, service: &str) -> Result<Option<ImageSizes>, Fault> {
+        let Some(request) = self.stack.plan.builds.get(service) else { return Ok(None) };
+        let Some(tag) = &request.tag else { return Ok(None) };
+        let mut sizes = ImageSizes { image: self.bytes_of(tag).await?, feeders: Vec::new() };
+        for (index, (name, text)) in request.feeders.iter().enumerate() {
+            let scratch = tempfile::Builder::new().prefix("etape-").tempdir_in(self.stack.session.dir());
+            let scratch = scratch.map_err(|e| from_text("l'étape d'une image", &e.to_string()))?;
+            let dockerfile = scratch.path().join("Dockerfile");
+            std::fs::write(&dockerfile, text)
+                .map_err(|e| from_text("l'étape d'une image", &e.to_string()))?;
+            let repository = tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name);
+            let stage = format!("{repository}:etape-{index}");
+            let request =
+                BuildRequest { dockerfile, target: None, tag: Some(stage.clone()), ..request.clone() };
+            let outcome = build(&self.stack.engine, &self.stack.session, &request).await?;
+            if !outcome.ok {
+                // The whole was built from it: not the student's doing.
+                return Err(from_text("la construction d'une étape", &outcome.log));
+            }
+            sizes.feeders.push((name.clone(), self.bytes_of(&stage).await?));
+        }
+        Ok(Some(sizes))
     }
 
     async fn traces(&self, service: &str, needles: &[String]) -> Result<Vec<Trace>, Fault> {

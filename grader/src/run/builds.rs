@@ -37,6 +37,7 @@ pub(super) fn build_request(
         (None, None) => context.join("Dockerfile"),
     };
     Ok(BuildRequest {
+        feeders: compose::feeders(root, &plan),
         context,
         dockerfile,
         args: plan.args.into_iter().collect(),

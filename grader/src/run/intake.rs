@@ -20,7 +20,9 @@ pub(super) fn stage(cx: &Ctx<'_>, room: &Path) -> Result<Arc<Staged>, Stop> {
         let what = "le dossier temporaire est plein ou interdit";
         Stop::Fault(Fault::new(FaultKind::Disk, what, "libérez de la place").detail(e))
     })?;
-    let staged = compose::stage(&cx.options.dir, &into, &Limits::default()).map_err(Stop::Invalid)?;
+    let over = &cx.lab.experiments.over;
+    let staged =
+        compose::stage_over(&cx.options.dir, &into, &Limits::default(), over).map_err(Stop::Invalid)?;
     cx.step("intake", "lecture de la copie", StepState::Done);
     Ok(Arc::new(staged))
 }

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::super::deep::{Back, Deep, Delivery, Drawn, Exec, Executed, Parcel, Trace, Weight};
+use super::super::deep::{
+    Back, Deep, Delivery, Drawn, Exec, Executed, ImageSizes, Parcel, Process, Trace, Weight,
+};
 use super::super::world::Vantage;
 use super::FakeWorld;
 use crate::error::Fault;
@@ -20,6 +22,10 @@ pub struct Depths {
     pub inspections: std::collections::BTreeMap<String, Vec<Value>>,
     /// Command lines, by service.
     pub processes: std::collections::BTreeMap<String, Vec<String>>,
+    /// Processes with their users, by service.
+    pub owners: std::collections::BTreeMap<String, Vec<Process>>,
+    /// Weights of images, by service.
+    pub sizes: std::collections::BTreeMap<String, ImageSizes>,
     /// Traces in images, by service.
     pub traces: std::collections::BTreeMap<String, Vec<Trace>>,
     /// Weights of images, by service.
@@ -87,6 +93,12 @@ impl Deep for FakeWorld {
     }
     async fn processes(&self, service: &str) -> Result<Vec<String>, Fault> {
         Ok(self.deep.processes.get(service).cloned().unwrap_or_default())
+    }
+    async fn owners(&self, service: &str) -> Result<Vec<Process>, Fault> {
+        Ok(self.deep.owners.get(service).cloned().unwrap_or_default())
+    }
+    async fn image_sizes(&self, service: &str) -> Result<Option<ImageSizes>, Fault> {
+        Ok(self.deep.sizes.get(service).cloned())
     }
     async fn traces(&self, service: &str, _: &[String]) -> Result<Vec<Trace>, Fault> {
         Ok(self.deep.traces.get(service).cloned().unwrap_or_default())

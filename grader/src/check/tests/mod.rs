@@ -2,6 +2,7 @@
 
 mod bonus;
 mod cache;
+mod fraud;
 mod front;
 mod grafana;
 mod labs;

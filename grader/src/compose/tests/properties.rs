@@ -12,6 +12,7 @@ pub(super) fn made(root: &Path, active: Value) -> ComposeModel {
         project: "etu".into(),
         all: active.clone(),
         active,
+        alone: None,
         notices: Vec::new(),
     }
 }
