@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser release clean
+.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser class-browser release clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -92,6 +92,12 @@ release: ## Archive à installer sans Rust, dans dist/ (TARGET=… pour une autr
 serve-browser: images-02 ## Essaie « grader serve » dans Chromium : vérifier, corriger, revérifier, terminal
 	@mkdir -p $(TARGET_DIR)/browser/serve && cd $(TARGET_DIR)/browser && npm install --silent --no-audit --no-fund --prefix . playwright-core@1 axe-core@4
 	@cd $(TARGET_DIR)/browser && node $(CURDIR)/tests/browser/serve.mjs $(abspath $(GRADER)) $(CURDIR) serve
+
+# Needs no engine: the class is made of the sample reports.
+class-browser: ## Lit les pages d'une classe dans Chromium : tri, filtres, clavier, accessibilité, ressemblances
+	@rm -rf $(TARGET_DIR)/browser/class && mkdir -p $(TARGET_DIR)/browser/class/shots && cd $(TARGET_DIR)/browser && npm install --silent --no-audit --no-fund --prefix . playwright-core@1 axe-core@4
+	@TP_CLASS_DIR=$(abspath $(TARGET_DIR))/browser/class $(CARGO) test --quiet -p grader --lib -- --ignored pages_for_the_browser
+	@cd $(TARGET_DIR)/browser && for class in plain course; do node $(CURDIR)/tests/browser/class.mjs class/$$class class/shots; done
 
 clean: ## Supprime ce que des corrections interrompues ont laissé
 	@$(GRADER) clean

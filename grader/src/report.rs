@@ -2,6 +2,7 @@
 
 pub mod class;
 mod fold;
+mod mask;
 #[cfg(test)]
 pub(crate) mod sample;
 mod score;
@@ -11,6 +12,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use fold::Fold;
+pub use mask::{Detail, Mask, partly};
 pub use score::{Score, Section};
 
 use crate::error::{ExitCode, Fault, FaultKind};

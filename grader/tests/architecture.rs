@@ -14,6 +14,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("lab", &["check", "error", "event", "french", "time"]),
     // `check::world` holds the types that say what the student declared.
     ("compose", &["check", "error", "event", "french", "lab", "time"]),
+    ("compare", &["compose", "french", "reporter"]),
+    ("course", &["error", "french", "lab", "report", "time"]),
     ("engine", &["check", "compose", "error", "event", "french", "time"]),
     ("report", &["error", "event", "french"]),
     ("reporter", &["error", "event", "french", "report"]),
@@ -22,8 +24,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "batch",
         &[
-            "check", "compose", "engine", "error", "event", "french", "lab", "report", "reporter", "run",
-            "time",
+            "check", "compose", "course", "engine", "error", "event", "french", "lab", "report", "reporter",
+            "run", "time",
         ],
     ),
     ("book", &["error", "event", "french", "lab", "run"]),

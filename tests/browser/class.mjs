@@ -27,6 +27,9 @@ async function open(context, file, where) {
   return page;
 }
 
+const name = path.basename(folder);
+// The page of resemblances, when it is there.
+const roots = fs.readdirSync(folder).filter((file) => file.endsWith('.html'));
 const students = fs.readdirSync(path.join(folder, 'students')).map((key) => `students/${key}/index.html`)
   .filter((file) => fs.existsSync(path.join(folder, file)));
 const modes = {
@@ -36,12 +39,12 @@ const modes = {
 };
 for (const [mode, options] of Object.entries(modes)) {
   const context = await browser.newContext({ ...options, locale: 'fr-FR' });
-  for (const file of ['index.html', ...students]) {
+  for (const file of [...roots, ...students]) {
     const where = `${file} (${mode})`;
     const page = await open(context, file, where);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(`${where}: no sideways scroll`, over <= 0, `${over} px`);
-    if (shots) await page.screenshot({ path: path.join(shots, `${file.replaceAll('/', '-')}-${mode}.png`), fullPage: true });
+    if (shots) await page.screenshot({ path: path.join(shots, `${name}-${file.replaceAll('/', '-')}-${mode}.png`), fullPage: true });
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => window.axe.run(document, { preload: false, resultTypes: ['violations'] }));
     expect(`${where}: axe`, violations.length === 0, violations.map((v) => `${v.impact} ${v.id} ${v.nodes[0].html.slice(0, 120)}`).join(' | '));
@@ -61,7 +64,7 @@ await page.keyboard.press('Enter');
 const down = (await notes()).filter((n) => n >= 0);
 expect('sort: the highest first', down.every((n, i) => i === 0 || down[i - 1] >= n), down.join(' '));
 expect('sort: said', (await page.locator('th[aria-sort=descending]').count()) === 1);
-await page.keyboard.press('Enter');
+await page.keyboard.press('Space');
 const up = await notes();
 const firm = up.filter((n) => n >= 0);
 expect('sort: the lowest first, who has none last', firm.every((n, i) => n === up[i] && (i === 0 || firm[i - 1] <= n)), up.join(' '));
@@ -76,7 +79,7 @@ const missed = await page.evaluate(() => [...document.querySelectorAll('#eleves 
   .every((r) => r.querySelector('.cell').dataset.s === 'missed'));
 expect('filter by check', missed);
 await page.emulateMedia({ media: 'print' });
-if (shots) await page.screenshot({ path: path.join(shots, 'index.html-print.png'), fullPage: true });
+if (shots) await page.screenshot({ path: path.join(shots, `${name}-index.html-print.png`), fullPage: true });
 const bare = await browser.newContext({ javaScriptEnabled: false });
 const plain = await bare.newPage();
 await plain.goto(`${base}index.html`);

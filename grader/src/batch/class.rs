@@ -17,6 +17,7 @@ pub(super) fn head(lab: &Lab, columns: &[String]) -> Head {
         max: lab.points(),
         checks: lab.checks.iter().map(|c| c.card.clone()).collect(),
         columns: columns.to_vec(),
+        course: None,
     }
 }
 
@@ -37,8 +38,12 @@ pub(super) fn row(entry: &Entry, terms: Option<&Terms>, past: &Past) -> Submissi
         identity: entry.identity.clone(),
         page: graded.then(|| Output::page(&entry.graded_as)),
         attempts: history.attempts,
-        alone: history.best.is_some_and(|best| best.alone),
+        alone: history.best.as_ref().is_some_and(|best| best.alone),
+        graded_as: if entry.graded_as == entry.key { String::new() } else { entry.graded_as.clone() },
         result,
+        settled: None,
+        receipt: history.best.as_ref().and_then(|best| best.receipt.clone()),
+        place: None,
         report: None,
     }
 }

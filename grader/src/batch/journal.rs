@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::report::class::Summary;
+use crate::report::class::{Receipt, Summary};
 
 /// Version of the journal.
 pub const FORMAT: u32 = 1;
@@ -77,6 +77,9 @@ pub struct Ended {
     pub doubt: Option<String>,
     /// What it comes down to.
     pub result: Summary,
+    /// What it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
 }
 
 /// Why a journal cannot be used. Messages are French.

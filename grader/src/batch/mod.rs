@@ -10,22 +10,32 @@ mod doubt;
 mod folders;
 mod journal;
 mod machine;
+mod merge;
 mod names;
 mod one;
 mod output;
 mod pace;
+mod part;
 mod plan;
+mod publish;
 mod roster;
+mod ruler;
 mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use folders::{Folder, fingerprint, list};
 pub use journal::JournalError;
+pub use merge::merge;
 pub use pace::{Jobs, Sample};
+pub use part::Part;
+pub use publish::{Published, publish};
 pub use roster::Roster;
+pub use ruler::ruler;
 
+use crate::course::Course;
 use crate::engine::{Engine, ImagePolicy};
 use crate::error::{Fault, FaultKind};
 use crate::event::Event;
@@ -45,6 +55,10 @@ pub struct Setup {
     pub out: PathBuf,
     /// The class list.
     pub roster: Option<Roster>,
+    /// The policy of the course.
+    pub course: Option<Course>,
+    /// The submissions that are graded.
+    pub part: Part,
     /// Go on with what is in the folder of the results.
     pub resume: bool,
     /// Submissions at a time.

@@ -5,14 +5,27 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::journal::sync_dir;
+use crate::event::Event;
 use crate::report::Report;
-use crate::report::class::{Head, Submission, Writer};
-use crate::reporter::class::{self, About, Gradebook};
+use crate::report::class::{Course, Head, Settled, Submission, Writer};
+use crate::reporter::class::{self, About, Gradebook, Suites};
 use crate::reporter::html::{self, Theme};
-use crate::reporter::replay;
+use crate::reporter::{JsonLines, Reporter as _, replay};
 
 /// How the name of a file that is being written begins.
 const NEW: &str = ".new-";
+
+/// The results of a class, to be written.
+pub(super) struct Results<'a> {
+    /// What is the same for all.
+    pub head: &'a Head,
+    /// In the order of the class.
+    pub all: &'a [Submission],
+    /// For the page of the class.
+    pub about: About<'a>,
+    /// Templates.
+    pub theme: &'a Theme,
+}
 
 /// The folder of the results.
 #[derive(Clone, Debug)]
@@ -24,6 +37,7 @@ impl Output {
     /// Makes the folder.
     pub fn open(root: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(root.join("students"))?;
+        std::fs::create_dir_all(root.join("runs"))?;
         // What a kill left half written.
         for entry in std::fs::read_dir(root)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(NEW) {
@@ -45,27 +59,26 @@ impl Output {
         Ok(dir)
     }
 
+    /// The events of a student, whole: those of the student's folder are what a course lets them see.
     fn events(&self, key: &str) -> PathBuf {
-        self.root.join("students").join(key).join("run.jsonl")
+        self.root.join("runs").join(format!("{key}.jsonl"))
     }
 
     /// Where the events of an attempt go until it counts.
-    pub fn new_events(&self, key: &str) -> io::Result<PathBuf> {
-        Ok(self.student(key)?.join("run.jsonl.new"))
+    pub fn new_events(&self, key: &str) -> PathBuf {
+        self.root.join("runs").join(format!("{key}.jsonl.new"))
     }
 
     /// The attempt counts: its events take their place, on the disk.
     pub fn adopt(&self, key: &str) -> io::Result<()> {
         let events = self.events(key);
-        std::fs::rename(self.new_events(key)?, &events)?;
+        std::fs::rename(self.new_events(key), &events)?;
         sync_dir(&events)
     }
 
     /// The attempt does not count.
     pub fn discard(&self, key: &str) {
-        if let Ok(file) = self.new_events(key) {
-            let _ = std::fs::remove_file(file);
-        }
+        let _ = std::fs::remove_file(self.new_events(key));
     }
 
     /// The page of a student, relative to the class page.
@@ -73,28 +86,93 @@ impl Output {
         format!("students/{key}/index.html")
     }
 
-    /// Writes the page of a student.
-    pub fn write_page(&self, key: &str, page: &str) -> io::Result<()> {
-        whole(&self.student(key)?.join("index.html"), |out| out.write_all(page.as_bytes()))
+    /// The events of a student. Those of results that an older version wrote are taken from where it put them.
+    fn read(&self, key: &str) -> io::Result<Option<Vec<Event>>> {
+        let events = self.events(key);
+        if !events.is_file() {
+            let old = self.student(key)?.join("run.jsonl");
+            if !old.is_file() {
+                return Ok(None);
+            }
+            whole(&events, |out| io::copy(&mut File::open(old)?, out).map(drop))?;
+        }
+        Ok(replay::read(BufReader::new(File::open(events)?)).ok())
+    }
+
+    /// Takes the events of a student from the results of a part, where they are.
+    pub fn take(&self, part: &Path, key: &str) -> io::Result<()> {
+        let there = part.join("runs").join(format!("{key}.jsonl"));
+        if !there.is_file() {
+            return Ok(());
+        }
+        whole(&self.events(key), |out| io::copy(&mut File::open(there)?, out).map(drop))
     }
 
     /// The report of a student, from its events.
     pub fn report(&self, key: &str) -> Option<Report> {
-        let events = replay::read(BufReader::new(File::open(self.events(key)).ok()?)).ok()?;
-        Some(Report::fold(events))
+        Some(Report::fold(self.read(key).ok()??))
     }
 
-    /// True when the page of a student is there.
-    pub fn has_page(&self, key: &str) -> bool {
-        self.root.join(Self::page(key)).is_file()
+    /// Writes everything: `report` gives that of a submission, whole. What was wrong with the instructor's
+    /// templates comes back.
+    pub fn write(
+        &self,
+        results: &Results<'_>,
+        report: impl Fn(&Submission) -> Option<Report>,
+    ) -> io::Result<Option<String>> {
+        let mut wrong = None;
+        for one in results.all {
+            wrong = self.student_files(results, one, &report)?.or(wrong);
+        }
+        self.class(results.head, results.all, &report)?;
+        self.gradebook(results.head, results.all)?;
+        self.junit(results.all, &report)?;
+        Ok(self.index(results.head, results.all, &results.about, results.theme)?.or(wrong))
+    }
+
+    /// Writes the page and the events of a student, as the course lets them see them.
+    fn student_files(
+        &self,
+        results: &Results<'_>,
+        one: &Submission,
+        report: impl Fn(&Submission) -> Option<Report>,
+    ) -> io::Result<Option<String>> {
+        // Those who hand in together have one page, unless a course decides of each.
+        if one.page.as_ref().is_none_or(|page| *page != Self::page(&one.key)) {
+            return Ok(None);
+        }
+        let mask = results.head.course.as_ref().map(Course::mask).unwrap_or_default();
+        let shown = match self.read(one.run_key())? {
+            Some(events) => {
+                let events = mask.events(events);
+                whole(&self.student(&one.key)?.join("run.jsonl"), |out| {
+                    events.iter().try_for_each(|event| JsonLines.event(event, out))
+                })?;
+                Some(Report::fold(events))
+            }
+            None => report(one).map(|report| mask.report(&report)),
+        };
+        let Some(shown) = shown else { return Ok(None) };
+        let (page, wrong) = student_page(&shown, one.settled.as_ref(), results.theme)?;
+        whole(&self.student(&one.key)?.join("index.html"), |out| out.write_all(page.as_bytes()))?;
+        Ok(wrong)
+    }
+
+    /// Writes `junit.xml`.
+    fn junit(&self, all: &[Submission], report: impl Fn(&Submission) -> Option<Report>) -> io::Result<()> {
+        let mut suites = Suites::default();
+        for one in all {
+            suites.push(one.name(), one.result.standing, &one.result.why, report(one).as_ref());
+        }
+        whole(&self.root.join("junit.xml"), |out| suites.write(out))
     }
 
     /// Writes `class.json`, one report in memory at a time; `report` gives that of a submission.
-    pub fn class(
+    fn class(
         &self,
         head: &Head,
         all: &[Submission],
-        mut report: impl FnMut(&Submission) -> Option<Report>,
+        report: impl Fn(&Submission) -> Option<Report>,
     ) -> io::Result<()> {
         whole(&self.root.join("class.json"), |out| {
             let mut writer = Writer::new(out, head)?;
@@ -106,7 +184,7 @@ impl Output {
     }
 
     /// Writes `gradebook.csv`.
-    pub fn gradebook(&self, head: &Head, all: &[Submission]) -> io::Result<()> {
+    fn gradebook(&self, head: &Head, all: &[Submission]) -> io::Result<()> {
         whole(&self.root.join("gradebook.csv"), |out| {
             let mut book = Gradebook::new(out, head)?;
             all.iter().try_for_each(|one| book.push(one))?;
@@ -116,7 +194,7 @@ impl Output {
 
     /// Writes the page of the class. A template of the instructor's that fails gives way to ours; what
     /// was wrong with it comes back.
-    pub fn index(
+    fn index(
         &self,
         head: &Head,
         all: &[Submission],
@@ -130,8 +208,12 @@ impl Output {
 }
 
 /// The page of a report; what was wrong with the instructor's template, if anything was.
-pub(super) fn student_page(report: &Report, theme: &Theme) -> io::Result<(String, Option<String>)> {
-    or_ours(theme, |theme| html::render_with(report, theme))
+pub(super) fn student_page(
+    report: &Report,
+    settled: Option<&Settled>,
+    theme: &Theme,
+) -> io::Result<(String, Option<String>)> {
+    or_ours(theme, |theme| html::render_for(report, settled, theme))
 }
 
 /// The page of a class; what was wrong with the instructor's template, if anything was.
@@ -185,11 +267,13 @@ mod tests {
         let class = sample::class();
         let about = About { at: "2026-11-21T10:00:00Z", ..About::default() };
         for _ in 0..2 {
-            output.gradebook(&class.head, &class.submissions).expect("written");
-            output
-                .class(&class.head, &class.submissions, |one| one.report.as_deref().cloned())
-                .expect("written");
-            let wrong = output.index(&class.head, &class.submissions, &about, &Theme::default());
+            let results = Results {
+                head: &class.head,
+                all: &class.submissions,
+                about: about.clone(),
+                theme: &Theme::default(),
+            };
+            let wrong = output.write(&results, |one| one.report.as_deref().cloned());
             assert_eq!(wrong.expect("written"), None);
         }
         let read =
@@ -201,7 +285,7 @@ mod tests {
             .map(|e| e.file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
-        assert_eq!(names, ["class.json", "gradebook.csv", "index.html", "students"]);
+        assert_eq!(names, ["class.json", "gradebook.csv", "index.html", "junit.xml", "runs", "students"]);
     }
 
     #[test]
@@ -212,7 +296,7 @@ mod tests {
         std::fs::write(dir.path().join("class.html"), "{{ head.lab }} {{ rows | length }}").expect("written");
         let theme = Theme::from_dir(dir.path()).expect("read");
         let report = sample::class().submissions[1].report.clone().expect("a report");
-        let (page, wrong) = student_page(&report, &theme).expect("rendered");
+        let (page, wrong) = student_page(&report, None, &theme).expect("rendered");
         assert!(page.starts_with("<!doctype html>") && wrong.is_some_and(|w| w.contains("report.html")));
         let output = Output::open(&dir.path().join("out")).expect("opened");
         let class = sample::class();

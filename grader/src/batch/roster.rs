@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::folders::{Folder, Found};
 use super::names::{Keys, contains, folded};
+use crate::french;
 
 /// Headers that say that a column names the folder, [`folded`].
 const NAMED: [&str; 10] =
@@ -138,7 +139,9 @@ pub fn put_together(found: &Found, roster: Option<&Roster>) -> Put {
         }
     }
     if roster.is_some() && unknown > 0 {
-        put.told.push(format!("{unknown} dossiers hors de la liste, corrigés et placés à la fin"));
+        let (one, many) =
+            ("dossier hors de la liste, corrigé et placé", "dossiers hors de la liste, corrigés et placés");
+        put.told.push(format!("{} à la fin", french::count(unknown, one, many)));
     }
     put
 }

@@ -16,11 +16,16 @@ use super::journal::{FORMAT, Journal, JournalError, Opened, Record, Terms};
 use super::one::{Done, Job, attempt};
 use super::output::Output;
 use super::pace::{Pace, Sample};
+use super::part::Part;
 use super::plan::{Next, Past};
+use super::publish::unsuited;
 use super::roster::{Entry, put_together};
+use super::ruler::ruler;
 use super::{Setup, Teller, Told, disk, machine};
 use crate::compose;
+use crate::course::Known;
 use crate::error::{Fault, FaultKind};
+use crate::report::class::Ruler;
 
 /// How often the machine is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -32,6 +37,8 @@ struct Due {
     terms: Terms,
     name: String,
     dir: std::path::PathBuf,
+    /// What was drawn for this student.
+    draw: Option<String>,
 }
 
 /// A run under way.
@@ -56,7 +63,9 @@ pub(super) struct Work {
     output: Output,
     journal: Journal,
     past: Past,
-    entries: Vec<Entry>,
+    /// With their places in the whole class, when this is one part of several.
+    entries: Vec<(Option<usize>, Entry)>,
+    ruler: Ruler,
     due: Vec<Due>,
     pace: Pace,
     began: Instant,
@@ -82,14 +91,18 @@ impl Work {
                 .detail(e)
         })?;
         let put = put_together(&found, setup.roster.as_ref());
+        suits(&setup, &put.entries)?;
+        let entries = part(&setup.part, put.entries);
         let lab = conditions(&setup)?;
+        let ruler = ruler(&setup.lab).map_err(|e| disk("le dossier du TP ne se lit pas", e))?;
         let grader = env!("CARGO_PKG_VERSION").to_owned();
         let mut due: Vec<Due> = Vec::new();
-        for entry in put.entries.iter().filter(|e| e.key == e.graded_as) {
+        for (_, entry) in entries.iter().filter(|(_, e)| e.key == e.graded_as) {
             let Some(folder) = &entry.folder else { continue };
             let content = fingerprint(&folder.path);
             let terms = Terms { key: entry.key.clone(), content, lab: lab.clone(), grader: grader.clone() };
-            due.push(Due { terms, name: folder.name.clone(), dir: folder.path.clone() });
+            let draw = setup.lab.drawn_in(&folder.path);
+            due.push(Due { terms, name: folder.name.clone(), dir: folder.path.clone(), draw });
         }
         let opened = Opened {
             format: FORMAT,
@@ -107,7 +120,8 @@ impl Work {
             output,
             journal,
             past,
-            entries: put.entries,
+            entries,
+            ruler,
             due,
             pace,
             began: Instant::now(),
@@ -231,10 +245,7 @@ impl Work {
             key: due.terms.key.clone(),
             name: due.name.clone(),
             dir: due.dir.clone(),
-            events: self
-                .output
-                .new_events(&due.terms.key)
-                .map_err(|e| disk("le dossier des résultats ne s'écrit pas", e))?,
+            events: self.output.new_events(&due.terms.key),
             alone: alone.then(|| (why(), history.best.as_ref().map(|best| best.result.clone()))),
         };
         let began = Record::Began(due.terms.clone());
@@ -245,6 +256,24 @@ impl Work {
         let run = attempt(Arc::clone(&self.setup), job, self.stop.subscribe(), Arc::clone(&self.tell));
         Ok(set.spawn(run).id())
     }
+}
+
+/// The course speaks of this class and of this lab: told before anything is graded.
+fn suits(setup: &Setup, entries: &[Entry]) -> Result<(), Fault> {
+    let Some(course) = &setup.course else { return Ok(()) };
+    let known = Known {
+        keys: entries.iter().map(|entry| entry.key.as_str()).collect(),
+        columns: setup.roster.as_ref().map(|roster| roster.columns.as_slice()).unwrap_or_default(),
+        checks: setup.lab.checks.iter().map(|c| (c.card.id.as_str(), c.card.points)).collect(),
+    };
+    unsuited(&course.unknown(&known))
+}
+
+/// The entries of this part of the class, with their places in the whole of it.
+fn part(part: &Part, entries: Vec<Entry>) -> Vec<(Option<usize>, Entry)> {
+    let is_shard = matches!(part, Part::Shard { .. });
+    let placed = entries.into_iter().enumerate().map(|(at, entry)| (is_shard.then_some(at), entry));
+    placed.filter(|(_, entry)| part.holds(&entry.graded_as)).collect()
 }
 
 /// What a verdict depends on besides the submission and the grader: the lab, the images that stand in for
@@ -260,7 +289,7 @@ fn conditions(setup: &Setup) -> Result<String, Fault> {
     Ok(format!("{}-{}{time}", short(&lab), short(&offline)))
 }
 
-fn of(error: &JournalError) -> Fault {
+pub(super) fn of(error: &JournalError) -> Fault {
     let kind = match error {
         JournalError::Io { .. } => FaultKind::Disk,
         JournalError::Busy

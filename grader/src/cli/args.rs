@@ -202,6 +202,14 @@ pub enum Command {
     Batch(super::batch::BatchArgs),
     /// Corrige de nouveau une classe et dit qui change, de combien et par quel contrôle
     Regrade(super::regrade::RegradeArgs),
+    /// Montre les copies d'une classe qui se ressemblent, côte à côte
+    Compare(super::compare::CompareArgs),
+    /// Dit si les résultats d'une classe sont bien ceux qui ont été corrigés, et peut en rejouer quelques-uns
+    Verify(super::verify::VerifyArgs),
+    /// Réunit les parts d'une classe corrigée sur plusieurs machines
+    Merge(super::merge::MergeArgs),
+    /// Récrit les résultats d'une classe selon le fichier du cours, sans rien corriger de nouveau
+    Publish(super::publish::PublishArgs),
     /// Images hors ligne
     Images {
         #[command(subcommand)]

@@ -10,11 +10,12 @@ use clap::Args;
 use super::args::{Global, ImageArgs};
 use super::progress::many::Many;
 use super::{places, shell};
-use crate::batch::{self, Jobs, Roster, Setup, Total};
+use crate::batch::{self, Jobs, Part, Roster, Setup, Total};
+use crate::course::{self, Course};
 use crate::engine::{self, Engine};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::french;
-use crate::report::class::Fate;
+use crate::report::class::{Fate, Stats};
 use crate::reporter::clean::inline;
 use crate::reporter::html::Theme;
 
@@ -41,9 +42,15 @@ pub struct BatchArgs {
     /// La liste de la classe (CSV) ; la colonne qui désigne le mieux les dossiers est trouvée seule
     #[arg(long, value_name = "FICHIER")]
     pub roster: Option<PathBuf>,
+    /// La politique du cours (TOML) : dates, retards, contrôles cachés, ajustements, bonus
+    #[arg(long, value_name = "FICHIER")]
+    pub course: Option<PathBuf>,
     /// Corrections menées de front : un nombre, ou auto
     #[arg(long, value_parser = jobs, default_value = "auto", value_name = "N")]
     pub jobs: Jobs,
+    /// Ne corrige qu'une part de la classe, par exemple 2/5 ; « grader merge » réunit les parts
+    #[arg(long, value_parser = Part::shard, value_name = "I/N")]
+    pub shard: Option<Part>,
     /// Reprend une correction interrompue : rien de ce qui est noté n'est refait
     #[arg(long)]
     pub resume: bool,
@@ -94,11 +101,8 @@ pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Optio
         return Err(usage(format!("le dossier « {} » n'existe pas", copies.display()), &""));
     }
     let roster = args.roster.as_deref().map(|file| read_roster(&within(file))).transpose()?;
-    let theme = match &args.templates {
-        Some(dir) => Theme::from_dir(&within(dir))
-            .map_err(|e| usage(format!("vos modèles de « {} » ne se lisent pas", dir.display()), &e))?,
-        None => Theme::default(),
-    };
+    let course = args.course.as_deref().map(|file| read_course(&within(file))).transpose()?;
+    let theme = theme(args.templates.as_deref().map(within).as_deref())?;
     let engine = Engine::connect().await?;
     engine::clean(&engine, false).await?;
     let progress = Many::stderr(global.progress.into(), std::io::stderr().is_terminal());
@@ -110,6 +114,8 @@ pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Optio
         copies,
         out: out.clone(),
         roster,
+        course,
+        part: args.shard.clone().unwrap_or_default(),
         resume: args.resume,
         jobs: args.jobs,
         images: args.images.into(),
@@ -141,6 +147,26 @@ fn beside(copies: &Path) -> PathBuf {
     }
 }
 
+/// The templates of the pages.
+pub fn theme(dir: Option<&Path>) -> Result<Theme, Fault> {
+    let Some(dir) = dir else { return Ok(Theme::default()) };
+    Theme::from_dir(dir).map_err(|e| {
+        let what = format!("vos modèles de « {} » ne se lisent pas", dir.display());
+        Fault::new(FaultKind::Lab, what, "vérifiez ce que vous donnez à la commande").detail(e)
+    })
+}
+
+/// The file of the course.
+pub fn read_course(file: &Path) -> Result<Course, Fault> {
+    let todo = "corrigez le fichier du cours ; docs/CLASSE.md en décrit les clés";
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        let what = format!("le fichier du cours « {} » ne se lit pas", file.display());
+        Fault::new(FaultKind::Lab, what, "donnez un fichier TOML en UTF-8").detail(e)
+    })?;
+    course::parse(&file.display().to_string(), &text)
+        .map_err(|e| Fault::new(FaultKind::Lab, e.to_string(), todo))
+}
+
 fn read_roster(file: &Path) -> Result<Roster, Fault> {
     let unusable = |e: &dyn std::fmt::Display| {
         let what = format!("la liste « {} » ne se lit pas", file.display());
@@ -156,23 +182,7 @@ fn read_roster(file: &Path) -> Result<Roster, Fault> {
 fn say(total: &Total, out: &Path, took: Duration) {
     let took = french::duration(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     if let Some(stats) = &total.stats {
-        let told = |fate: Fate, one: &str, many: &str| {
-            let count = stats.count(fate);
-            (count > 0).then(|| french::count(count, one, many))
-        };
-        let mean = stats.mean.map_or_else(String::new, |m| format!(" (moyenne {} sur 20)", french::mark(m)));
-        let parts: Vec<String> = [
-            told(Fate::Graded, "noté", "notés").map(|text| text + &mean),
-            told(Fate::Provisional, "note provisoire", "notes provisoires"),
-            told(Fate::Refused, "refusé", "refusés"),
-            told(Fate::Invalid, "invalide", "invalides"),
-            told(Fate::NotGraded, "non noté", "non notés"),
-            told(Fate::Missing, "non rendu", "non rendus"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        shell::say(&format!("{}, en {took}", parts.join(", ")));
+        shell::say(&format!("{}, en {took}", counts(stats)));
     }
     shell::say(&format!("page de la classe : {}", inline(&out.join("index.html").display().to_string())));
     if total.interrupted {
@@ -182,6 +192,27 @@ fn say(total: &Total, out: &Path, took: Duration) {
         shell::fault(fault);
         shell::complain("ce qui est noté est gardé ; --resume reprend où la correction s'est arrêtée");
     }
+}
+
+/// « 28 notés (moyenne 14,5 sur 20), 1 refusé ».
+pub fn counts(stats: &Stats) -> String {
+    let told = |fate: Fate, one: &str, many: &str| {
+        let count = stats.count(fate);
+        (count > 0).then(|| french::count(count, one, many))
+    };
+    let mean = stats.mean.map_or_else(String::new, |m| format!(" (moyenne {} sur 20)", french::mark(m)));
+    let parts: Vec<String> = [
+        told(Fate::Graded, "noté", "notés").map(|text| text + &mean),
+        told(Fate::Provisional, "note provisoire", "notes provisoires"),
+        told(Fate::Refused, "refusé", "refusés"),
+        told(Fate::Invalid, "invalide", "invalides"),
+        told(Fate::NotGraded, "non noté", "non notés"),
+        told(Fate::Missing, "non rendu", "non rendus"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if parts.is_empty() { "aucune copie".to_owned() } else { parts.join(", ") }
 }
 
 /// 0 when every submission has a firm verdict, whatever the notes.

@@ -6,16 +6,19 @@ mod batch;
 mod book;
 mod check;
 mod ci;
+mod compare;
 mod doctor;
 mod explain;
 mod export;
 mod images;
 mod labs;
 mod manual;
+mod merge;
 mod output;
 mod places;
 mod policy;
 pub mod progress;
+mod publish;
 mod regrade;
 #[cfg(feature = "serve")]
 mod serve;
@@ -24,6 +27,7 @@ mod starter;
 mod student;
 mod usage;
 mod variants;
+mod verify;
 mod watch;
 
 use std::process::ExitCode as ProcessCode;
@@ -54,6 +58,9 @@ pub fn main() -> ProcessCode {
         None => return student::next(cli.global.dir.as_deref()).into(),
         Some(Command::List) => return labs::list().into(),
         Some(Command::Export(args)) => return export::export(&args, &cli.global).into(),
+        Some(Command::Compare(args)) => return compare::compare(&args, &cli.global).into(),
+        Some(Command::Merge(args)) => return merge::merge(&args, &cli.global).into(),
+        Some(Command::Publish(args)) => return publish::publish(&args, &cli.global).into(),
         Some(Command::Completions(args)) => return manual::completions(&args).into(),
         Some(Command::Man(args)) => return manual::man(&args).into(),
         Some(command) => command,
@@ -91,6 +98,10 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Clean(args) => shell::clean(&args).await,
         Command::Replay(args) => check::replay(&args, &global),
         Command::Export(args) => export::export(&args, &global),
+        Command::Publish(args) => publish::publish(&args, &global),
+        Command::Merge(args) => merge::merge(&args, &global),
+        Command::Verify(args) => verify::verify(&args, &global).await,
+        Command::Compare(args) => compare::compare(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Open(args) => student::open(&args, global.dir.as_deref()),

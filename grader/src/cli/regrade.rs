@@ -66,7 +66,7 @@ fn read(dir: &Path) -> Result<Class, Fault> {
 }
 
 /// What changed, a line each.
-fn told(before: &Class, after: &Class, diff: &Diff) -> Vec<String> {
+pub(super) fn told(before: &Class, after: &Class, diff: &Diff) -> Vec<String> {
     let mut lines = vec![String::new()];
     if before.head.lab != after.head.lab {
         lines.push(format!("attention · les anciens résultats sont ceux du TP {}", inline(&before.head.lab)));

@@ -20,7 +20,7 @@ mod rewrite;
 mod source;
 mod stage;
 mod tool;
-mod tree;
+pub(crate) mod tree;
 mod typography;
 
 #[cfg(test)]

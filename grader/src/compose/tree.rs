@@ -6,14 +6,14 @@
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 /// Index of a node in its [`Tree`].
-pub(super) type Id = usize;
+pub(crate) type Id = usize;
 
 /// Deepest nesting read; deeper files are refused before they can exhaust the stack.
 const DEPTH: usize = 100;
 
 /// A node and where it is written (lines from 1, columns from 0, in characters).
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub line: usize,
     pub column: usize,
     pub end_line: usize,
@@ -23,7 +23,7 @@ pub(super) struct Node {
 
 /// What a node is.
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Scalar { text: String, plain: bool },
     Seq(Vec<Id>),
     Map(Vec<(Id, Id)>),
@@ -32,7 +32,7 @@ pub(super) enum Kind {
 
 /// Why a file could not be read.
 #[derive(Clone, Debug)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// Line from 1; 0 when unknown.
     pub line: usize,
     /// Column from 1.
@@ -45,7 +45,7 @@ pub(super) struct Broken {
 
 /// Family of a [`Broken`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     Syntax,
     Tag,
     Depth,
@@ -53,7 +53,7 @@ pub(super) enum Cause {
 
 /// All documents of a file.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// Root of each document.
     pub docs: Vec<Id>,

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use quick_junit::Report as Document;
-
 use super::{Row, Source};
+use crate::reporter::class::Suites;
 use crate::reporter::classroom50::{self, Submission};
+use crate::reporter::clean;
 use crate::reporter::encode::csv::{Cell, Csv, Dialect};
-use crate::reporter::{clean, junit as suites};
 
 /// A table for a spreadsheet: a row for each student, nobody left out.
 pub fn table(source: &Source, dialect: Dialect, out: &mut dyn Write) -> io::Result<()> {
@@ -34,11 +33,13 @@ pub fn table(source: &Source, dialect: Dialect, out: &mut dyn Write) -> io::Resu
     csv.finish().map(|_| ())
 }
 
-/// JUnit XML: a suite for each submission that was run.
+/// JUnit XML: a suite for each submission.
 pub fn junit(source: &Source, out: &mut dyn Write) -> io::Result<()> {
-    let mut document = Document::new("grader");
-    document.add_test_suites(source.rows.iter().filter_map(|row| row.report.as_ref()).map(suites::suite));
-    document.serialize(out).map_err(io::Error::other)
+    let mut suites = Suites::default();
+    for row in &source.rows {
+        suites.push(row.name(), row.standing, "", row.report.as_ref());
+    }
+    suites.write(out)
 }
 
 /// Classroom 50's `result.json`; nothing while the note is not final.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Row;
 use crate::event::Verdict;
+use crate::report::class::Settled;
 use crate::report::{CheckResult, Outcome, Report, Standing};
 use crate::reporter::{clean, words};
 
@@ -31,9 +32,9 @@ struct Test {
 pub fn gradescope(row: &Row) -> Option<String> {
     let report = row.report.as_ref().filter(|report| words::is_final(report))?;
     let results = Results {
-        score: row.note.unwrap_or(0.0),
+        score: score(row, report),
         execution_time: std::time::Duration::from_millis(report.elapsed_ms.unwrap_or(0)).as_secs_f64(),
-        output: output(report),
+        output: output(row, report),
         visibility: "visible",
         // What programs print may hold what a submission wrote.
         stdout_visibility: "hidden",
@@ -42,8 +43,19 @@ pub fn gradescope(row: &Row) -> Option<String> {
     serde_json::to_string_pretty(&results).ok().map(|json| clean::json(&json))
 }
 
-fn output(report: &Report) -> String {
-    let mut lines = vec![format!("{} : {}", words::lab(report), words::verdict(report))];
+/// Points of the note; of what is visible, while checks are hidden.
+fn score(row: &Row, report: &Report) -> f64 {
+    let visible = row.settled.as_ref().filter(|settled| !settled.partly.is_empty());
+    let earned = visible.and(report.score.as_ref()).map(|score| score.earned);
+    row.note.or(earned).unwrap_or(0.0)
+}
+
+fn output(row: &Row, report: &Report) -> String {
+    let settled = row.settled.as_ref();
+    let headline = settled.map(Settled::headline).filter(|text| !text.is_empty());
+    let verdict = headline.unwrap_or_else(|| words::verdict(report));
+    let mut lines = vec![format!("{} : {verdict}", words::lab(report))];
+    lines.extend(settled.map(Settled::lines).unwrap_or_default());
     match &report.outcome {
         Outcome::Refused(all) => {
             lines.extend(all.iter().map(|r| format!("{} ; à la place : {}", r.what, r.instead)));

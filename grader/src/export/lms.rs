@@ -112,6 +112,13 @@ fn write(
     let zero = wanted.zero && row.standing.may_be_zero();
     let note = row.on(scale.max).filter(|_| row.standing == Fate::Graded).or(zero.then_some(0.0));
     let Some(note) = note else {
+        if let Some(settled) = row.settled.as_ref().filter(|settled| !settled.partly.is_empty()) {
+            let partly = &settled.partly;
+            filled
+                .told
+                .push(format!("contrôles cachés : « {name} » ({partly}) ; sa note reste telle quelle"));
+            return wanted.comments;
+        }
         filled.told.push(format!("{} : « {name} » ; sa note reste telle quelle", row.standing.french()));
         return false;
     };

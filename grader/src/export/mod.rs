@@ -18,7 +18,7 @@ pub use lms::{Filled, Platform, Wanted, fill};
 pub use source::{Source, read};
 
 use crate::report::Report;
-use crate::report::class::Fate;
+use crate::report::class::{Fate, Settled};
 
 /// One submission.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,9 +35,11 @@ pub struct Row {
     pub max: f64,
     /// Where it stands.
     pub standing: Fate,
-    /// French, in the lab's words only: what is missed.
+    /// French, in the lab's and the teacher's words only: how the note comes about, what is missed.
     pub comment: String,
-    /// The whole report.
+    /// The note that the course makes of it, when one was given.
+    pub settled: Option<Settled>,
+    /// The report, without what the course hides.
     pub report: Option<Report>,
 }
 
@@ -45,6 +47,9 @@ impl Row {
     /// The note on a scale of `on` points, rounded as reports do.
     pub fn on(&self, on: f64) -> Option<f64> {
         let note = self.note?;
+        if let Some(settled) = &self.settled {
+            return Some((settled.note? / settled.scale * on * 100.0).round() / 100.0);
+        }
         // On 20, what is handed over is what the student reads: one decimal.
         let places = if (on - 20.0).abs() < f64::EPSILON { 10.0 } else { 100.0 };
         (self.max > 0.0).then(|| (note / self.max * on * places).round() / places)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::BufReader;
 
 use super::Row;
-use crate::report::class::{Class, FORMAT, Fate, Submission};
-use crate::report::{Outcome, Report, Standing};
+use crate::report::class::{Class, Course, FORMAT, Fate, Submission};
+use crate::report::{Mask, Outcome, Report, Standing};
 use crate::reporter::replay;
 
 /// The submissions to export.
@@ -34,7 +34,8 @@ pub fn read(bytes: &[u8]) -> Result<Source, String> {
     let malformed = |e: serde_json::Error| format!("ce n'est ni une classe ni un rapport lisible ({e})");
     if document.get("submissions").is_some() {
         let class: Class = serde_json::from_value(document).map_err(malformed)?;
-        let rows = class.submissions.into_iter().map(|one| row(one, class.head.max)).collect();
+        let mask = class.head.course.as_ref().map(Course::mask).unwrap_or_default();
+        let rows = class.submissions.into_iter().map(|one| row(one, class.head.max, &mask)).collect();
         return Ok(Source { rows, is_class: true });
     }
     match serde_json::from_value(document) {
@@ -46,17 +47,40 @@ pub fn read(bytes: &[u8]) -> Result<Source, String> {
     }
 }
 
-fn row(one: Submission, max: f64) -> Row {
+/// A submission as its student may see it.
+fn row(one: Submission, max: f64, mask: &Mask) -> Row {
     let score = one.result.score.filter(|score| !score.is_provisional());
+    let max = score.map_or(max, |score| score.total);
+    let report = one.report.map(|report| mask.report(&report));
+    let settled = one.settled;
+    let note = match &settled {
+        // What is hidden would be read from the note: there is none before it is published.
+        Some(settled) if !settled.partly.is_empty() => None,
+        Some(settled) => settled.note.map(|note| (note / settled.scale * max * 100.0).round() / 100.0),
+        None => score.map(|score| score.earned),
+    };
+    let mut said: Vec<String> = Vec::new();
+    if let Some(settled) = &settled {
+        said.extend(Some(settled.partly.clone()).filter(|text| !text.is_empty()));
+        said.extend(settled.lines());
+    }
+    let all = "Tout est acquis.";
+    let missed = report.as_ref().map(comment).filter(|text| !text.is_empty());
+    // What is hidden may be missed.
+    let hides = !mask.hidden.is_empty();
+    said.extend(missed.map(|text| {
+        if hides && text == all { "Tout ce qui est visible est acquis.".to_owned() } else { text }
+    }));
     Row {
-        note: score.map(|score| score.earned),
-        max: score.map_or(max, |score| score.total),
+        note,
+        max,
         standing: one.result.standing,
-        comment: one.report.as_deref().map(comment).unwrap_or_default(),
+        comment: said.join(". "),
         key: one.key,
         folder: one.folder,
         identity: one.identity,
-        report: one.report.map(|report| *report),
+        settled,
+        report,
     }
 }
 
@@ -77,6 +101,7 @@ fn one(report: Report) -> Source {
         max: report.checks.iter().map(|check| check.card.points).sum(),
         standing,
         comment: comment(&report),
+        settled: None,
         report: Some(report),
     };
     Source { rows: vec![row], is_class: false }

@@ -21,6 +21,7 @@ fn row(key: &str, identity: &[(&str, &str)], note: Option<f64>, standing: Fate) 
         max: 40.0,
         standing,
         comment: "Manqué : « web » <trouve> « bdd ».".into(),
+        settled: None,
         report: None,
     }
 }
@@ -190,7 +191,7 @@ fn a_class_is_a_source() {
     assert_eq!((source.rows[1].note, source.rows[1].standing), (None, Fate::NotGraded));
     let mut out = Vec::new();
     junit(&source, &mut out).expect("written");
-    assert_eq!(text(&out).matches("<testsuite ").count(), 1);
+    assert_eq!(text(&out).matches("<testsuite ").count(), 2);
     assert!(read(br#"{"format": 9, "submissions": []}"#).is_err_and(|e| e.contains("format 9")));
 }
 

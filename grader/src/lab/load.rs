@@ -4,30 +4,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use super::draw::{Ticket, render};
+use super::file::{LabError, fail, from_toml, position};
 use super::spec::{CheckSpec, FORMAT, Lab, RawLab};
 use crate::check::RawCheck;
 use crate::event::CheckCard;
-
-/// Why a lab cannot be used. Exit code 2.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}: {what}", at.map(|(l, c)| format!(":{l}:{c}")).unwrap_or_default())]
-pub struct LabError {
-    /// `lab.toml`, or the folder.
-    pub file: String,
-    /// Line and column, from 1.
-    pub at: Option<(usize, usize)>,
-    /// French: what is wrong and what to do.
-    pub what: String,
-}
-
-/// The header, read before the rest so that a newer format gets a clear answer.
-#[derive(Deserialize)]
-struct Header {
-    format: Option<u32>,
-}
 
 /// Folders of `labs` that hold a `lab.toml`, sorted by name.
 pub fn list(labs: &Path) -> Vec<PathBuf> {
@@ -73,30 +54,23 @@ pub fn load(labs: &Path, id: &str) -> Result<Lab, LabError> {
 
 /// Parses and checks the text of a `lab.toml`.
 pub fn parse(file: &str, text: &str, dir: PathBuf) -> Result<Lab, LabError> {
-    let fail = |at, what: String| LabError { file: file.to_owned(), at, what };
-    let toml_error = |e: &toml::de::Error| {
-        let at = e.span().map(|span| position(text, span.start));
-        fail(at, french_toml(e.message()))
-    };
-    let header: Header = toml::from_str(text).map_err(|e| toml_error(&e))?;
-    match header.format {
-        Some(FORMAT) => {}
-        Some(other) => {
-            return Err(fail(
-                None,
-                format!("format {other} inconnu : ce correcteur lit le format {FORMAT} ; mettez-le à jour"),
-            ));
-        }
-        None => return Err(fail(Some((1, 1)), format!("il manque « format = {FORMAT} »"))),
-    }
-    let raw: RawLab = toml::from_str(text).map_err(|e| toml_error(&e))?;
+    let raw: RawLab = from_toml(file, text, FORMAT)?;
     resolve(raw, dir, text).map_err(|(needle, what)| {
         let at = text.find(&needle).map(|i| position(text, i));
-        fail(at, what)
+        fail(file, at, what)
     })
 }
 
 impl Lab {
+    /// What was drawn for the student of this folder, when it holds a number that is sealed for this lab.
+    pub fn drawn_in(&self, dir: &Path) -> Option<String> {
+        let file = dir.join(&self.draw.as_ref()?.file);
+        let meta = file.symlink_metadata().ok()?;
+        let text =
+            (meta.is_file() && meta.len() < 4_096).then(|| std::fs::read_to_string(file).ok()).flatten()?;
+        Some(Ticket::read(&text, &self.id).ok()?.told(&self.id))
+    }
+
     /// The same lab with the values of a ticket; itself when nothing is drawn.
     ///
     /// # Errors
@@ -180,31 +154,4 @@ fn resolve(raw: RawLab, dir: PathBuf, text: &str) -> Result<Lab, (String, String
         experiments: raw.experiment,
         checks,
     })
-}
-
-/// Line and column (characters), from 1, of a byte offset.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..offset.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
-}
-
-/// The commonest messages of the TOML parser, in French.
-fn french_toml(message: &str) -> String {
-    let message = message.trim();
-    if let Some(rest) = message.strip_prefix("unknown field ") {
-        return format!(
-            "clé inconnue {}",
-            rest.replace(", expected one of", " ; clés possibles :")
-                .replace(", expected", " ; clé possible :")
-        );
-    }
-    if let Some(rest) = message.strip_prefix("missing field ") {
-        return format!("il manque la clé {rest}");
-    }
-    if let Some(rest) = message.strip_prefix("invalid type: ") {
-        return format!("type inattendu : {}", rest.replace(", expected ", " au lieu de "));
-    }
-    message.to_owned()
 }

@@ -1,8 +1,10 @@
 //! Labs: `lab.toml` read, validated and exported as a JSON Schema.
 
 pub mod draw;
+pub mod file;
 mod load;
 mod spec;
 
-pub use load::{LabError, list, load, parse};
+pub use file::LabError;
+pub use load::{list, load, parse};
 pub use spec::{CheckSpec, FORMAT, Lab, RawLab, json_schema};

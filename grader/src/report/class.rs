@@ -6,8 +6,10 @@
 
 mod diff;
 mod read;
+mod receipt;
 #[cfg(test)]
 pub(crate) mod sample;
+mod settled;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use diff::{Cause, Change, Diff, Side};
 pub use read::ReadError;
+pub use receipt::{Broken, Receipt, Ruler, broken};
+pub use settled::{Course, Kind, Settled, Term};
 pub use stats::{Rate, Stats};
 pub use write::Writer;
 
@@ -57,6 +61,9 @@ pub struct Head {
     pub checks: Vec<CheckCard>,
     /// The columns of the roster, in its order; empty without one.
     pub columns: Vec<String>,
+    /// The course whose policy makes the notes, when one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 /// A student, or a group that hands in together.
@@ -80,11 +87,35 @@ pub struct Submission {
     /// The one that counts had the machine for itself, an earlier one being in doubt.
     #[serde(default)]
     pub alone: bool,
+    /// Key under which the folder is graded, when another student hands it in too; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub graded_as: String,
     /// What it comes down to.
     pub result: Summary,
+    /// The note that the course makes of it, when one was given.
+    #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+    /// What it was made with, and a seal over its verdicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// Its place in the whole class, from 0, when this is one part of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<usize>,
     /// The whole report; absent when nothing was run, or when its events cannot be read any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Box<Report>>,
+}
+
+impl Submission {
+    /// Key under which the folder is graded.
+    pub fn run_key(&self) -> &str {
+        if self.graded_as.is_empty() { &self.key } else { &self.graded_as }
+    }
+
+    /// What a person knows it by.
+    pub fn name(&self) -> &str {
+        if self.folder.is_empty() { &self.key } else { &self.folder }
+    }
 }
 
 /// How a submission ended.

@@ -17,6 +17,7 @@ fn records() -> Vec<Record> {
             alone: false,
             doubt: doubt.map(str::to_owned),
             result: Summary::without_run(Fate::Invalid, "il n'y a pas de « compose.yaml »\n,\"sum\":\"0\"}"),
+            receipt: None,
         }))
     };
     let opened = Opened {

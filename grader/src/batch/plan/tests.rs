@@ -21,6 +21,7 @@ fn ended(key: &str, standing: Fate, doubt: bool, alone: bool) -> Record {
         alone,
         doubt: doubt.then(|| "charge".to_owned()),
         result: Summary::without_run(standing, ""),
+        receipt: None,
     }))
 }
 

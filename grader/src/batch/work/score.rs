@@ -7,13 +7,13 @@ use super::{Halt, Running, Work, of};
 use crate::batch::doubt::doubt;
 use crate::batch::journal::{Ended, Record, Terms};
 use crate::batch::one::Done;
-use crate::batch::output::{class_page, student_page};
+use crate::batch::output::{Results, class_page, student_page};
 use crate::batch::pace::time_left;
 use crate::batch::plan::Next;
 use crate::batch::roster::Entry;
 use crate::batch::{Told, Total, class, disk};
 use crate::error::{ExitCode, Fault, FaultKind};
-use crate::report::class::{Stats, Submission, Summary};
+use crate::report::class::{Receipt, Stats, Submission, Summary};
 use crate::report::{Outcome, Report};
 use crate::reporter::class::About;
 
@@ -89,9 +89,6 @@ impl Work {
         let result = Summary::of(report);
         let again = doubt(&self.setup.lab, report, &run.worst, run.alone);
         if self.past.history(terms).is_beaten_by(result.standing) {
-            let (page, wrong) = student_page(report, &self.setup.theme).map_err(write)?;
-            self.blame(wrong);
-            self.output.write_page(&terms.key, &page).map_err(write)?;
             self.output.adopt(&terms.key).map_err(write)?;
         } else {
             self.output.discard(&terms.key);
@@ -102,6 +99,7 @@ impl Work {
             alone: run.alone,
             doubt: again.clone(),
             result: result.clone(),
+            receipt: Some(Receipt::of(&self.ruler, &terms.content, self.due[run.due].draw.clone(), report)),
         };
         let ended = Record::Ended(Box::new(ended));
         self.journal.append(&ended).map_err(|e| of(&e))?;
@@ -125,7 +123,7 @@ impl Work {
     /// Makes a page of each kind out of nothing.
     pub(super) fn try_theme(&mut self) -> Result<(), Fault> {
         let ours = |e| Fault::new(FaultKind::Bug, "une page ne se dessine pas", "signalez-le").detail(e);
-        let (_, report) = student_page(&Report::fold([]), &self.setup.theme).map_err(ours)?;
+        let (_, report) = student_page(&Report::fold([]), None, &self.setup.theme).map_err(ours)?;
         let head = class::head(&self.setup.lab, &[]);
         let (_, page) = class_page(&head, &[], &About::default(), &self.setup.theme).map_err(ours)?;
         self.blame(report);
@@ -144,34 +142,30 @@ impl Work {
         }
     }
 
-    /// Writes the results: a pure function of the journal and of the students' events.
+    /// Writes the results: a pure function of the journal, of the students' events and of the course.
     pub fn close(mut self) -> Result<Total, Fault> {
         let write = |e| disk("les résultats ne s'écrivent pas", e);
         let terms: HashMap<&str, &Terms> =
             self.due.iter().map(|d| (d.terms.key.as_str(), &d.terms)).collect();
-        let row = |entry: &Entry| class::row(entry, terms.get(entry.graded_as.as_str()).copied(), &self.past);
-        let rows: Vec<Submission> = self.entries.iter().map(row).collect();
+        let row = |(place, entry): &(Option<usize>, Entry)| Submission {
+            place: *place,
+            ..class::row(entry, terms.get(entry.graded_as.as_str()).copied(), &self.past)
+        };
+        let mut rows: Vec<Submission> = self.entries.iter().map(row).collect();
         let columns = self.setup.roster.as_ref().map(|r| r.columns.as_slice()).unwrap_or_default();
-        let head = class::head(&self.setup.lab, columns);
-        let pending = self.due.iter().filter(|d| self.past.history(&d.terms).best.is_none()).count();
-        for key in self.due.iter().map(|d| d.terms.key.as_str()).filter(|key| !self.output.has_page(key)) {
-            // Lost between two writings, or removed by somebody.
-            if let Some(report) = self.output.report(key) {
-                let (page, _) = student_page(&report, &self.setup.theme).map_err(write)?;
-                self.output.write_page(key, &page).map_err(write)?;
-            }
+        let mut head = class::head(&self.setup.lab, columns);
+        if let Some(course) = &self.setup.course {
+            course.apply(&mut head, &mut rows);
         }
-        let graded_as: HashMap<&str, &str> =
-            self.entries.iter().map(|e| (e.key.as_str(), e.graded_as.as_str())).collect();
+        let pending = self.due.iter().filter(|d| self.past.history(&d.terms).best.is_none()).count();
         let report = |one: &Submission| {
             one.page.as_ref()?;
-            self.output.report(graded_as.get(one.key.as_str())?)
+            self.output.report(one.run_key())
         };
-        self.output.class(&head, &rows, report).map_err(write)?;
-        self.output.gradebook(&head, &rows).map_err(write)?;
         let at = jiff::Timestamp::now().to_string();
         let about = About { at: &at, pending, remarks: &self.remarks };
-        let wrong = self.output.index(&head, &rows, &about, &self.setup.theme).map_err(write)?;
+        let results = Results { head: &head, all: &rows, about, theme: &self.setup.theme };
+        let wrong = self.output.write(&results, report).map_err(write)?;
         self.blame(wrong);
         let (interrupted, fault) = match self.halt {
             Some(Halt::Interrupted) => (true, None),

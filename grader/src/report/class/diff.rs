@@ -114,8 +114,7 @@ fn change(before: Option<&Submission>, after: Option<&Submission>) -> Option<Cha
     if same && checks.is_empty() {
         return None;
     }
-    let name = if any.folder.is_empty() { any.key.clone() } else { any.folder.clone() };
-    Some(Change { key: any.key.clone(), name, before: from, after: to, checks })
+    Some(Change { key: any.key.clone(), name: any.name().to_owned(), before: from, after: to, checks })
 }
 
 fn causes(before: Option<&Submission>, after: Option<&Submission>) -> Vec<Cause> {

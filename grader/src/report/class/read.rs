@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use super::{Class, FORMAT, Head, Submission, Summary};
+use super::{Class, Course, FORMAT, Head, Receipt, Settled, Submission, Summary};
 use crate::event::CheckCard;
 
 /// Why a `class.json` cannot be used. Messages are French.
@@ -33,6 +33,8 @@ pub(super) struct Flat<S> {
     checks: Vec<CheckCard>,
     #[serde(default = "Vec::new")]
     columns: Vec<String>,
+    #[serde(default)]
+    course: Option<Course>,
     submissions: Vec<S>,
 }
 
@@ -51,7 +53,15 @@ struct Light {
     attempts: u32,
     #[serde(default)]
     alone: bool,
+    #[serde(default)]
+    graded_as: String,
     result: Summary,
+    #[serde(default, rename = "final")]
+    settled: Option<Settled>,
+    #[serde(default)]
+    receipt: Option<Receipt>,
+    #[serde(default)]
+    place: Option<usize>,
 }
 
 impl From<Light> for Submission {
@@ -63,7 +73,11 @@ impl From<Light> for Submission {
             page: one.page,
             attempts: one.attempts,
             alone: one.alone,
+            graded_as: one.graded_as,
             result: one.result,
+            settled: one.settled,
+            receipt: one.receipt,
+            place: one.place,
             report: None,
         }
     }
@@ -79,6 +93,7 @@ impl<S: Into<Submission>> From<Flat<S>> for Class {
             max: flat.max,
             checks: flat.checks,
             columns: flat.columns,
+            course: flat.course,
         };
         Self { head, submissions: flat.submissions.into_iter().map(Into::into).collect() }
     }

@@ -15,6 +15,7 @@ pub fn head() -> Head {
         max: checks.iter().map(|c| c.points).sum(),
         checks,
         columns: vec!["nom".into(), "login".into()],
+        course: None,
     }
 }
 
@@ -26,6 +27,10 @@ pub fn submission(key: &str, report: Option<Report>) -> Submission {
         page: report.as_ref().map(|_| format!("students/{key}/index.html")),
         attempts: 1,
         alone: false,
+        graded_as: String::new(),
+        settled: None,
+        receipt: None,
+        place: None,
         result: report.as_ref().map_or_else(|| Summary::without_run(Fate::Missing, ""), Summary::of),
         report: report.map(Box::new),
     }

@@ -12,6 +12,7 @@ pub struct Gradebook<W: Write> {
     out: Csv<W>,
     columns: Vec<String>,
     checks: Vec<String>,
+    has_course: bool,
 }
 
 impl<W: Write> Gradebook<W> {
@@ -21,8 +22,11 @@ impl<W: Write> Gradebook<W> {
         let checks: Vec<String> = head.checks.iter().map(|c| c.id.clone()).collect();
         let own = ["dossier", "clé", "état", "note sur 20", "points", "sur", "motif"];
         let columns = head.columns.iter().map(String::as_str);
-        out.row(columns.chain(own).chain(checks.iter().map(String::as_str)).map(Cell::Whole))?;
-        Ok(Self { out, columns: head.columns.clone(), checks })
+        let last =
+            head.course.as_ref().map(|course| format!("note finale sur {}", number(course.scale, true)));
+        let course = last.iter().map(String::as_str).chain(last.as_ref().map(|_| "calcul"));
+        out.row(columns.chain(own).chain(course).chain(checks.iter().map(String::as_str)).map(Cell::Whole))?;
+        Ok(Self { out, columns: head.columns.clone(), checks, has_course: head.course.is_some() })
     }
 
     /// Writes a student. A note in doubt is left empty: nobody must copy it.
@@ -48,7 +52,16 @@ impl<W: Write> Gradebook<W> {
             let judged = cell.filter(|cell| cell.standing != Standing::Ungraded);
             mark(judged.map(|cell| cell.earned))
         };
-        self.out.row(self.columns.iter().map(cell).chain(own).chain(self.checks.iter().map(earned)))
+        let settled = one.settled.as_ref();
+        let how = settled.map(|settled| {
+            let sum = Some(settled.sum()).filter(|_| settled.terms.len() > 1);
+            sum.into_iter().chain(settled.remarks.iter().cloned()).collect::<Vec<_>>().join(" ; ")
+        });
+        let course =
+            [mark(settled.and_then(|settled| settled.note)), Cell::Whole(how.as_deref().unwrap_or(""))];
+        let course = course.into_iter().filter(|_| self.has_course);
+        let row = self.columns.iter().map(cell).chain(own).chain(course);
+        self.out.row(row.chain(self.checks.iter().map(earned)))
     }
 
     /// Ends the file and gives the output back.

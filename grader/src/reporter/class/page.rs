@@ -8,7 +8,7 @@ use minijinja::{Error, context};
 use serde::Serialize;
 
 use crate::french;
-use crate::report::class::{Cell, Fate, Head, Stats, Submission, Summary, Took};
+use crate::report::class::{Cell, Fate, Head, Settled, Stats, Submission, Summary, Took};
 use crate::reporter::html::{Theme, digest, environment};
 
 const SCRIPT: &str = include_str!("class.js");
@@ -41,6 +41,8 @@ struct Row<'a> {
     result: &'a Summary,
     checks: BTreeMap<&'a str, &'a Cell>,
     longest: Option<&'a Took>,
+    settled: Option<&'a Settled>,
+    sum: String,
 }
 
 /// A bar of the distribution, placed in its drawing.
@@ -72,6 +74,8 @@ pub fn page(head: &Head, all: &[Submission], about: &About<'_>, theme: &Theme) -
     let columns: Vec<&str> = head.columns.iter().map(String::as_str).take(COLUMNS).collect();
     let rows: Vec<Row<'_>> = all.iter().map(|one| row(one, &columns)).collect();
     let apart: Vec<&Row<'_>> = rows.iter().filter(|row| row.result.standing != Fate::Graded).collect();
+    let is_moved = |row: &&Row<'_>| row.settled.is_some_and(|s| s.terms.len() > 1 || !s.remarks.is_empty());
+    let moved: Vec<&Row<'_>> = rows.iter().filter(is_moved).collect();
     let mut slowest: Vec<&Row<'_>> = rows.iter().filter(|row| row.result.elapsed_ms.is_some()).collect();
     slowest.sort_by_key(|row| std::cmp::Reverse(row.result.elapsed_ms));
     slowest.truncate(SLOWEST);
@@ -90,6 +94,7 @@ pub fn page(head: &Head, all: &[Submission], about: &About<'_>, theme: &Theme) -
         remarks => about.remarks.to_vec(),
         columns => titles,
         rows => Value::from(Serde(&rows)),
+        moved => Value::from(Serde(&moved)),
         apart => Value::from(Serde(&apart)),
         slowest => Value::from(Serde(&slowest)),
         steps => Value::from(Serde(mean_steps(all))),
@@ -122,6 +127,13 @@ fn row<'a>(one: &'a Submission, columns: &[&str]) -> Row<'a> {
         checks: one.result.checks.iter().map(|cell| (cell.id.as_str(), cell)).collect(),
         longest: one.result.steps.iter().max_by_key(|took| took.ms),
         result: &one.result,
+        settled: one.settled.as_ref(),
+        sum: one
+            .settled
+            .as_ref()
+            .filter(|settled| settled.terms.len() > 1)
+            .map(Settled::sum)
+            .unwrap_or_default(),
         cells,
     }
 }

@@ -17,6 +17,7 @@ pub use self::theme::Theme;
 use super::{Reporter, clean};
 use crate::event::{Event, Place, Timeline};
 use crate::french;
+use crate::report::class::Settled;
 use crate::report::{Fold, Report};
 
 /// Writes the page, once, at the end.
@@ -54,23 +55,40 @@ pub fn render(report: &Report) -> Result<String, Error> {
 ///
 /// When the template is wrong.
 pub fn render_with(report: &Report, theme: &Theme) -> Result<String, Error> {
+    render_for(report, None, theme)
+}
+
+/// The page of a report, with the note that a course makes of it.
+///
+/// # Errors
+///
+/// When the template is wrong.
+pub fn render_for(report: &Report, settled: Option<&Settled>, theme: &Theme) -> Result<String, Error> {
+    let course = settled.map(|settled| {
+        context! {
+            headline => settled.headline(),
+            lines => settled.lines(),
+            partly => !settled.partly.is_empty(),
+        }
+    });
     let mut env = environment();
     env.add_template("report.html", &theme.report)?;
     env.get_template("report.html")?.render(context! {
         report => Value::from(Serde(report)),
+        course => course,
         style => Value::from_safe_string(theme.report_css.clone()),
         style_hash => digest(&theme.report_css),
     })
 }
 
 /// What the content policy of a page calls this style or script.
-pub(super) fn digest(text: &str) -> Value {
+pub(crate) fn digest(text: &str) -> Value {
     let digest = STANDARD.encode(Sha256::digest(text.as_bytes()));
     Value::from_safe_string(format!("sha256-{digest}"))
 }
 
 /// An environment in which every string is made visible and escaped, and the filters of the pages.
-pub(super) fn environment<'a>() -> Environment<'a> {
+pub(crate) fn environment<'a>() -> Environment<'a> {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
     env.set_formatter(visible);
