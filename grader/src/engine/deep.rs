@@ -17,7 +17,7 @@ use super::build::{BuildRequest, build};
 use super::fault::{engine_fault, from_text, is_gone};
 use super::probe::Seat;
 use super::world::StackWorld;
-use super::{image_scan, registry};
+use super::{image_scan, processes, registry};
 use crate::check::deep::{
     Back, Deep, Delivery, Drawn, Exec, Executed, ImageSizes, Parcel, Process, Trace, Weight,
 };
@@ -248,15 +248,14 @@ impl Deep for StackWorld {
         }
         let mut found = Vec::new();
         for instance in self.stack.instances(service).await?.iter().filter(|i| i.state == State::Running) {
-            let options = TopOptionsBuilder::new().ps_args("-eo pid,uid,args").build();
+            let main = match docker.inspect_container(&instance.id, None::<InspectContainerOptions>).await {
+                Ok(seen) => seen.state.and_then(|state| state.pid),
+                Err(e) if is_gone(&e) => continue,
+                Err(e) => return Err(engine_fault("l'inspection d'un conteneur", &e)),
+            };
+            let options = TopOptionsBuilder::new().ps_args("-eo pid,ppid,uid,args").build();
             match docker.top_processes(&instance.id, Some(options)).await {
-                Ok(top) => {
-                    let rows = top.processes.unwrap_or_default();
-                    found.extend(rows.into_iter().filter_map(|row| {
-                        let uid = row.get(1)?.trim().parse().ok()?;
-                        Some(Process { uid, command: row.get(2).cloned().unwrap_or_default() })
-                    }));
-                }
+                Ok(top) => found.extend(processes::beneath(main.unwrap_or(0), &top.processes.unwrap_or_default())),
                 // It ended meanwhile.
                 Err(e) if matches!(super::fault::status(&e), Some(404 | 409 | 500)) => {}
                 Err(e) => return Err(engine_fault("la liste des processus", &e)),

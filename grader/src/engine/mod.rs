@@ -15,6 +15,7 @@ mod image_scan;
 mod images;
 mod kept;
 mod probe;
+mod processes;
 mod recipe;
 mod registry;
 mod replace;
