@@ -154,7 +154,9 @@ impl Slim {
         let find = ["find", "/", "-xdev", "-name", "*.whl"];
         let said = world.exec(&kit::inside(service), Exec::new(&find)).await?;
         let said = String::from_utf8_lossy(&said.out).into_owned();
-        let mine = |path: &&str| path.ends_with(".whl") && !OWN_WHEELS.iter().any(|own| path.contains(own));
+        let mine = |path: &&str| {
+            path.strip_suffix(".whl").is_some() && !OWN_WHEELS.iter().any(|own| path.contains(own))
+        };
         if let Some(path) = said.lines().find(mine) {
             return miss(
                 format!("l'image de « {service} » contient encore les archives de ses paquets"),

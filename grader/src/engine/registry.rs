@@ -111,6 +111,20 @@ async fn open(world: &StackWorld, container: &str) -> Result<SocketAddr, Fault> 
     Ok(address)
 }
 
+/// Three tries: a busy engine loses a transfer now and then, and takes it up where it was.
+async fn again<F, Fut>(make: F) -> Result<(), Fault>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<(), Fault>>,
+{
+    for _ in 0..2 {
+        if make().await.is_ok() {
+            return Ok(());
+        }
+    }
+    make().await
+}
+
 /// Pushes all, forgets their names, pulls all back. `names` are those to be removed in the end.
 async fn exchange(
     world: &StackWorld,
@@ -131,22 +145,30 @@ async fn exchange(
         let tagged = docker.tag_image(&own, Some(options)).await;
         tagged.map_err(|e| engine_fault("la pose d'un nom", &e))?;
         names.push(format!("{}:{}", repo(parcel), parcel.tag));
-        let options = PushImageOptionsBuilder::new().tag(&parcel.tag).build();
-        let mut pushing = docker.push_image(&repo(parcel), Some(options), None);
-        while let Some(step) = pushing.next().await {
-            step.map_err(|e| engine_fault("la publication d'une image", &e))?;
-        }
+        let push = || async {
+            let options = PushImageOptionsBuilder::new().tag(&parcel.tag).build();
+            let mut pushing = docker.push_image(&repo(parcel), Some(options), None);
+            while let Some(step) = pushing.next().await {
+                step.map_err(|e| engine_fault("la publication d'une image", &e))?;
+            }
+            Ok(())
+        };
+        again(push).await?;
     }
     for name in names.iter() {
         let _ = docker.remove_image(name, Some(untag()), None).await;
     }
     let mut back = Vec::new();
     for (parcel, own) in parcels.iter().zip(sent) {
-        let options = CreateImageOptionsBuilder::new().from_image(&repo(parcel)).tag(&parcel.tag).build();
-        let mut pulling = docker.create_image(Some(options), None, None);
-        while let Some(step) = pulling.next().await {
-            step.map_err(|e| engine_fault("la reprise d'une image", &e))?;
-        }
+        let pull = || async {
+            let options = CreateImageOptionsBuilder::new().from_image(&repo(parcel)).tag(&parcel.tag).build();
+            let mut pulling = docker.create_image(Some(options), None, None);
+            while let Some(step) = pulling.next().await {
+                step.map_err(|e| engine_fault("la reprise d'une image", &e))?;
+            }
+            Ok(())
+        };
+        again(pull).await?;
         let seen = docker.inspect_image(&format!("{}:{}", repo(parcel), parcel.tag)).await;
         let seen = seen.map_err(|e| engine_fault("l'examen d'une image", &e))?;
         let mine = format!("{}@", repo(parcel));

@@ -55,7 +55,7 @@ pub fn sheets(page: &str) -> Vec<String> {
             _ => value.split(|c: char| c.is_whitespace() || c == '>').next(),
         };
         let value = value.unwrap_or_default().replace("&amp;", "&");
-        if value.split(['?', '#']).next().is_some_and(|path| path.ends_with(".css")) {
+        if value.split(['?', '#']).next().is_some_and(|path| path.strip_suffix(".css").is_some()) {
             found.push(value);
         }
     }

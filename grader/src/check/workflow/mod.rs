@@ -100,7 +100,9 @@ impl Workflow {
             .files()
             .into_iter()
             .filter(|f| {
-                f != &self.file && f.contains("workflow") && (f.ends_with(".yml") || f.ends_with(".yaml"))
+                f != &self.file
+                    && f.contains("workflow")
+                    && (f.strip_suffix(".yml").or(f.strip_suffix(".yaml")).is_some())
             })
             .collect();
         let observed = if others.is_empty() {

@@ -125,7 +125,8 @@ pub fn deeds(step: &Node) -> Deeds {
             }
         }
         let idle = IDLE.iter().any(|start| low.starts_with(start));
-        let script_of_tests = low.split(' ').take(2).any(|w| w.ends_with(".sh") && w.contains("test"));
+        let script_of_tests =
+            low.split(' ').take(2).any(|w| w.strip_suffix(".sh").is_some_and(|name| name.contains("test")));
         if !idle && (TESTS.iter().any(|t| low.contains(t)) || script_of_tests) {
             // Without « -e » the last command alone decides; GitHub's own shell has it.
             if vain || careless || (swallowed(&after) && !after.starts_with(';')) {
