@@ -1,4 +1,4 @@
-//! `slim`: images that hold what runs and nothing of what made them, run by an ordinary user.
+//! `slim`: images that hold what runs and nothing of what made them.
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -35,8 +35,6 @@ pub enum SlimProof {
     Weight,
     /// No compiler, no cache of pip, no leftover of the installation.
     Bare,
-    /// Processes are not run by root.
-    User,
 }
 
 /// Compilers, wherever packages put them.
@@ -54,12 +52,6 @@ fn mb(bytes: u64) -> String {
 fn at_dockerfile(world: &dyn World, service: &str, needles: &[&str], label: &str) -> Option<Place> {
     let file = world.declared().services.get(service)?.dockerfile.clone()?;
     needles.iter().find_map(|needle| world.place_in(&file, needle, label))
-}
-
-/// Whether this user of an image is root.
-fn is_root(user: &str) -> bool {
-    let name = user.split(':').next().unwrap_or_default().trim();
-    name.is_empty() || name == "root" || name.parse::<u32>() == Ok(0)
 }
 
 impl Slim {
@@ -167,43 +159,6 @@ impl Slim {
         }
         Ok(Ok(Fact::new(service, 0, format!("{service} : ni compilateur, ni cache, ni archive"))))
     }
-
-    async fn user(&self, cx: &Cx<'_>, service: &str) -> Result<Result<Fact, Box<Miss>>, Fault> {
-        let world = cx.world;
-        let seen = world.inspections(service).await?;
-        let users =
-            seen.iter().map(|one| one.pointer("/Config/User").and_then(|u| u.as_str()).unwrap_or_default());
-        let named =
-            users.clone().find(|user| is_root(user)).or_else(|| users.clone().next()).unwrap_or_default();
-        // A name may hide number 0.
-        let id = world.exec(&kit::inside(service), Exec::new(&["id", "-u"])).await?;
-        let number = String::from_utf8_lossy(&id.out).trim().to_owned();
-        if !is_root(named) && number != "0" {
-            return Ok(Ok(Fact::new(service, named, format!("{service} : utilisateur {named} ({number})"))));
-        }
-        Ok(Err(Box::new(Miss {
-            headline: format!("« {service} » tourne en root"),
-            expected: "chaque application tourne sous un utilisateur ordinaire".to_owned(),
-            observed: format!(
-                "utilisateur du conteneur : {}",
-                if named.is_empty() {
-                    "aucun, donc root".to_owned()
-                } else {
-                    format!("« {named} », numéro {number}")
-                }
-            ),
-            place: at_dockerfile(
-                world,
-                service,
-                &["USER ", "CMD", "FROM "],
-                "dernière instruction USER, ou son absence",
-            ),
-            hint: "une faille de l'application donne les droits de son utilisateur : lesquels lui faut-il ?"
-                .to_owned(),
-            try_it: format!("docker compose exec {service} id"),
-            ..Miss::default()
-        })))
-    }
 }
 
 #[async_trait]
@@ -236,7 +191,6 @@ impl Check for Slim {
                     None => Err(Box::new(not_built(cx, service))),
                 },
                 SlimProof::Bare => self.bare(cx, service).await?,
-                SlimProof::User => self.user(cx, service).await?,
             };
             match seen {
                 Ok(fact) => facts.push(fact),
@@ -265,13 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_by_any_name() {
-        for user in ["", "root", "0", "0:0", "root:root", "000", ":0"] {
-            assert!(is_root(user), "{user}");
-        }
-        for user in ["vitrine", "10001", "1000:0"] {
-            assert!(!is_root(user), "{user}");
-        }
+    fn megabytes() {
         assert_eq!(mb(42_350_000), "42,3 Mo");
     }
 }

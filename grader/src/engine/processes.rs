@@ -39,7 +39,13 @@ mod tests {
     #[test]
     fn a_health_check_is_not_of_the_family() {
         let row = |text: &str| text.splitn(4, ' ').map(str::to_owned).collect::<Vec<String>>();
-        let rows = ["70 1 0 sh -c wget", "71 70 0 wget", "50 1 1000 gunicorn", "52 51 1000 helper", "51 50 1000 worker"];
+        let rows = [
+            "70 1 0 sh -c wget",
+            "71 70 0 wget",
+            "50 1 1000 gunicorn",
+            "52 51 1000 helper",
+            "51 50 1000 worker",
+        ];
         let found = beneath(50, &rows.map(row));
         let commands: Vec<&str> = found.iter().map(|p| p.command.as_str()).collect();
         assert_eq!(commands, ["gunicorn", "worker", "helper"]);
