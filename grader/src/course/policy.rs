@@ -94,13 +94,13 @@ impl Course {
             at.as_second() - due.as_second() + i64::from(at.subsec_nanosecond() > due.subsec_nanosecond());
         if late > deadline.grace.max(0) {
             let days = (late + DAY - 1) / DAY;
-            terms.push(self.penalty(deadline, days, note));
+            terms.push(Self::penalty(deadline, days, note));
         }
         let granted = extension.filter(|_| at > deadline.due)?;
         Some(format!("délai accordé jusqu'au {} : {}", dates::told(granted.due, self.offset), granted.reason))
     }
 
-    fn penalty(&self, deadline: &Deadline, days: i64, note: i64) -> Term {
+    fn penalty(deadline: &Deadline, days: i64, note: i64) -> Term {
         #[expect(clippy::cast_precision_loss, reason = "days since a deadline, hundredths of a note")]
         let (whole, so_many) = (note as f64, days as f64);
         let worth = |cost: Cost| match cost {
