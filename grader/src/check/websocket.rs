@@ -149,7 +149,7 @@ impl Check for Websocket {
                 .files()
                 .iter()
                 .filter(|file| file.contains(".conf"))
-                .find_map(|file| world.place_in(file, "proxy_pass", "ce qui passe par ici")),
+                .find_map(|file| world.place_in(file, "proxy_pass http", "ce qui passe par ici")),
             hint: match through.status {
                 Some(403) => "l'application compare l'origine de la page et le nom qu'on lui demande : quel Host reçoit-elle ?",
                 Some(101) => "qui a répondu ? La preuve ne vient pas de celui qui connaît la clé",
