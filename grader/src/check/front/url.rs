@@ -28,9 +28,8 @@ pub fn resolve(host: &str, base: &str, reference: &str) -> Result<String, String
     let steps: Vec<&str> = path.split('/').collect();
     for step in &steps {
         match *step {
-            "." => {}
             ".." if parts.len() > 1 => drop(parts.pop()),
-            ".." => {}
+            "." | ".." => {}
             other => parts.push(other),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
 use super::expr::{Facts, Value, asks_status, evaluate};
-use super::steps::{Deeds, deeds};
+use super::steps::{Deeds, Push, deeds};
 
 /// A job.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl Job {
 
     /// Whether it ever pushes images.
     pub fn pushes(&self) -> bool {
-        self.steps.iter().any(|(_, d)| d.pushes.is_some())
+        self.steps.iter().any(|(_, d)| d.pushes != Push::No)
     }
 }
 
@@ -144,14 +144,16 @@ impl Graph {
             |text: &Option<String>| text.as_ref().map_or(Some(true), |t| evaluate(t, &around).truth());
         let mut any = Some(false);
         for (condition, deeds) in &job.steps {
-            if let Some(flag) = &deeds.pushes {
-                let one = both(truth(condition), truth(flag));
-                any = match (any, one) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (None, _) | (_, None) => None,
-                    _ => Some(false),
-                };
-            }
+            let flag = match &deeds.pushes {
+                Push::No => continue,
+                Push::Always => Some(true),
+                Push::When(text) => evaluate(text, &around).truth(),
+            };
+            any = match (any, both(truth(condition), flag)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (None, _) | (_, None) => None,
+                _ => Some(false),
+            };
         }
         both(runs, any)
     }

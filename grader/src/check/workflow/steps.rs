@@ -11,8 +11,20 @@ pub struct Deeds {
     pub tests_in_vain: bool,
     /// Builds images.
     pub builds: bool,
-    /// Pushes images; the condition under which it does, when it has one of its own.
-    pub pushes: Option<Option<String>>,
+    /// Pushes images.
+    pub pushes: Push,
+}
+
+/// Whether a step pushes images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Push {
+    /// It does not.
+    #[default]
+    No,
+    /// Whenever it runs.
+    Always,
+    /// When this condition of its own holds.
+    When(String),
 }
 
 /// Programs that run tests, by how their command goes on.
@@ -101,13 +113,13 @@ pub fn deeds(step: &Node) -> Deeds {
                 with("outputs").is_some_and(|o| o.contains("type=registry") || o.contains("push=true"));
             let asked = with("push").filter(|p| super::expr::bare(p) != "false");
             if registry {
-                deeds.pushes = Some(None);
+                deeds.pushes = Push::Always;
             } else if let Some(push) = asked {
                 let literal = super::expr::bare(push) == "true";
-                deeds.pushes = Some((!literal).then(|| push.to_owned()));
+                deeds.pushes = if literal { Push::Always } else { Push::When(push.to_owned()) };
             }
         } else if action.contains("push-to-registry") {
-            deeds.pushes = Some(None);
+            deeds.pushes = Push::Always;
         }
     }
     let script = step.get("run").and_then(Node::text).unwrap_or_default();
@@ -121,7 +133,7 @@ pub fn deeds(step: &Node) -> Deeds {
                 || low.contains("push=true")
                 || low.contains("type=registry");
             if push {
-                deeds.pushes = Some(None);
+                deeds.pushes = Push::Always;
             }
         }
         let idle = IDLE.iter().any(|start| low.starts_with(start));
@@ -174,7 +186,7 @@ mod tests {
             "run: docker compose up -d --build",
             "uses: docker/build-push-action@v6",
         ] {
-            assert!(of(builds).builds && of(builds).pushes.is_none(), "{builds}");
+            assert!(of(builds).builds && of(builds).pushes == Push::No, "{builds}");
         }
         for pushes in [
             "run: docker compose push",
@@ -182,13 +194,13 @@ mod tests {
             "run: docker buildx build --push .",
             "run: sudo docker push x",
         ] {
-            assert_eq!(of(pushes).pushes, Some(None), "{pushes}");
+            assert_eq!(of(pushes).pushes, Push::Always, "{pushes}");
         }
-        assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: true}}").pushes, Some(None));
-        assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: false}}").pushes, None);
+        assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: true}}").pushes, Push::Always);
+        assert_eq!(of("{uses: docker/build-push-action@v6, with: {push: false}}").pushes, Push::No);
         let asked = "${{ github.event_name == 'push' }}";
         let step = format!("uses: docker/build-push-action@v6\nwith:\n  push: {asked}");
-        assert_eq!(of(&step).pushes, Some(Some(asked.to_owned())));
-        assert_eq!(of("run: git push origin main").pushes, None);
+        assert_eq!(of(&step).pushes, Push::When(asked.to_owned()));
+        assert_eq!(of("run: git push origin main").pushes, Push::No);
     }
 }
