@@ -256,7 +256,7 @@ impl Deep for StackWorld {
             let options = TopOptionsBuilder::new().ps_args("-eo pid,ppid,uid,args").build();
             match docker.top_processes(&instance.id, Some(options)).await {
                 Ok(top) => {
-                    found.extend(processes::beneath(main.unwrap_or(0), &top.processes.unwrap_or_default()))
+                    found.extend(processes::beneath(main.unwrap_or(0), &top.processes.unwrap_or_default()));
                 }
                 // It ended meanwhile.
                 Err(e) if matches!(super::fault::status(&e), Some(404 | 409 | 500)) => {}
