@@ -27,16 +27,21 @@ pub fn fault(fault: &Fault) -> ExitCode {
     fault.exit_code()
 }
 
-/// Resolves at the first interruption asked for (Ctrl-C, SIGTERM); a second one ends at once.
-pub async fn interrupted() {
-    wait_signal().await;
-    tokio::spawn(async {
-        wait_signal().await;
-        super::watch::give_back();
-        complain("interrompu une seconde fois : le surveillant termine le nettoyage");
-        #[expect(clippy::disallowed_methods, reason = "asked for twice: the supervisor cleans after us")]
-        std::process::exit(ExitCode::Interrupted as i32);
-    });
+/// Resolves at the first interruption asked for (Ctrl-C, SIGTERM); a second one ends at once. Listens from
+/// the call on, not from when it is first waited for.
+pub fn interrupted() -> impl Future<Output = ()> {
+    let first = a_signal();
+    async {
+        first.await;
+        let second = a_signal();
+        tokio::spawn(async {
+            second.await;
+            super::watch::give_back();
+            complain("interrompu une seconde fois : le surveillant termine le nettoyage");
+            #[expect(clippy::disallowed_methods, reason = "asked for twice: the supervisor cleans after us")]
+            std::process::exit(ExitCode::Interrupted as i32);
+        });
+    }
 }
 
 /// Says that the stack stays up, and resolves when it may go: Enter or the end of the terminal's input, a
@@ -59,20 +64,26 @@ pub async fn released() {
     }
 }
 
-async fn wait_signal() {
+/// The next signal that asks to end.
+fn a_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let listening = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        kinds.map(signal)
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Ok(mut int), Ok(mut term), Ok(mut hup)] = listening {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = int.recv() => {}
                 _ = term.recv() => {}
                 _ = hup.recv() => {}
             }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// `3 conteneurs, 1 réseau, …`
