@@ -49,3 +49,21 @@ fn lab_05_corpus_is_as_expected() {
 fn lab_06_corpus_is_as_expected() {
     corpus("06");
 }
+
+#[test]
+#[ignore = "needs the images of lab 07 (make test-all)"]
+fn lab_07_corpus_is_as_expected() {
+    corpus("07");
+}
+
+#[test]
+#[ignore = "needs the images of lab 10 (make test-all)"]
+fn lab_10_corpus_is_as_expected() {
+    corpus("10");
+}
+
+#[test]
+#[ignore = "needs the images of lab 11 (make test-all)"]
+fn lab_11_corpus_is_as_expected() {
+    corpus("11");
+}
