@@ -29,14 +29,15 @@ fn spread(values: &[f64]) -> String {
 }
 
 fn compose(dir: &Path, project: &str, args: &[&str]) {
-    let status = Command::new("docker")
-        .args(["compose", "-p", project])
-        .args(args)
-        .current_dir(dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(status.is_ok_and(|s| s.success()), "docker compose {args:?} failed in {}", dir.display());
+    let output = Command::new("docker").args(["compose", "-p", project]).args(args).current_dir(dir).output();
+    match output {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            panic!("docker compose {args:?} failed in {}\n{said}", dir.display())
+        }
+        Err(e) => panic!("docker compose {args:?}: {e}"),
+    }
 }
 
 /// The student's cycle, by hand: `up --wait` then `down -v`, images built.
@@ -67,10 +68,13 @@ fn step(report: &serde_json::Value, name: &str, state: &str) -> Option<f64> {
 
 /// The rewritten model of the first copy, as a file of its own.
 fn rewritten(submission: &Path, to: &Path) -> PathBuf {
-    let ended = run(&["policy", &submission.display().to_string(), "--progress", "none"]);
+    let submission = submission.display().to_string();
+    let ended = run(&["policy", &submission, "--model", "--format", "json", "--progress", "none"]);
     assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    let model = &ended.json()["model"];
+    assert!(model.is_object(), "no model in\n{}", ended.out);
     let file = to.join("compose.json");
-    if let Err(e) = std::fs::write(&file, &ended.out) {
+    if let Err(e) = std::fs::write(&file, model.to_string()) {
         panic!("{}: {e}", file.display());
     }
     file
