@@ -293,7 +293,7 @@ const TEXTS: &[Text] = &[
         "{sujet} vient d'ailleurs que du dossier rendu",
         "hors du dossier rendu",
         "seul le dossier rendu est lu",
-        "file: ./secrets/nom.txt, avec une valeur d'exemple",
+        "file: ./secrets/nom.txt, avec une valeur d'exemple : Compose seul sait le donner, Swarm n'y est pour rien",
     ),
 ];
 
