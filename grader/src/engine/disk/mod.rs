@@ -21,8 +21,10 @@ mod usage;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longest time without a look where the free space is known.
 const UNSEEN: Duration = Duration::from_secs(15);
-/// A look may take one part in this many of the time: it walks folders.
-const SHARE: u32 = 20;
+/// A look walks folders. Rest after one, in times what it took, when the disk fills.
+const ALARMED: u32 = 3;
+/// The same when it does not, or when that is not known.
+const CALM: u32 = 20;
 
 /// Looks, as long as it is polled, at what the session writes, and kills the containers that wrote too
 /// much; `tell` says so. A look costs the engine a walk through every folder: where the disk is this
@@ -31,16 +33,19 @@ pub async fn guard_disk(engine: &Engine, session: &Session, tell: &(dyn Fn(Notic
     let mut space = space::Space::of(engine, session.dir()).await;
     let rest = if space.is_known() { UNSEEN } else { Duration::ZERO };
     let mut killed: HashSet<String> = HashSet::new();
-    let (mut seen, mut patience) = (Instant::now(), Duration::ZERO);
+    let (mut seen, mut took, mut alarmed) = (Instant::now(), Duration::ZERO, false);
     loop {
         tokio::time::sleep(PAUSE).await;
-        if seen.elapsed() < patience || !space.has_shrunk() && seen.elapsed() < rest {
+        alarmed |= space.is_known() && space.has_shrunk();
+        let wait = if alarmed { took * ALARMED } else { rest.max(took * CALM) };
+        if seen.elapsed() < wait {
             continue;
         }
+        alarmed = false;
         let start = Instant::now();
         let found = look(engine, session).await;
         seen = Instant::now();
-        patience = (seen - start) * SHARE;
+        took = seen - start;
         for Excess { containers, text } in found {
             let mut stopped = false;
             for id in containers {

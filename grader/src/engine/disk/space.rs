@@ -31,11 +31,10 @@ impl Space {
         !self.places.is_empty()
     }
 
-    /// True when much of it went since the last time that this said so, and when it is not known.
+    /// True when much of it went since the last time that this said so.
     pub fn has_shrunk(&mut self) -> bool {
         let now: Vec<u64> = self.places.iter().map(|(place, _)| free(place).unwrap_or_default()).collect();
-        let shrunk =
-            now.is_empty() || now.iter().zip(&self.places).any(|(now, (_, then))| now + STEP <= *then);
+        let shrunk = now.iter().zip(&self.places).any(|(now, (_, then))| now + STEP <= *then);
         for (now, (_, then)) in now.into_iter().zip(&mut self.places) {
             // What was given back counts from there.
             if shrunk || now > *then {
