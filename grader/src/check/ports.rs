@@ -83,8 +83,9 @@ impl Published {
             } else {
                 format!("ports publiés : {}", all.join(", "))
             },
-            place: tell::at(
+            place: tell::at_part(
                 world,
+                self.alone,
                 &self.service,
                 "ports",
                 if all.is_empty() { "pas de clé ports:" } else { "publication demandée ici" },

@@ -99,14 +99,15 @@ impl Check for Rotation {
                 return tell::fail(Miss {
                     headline: format!("le journal de « {service} » n'est pas coupé comme demandé"),
                     expected: format!(
-                        "{} : fichiers de {}, {} au plus",
+                        "{} : des fichiers de {}, au nombre de {}",
                         tell::names(&self.services),
                         self.max_size,
                         self.max_file
                     ),
                     observed,
-                    place: tell::at(
+                    place: tell::at_part(
                         cx.world,
+                        self.alone,
                         service,
                         "logging",
                         if logging.is_some() { "journal de ce service" } else { "pas de clé logging: ici" },

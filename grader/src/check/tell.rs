@@ -136,6 +136,12 @@ pub fn at(world: &dyn World, service: &str, key: &str, label: &str) -> Option<Pl
     world.place(&["services", service, key], label)
 }
 
+/// [`at`], in the files that [`part`] judges.
+pub fn at_part(world: &dyn World, alone: bool, service: &str, key: &str, label: &str) -> Option<Place> {
+    let path = ["services", service, key];
+    if alone { world.place_alone(&path, label) } else { world.place(&path, label) }
+}
+
 /// Position of the networks of a service, with a label that is true when the key is missing.
 pub fn at_networks(world: &dyn World, service: &str, network: &str) -> Option<Place> {
     let declared = world.declared().services.get(service)?;
@@ -208,8 +214,9 @@ pub fn part<'a>(cx: &Cx<'a>, alone: bool) -> Result<&'a Declared, Box<Miss>> {
 
 /// The options that name both files.
 pub fn dash_f(cx: &Cx<'_>) -> String {
-    let over = cx.experiments.over.first().map_or("", String::as_str);
-    format!(" -f {} -f {over}", cx.world.declared().file)
+    let declared = cx.world.declared();
+    let asked = cx.experiments.over.first().map_or("", String::as_str);
+    format!(" -f {} -f {}", declared.file, declared.over.as_deref().unwrap_or(asked))
 }
 
 /// The miss of a service that is declared but does not run, or of one that is not declared.

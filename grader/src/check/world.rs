@@ -23,6 +23,8 @@ pub struct Declared {
     pub file: String,
     /// The same without the file that the lab lays over; `None` when there is no such file.
     pub alone: Option<Box<Declared>>,
+    /// Name of the file that the lab lays over, when it is there.
+    pub over: Option<String>,
 }
 
 /// A declared service.
@@ -261,6 +263,11 @@ pub trait World: super::Deep {
     /// Position of a node of the student's Compose file, for instance
     /// `["services", "api", "networks"]`; falls back on the nearest parent that is written.
     fn place(&self, path: &[&str], label: &str) -> Option<Place>;
+
+    /// The same, the file that the lab lays over left aside.
+    fn place_alone(&self, path: &[&str], label: &str) -> Option<Place> {
+        self.place(path, label)
+    }
 
     /// Position of the first line of a file of the submission that contains `needle`.
     fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place>;

@@ -93,7 +93,8 @@ pub(super) fn choose(
         let name = normal_name(&folder.unwrap_or_default());
         (!named).then(|| if name.is_empty() { "projet".to_owned() } else { name })
     });
-    Ok(Choice { files, alone, profiles, project, env, source: SourceMap::new(root, read) })
+    let source = SourceMap::new(root, read).with_over(over.cloned());
+    Ok(Choice { files, alone, profiles, project, env, source })
 }
 
 /// Lower case, only what a project name may hold.

@@ -101,6 +101,7 @@ impl ComposeModel {
             networks: entries(model, "networks").map(|(k, v)| (k.clone(), network(v))).collect(),
             file: self.source.main().to_owned(),
             alone: None,
+            over: self.source.over().map(str::to_owned),
         };
         Declared { alone: self.alone.as_ref().map(|alone| Box::new(of(alone))), ..of(&self.active) }
     }

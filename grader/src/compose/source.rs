@@ -31,6 +31,8 @@ impl SourceFile {
 pub struct SourceMap {
     root: PathBuf,
     files: Arc<Vec<SourceFile>>,
+    /// Name of the file that the lab lays over the others.
+    over: Option<String>,
 }
 
 /// How a path was found: the key (or item), its value, and how many segments were followed.
@@ -44,7 +46,17 @@ struct Found {
 impl SourceMap {
     /// Main file first, then its overrides, then included and extended files.
     pub(super) fn new(root: &Path, files: Vec<SourceFile>) -> Self {
-        Self { root: root.to_owned(), files: Arc::new(files) }
+        Self { root: root.to_owned(), files: Arc::new(files), over: None }
+    }
+
+    /// Says which file is laid over the others, if any.
+    pub(super) fn with_over(self, over: Option<String>) -> Self {
+        Self { over, ..self }
+    }
+
+    /// Name of the file that the lab lays over the others, when it is there.
+    pub fn over(&self) -> Option<&str> {
+        self.over.as_deref()
     }
 
     pub(super) fn files(&self) -> &[SourceFile] {
@@ -59,7 +71,15 @@ impl SourceMap {
     /// Position of a node, for instance `["services", "api", "networks"]`; falls back on the
     /// nearest parent that is written. `None` only when nothing of the path is written.
     pub fn place(&self, path: &[&str], label: &str) -> Option<Place> {
-        let found = self.find(path)?;
+        self.shown(self.find(path, None)?, label)
+    }
+
+    /// The same, the file that is laid over left aside.
+    pub fn place_alone(&self, path: &[&str], label: &str) -> Option<Place> {
+        self.shown(self.find(path, self.over())?, label)
+    }
+
+    fn shown(&self, found: Found, label: &str) -> Option<Place> {
         let file = self.files.get(found.file)?;
         let tree = file.tree.as_ref().ok()?;
         let value = tree.node(found.value);
@@ -76,7 +96,7 @@ impl SourceMap {
 
     /// Position of a node when all of its path is written.
     pub(super) fn exact(&self, path: &[&str]) -> Option<Place> {
-        let found = self.find(path)?;
+        let found = self.find(path, None)?;
         (found.depth == path.len()).then(|| self.place(path, "")).flatten()
     }
 
@@ -134,10 +154,11 @@ impl SourceMap {
         Place { file: file.name.clone(), mark: mark(text, line, column, width, label), also: Vec::new() }
     }
 
-    /// The longest written part of `path`, overriding files first.
-    fn find(&self, path: &[&str]) -> Option<Found> {
+    /// The longest written part of `path`, overriding files first, one file left aside.
+    fn find(&self, path: &[&str], aside: Option<&str>) -> Option<Found> {
         (0..self.files.len())
             .rev()
+            .filter(|&index| Some(self.files[index].name.as_str()) != aside)
             .filter_map(|index| self.find_in(index, path, 8))
             .reduce(|best, other| if other.depth > best.depth { other } else { best })
     }

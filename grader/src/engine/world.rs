@@ -135,6 +135,10 @@ impl World for StackWorld {
         self.sources.place(path, label)
     }
 
+    fn place_alone(&self, path: &[&str], label: &str) -> Option<Place> {
+        self.sources.place_alone(path, label)
+    }
+
     fn place_in(&self, file: &str, needle: &str, label: &str) -> Option<Place> {
         self.sources.place_in(file, needle, label)
     }
