@@ -167,6 +167,10 @@ pub struct ImageUse {
     pub offline: Option<Offline>,
 }
 
+/// Label of an offline image: what its programs say, one text a line, when they are asked for what only the
+/// official ones know. A container that ends on such words is not the student's fault.
+pub const LACKS: &str = "tp-docker.offline.lacks";
+
 /// The honest label of an offline image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -41,6 +41,7 @@ mod http;
 mod interfaces;
 mod intervals;
 mod kit;
+mod lacks;
 mod login;
 mod metrics;
 mod model;

@@ -230,6 +230,7 @@ pub async fn stopped(world: &dyn World, service: &str) -> Result<Miss, Fault> {
         Some(instance) => format!("« {service} » : {}", state(instance)),
     };
     let log = if seen.is_empty() { String::new() } else { world.logs(service, 20).await? };
+    super::lacks::of(world, service, &log).await?;
     Ok(Miss {
         headline: format!("« {service} » n'est pas en marche"),
         expected: format!("« {service} » en marche pendant ce contrôle"),

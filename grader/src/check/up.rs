@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::world::{Happening, Health, Instance, StackEvent, State};
-use super::{Check, Cx, Experiments, Stage, advice, kit, tell};
+use super::{Check, Cx, Experiments, Stage, advice, kit, lacks, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 use crate::time::Span;
@@ -143,6 +143,7 @@ impl Up {
         noted.extend(tell::tail(&log, 8));
         let evidence =
             format!("{}\n{log}\n{}", said.map_or("", String::as_str), last.map_or("", |r| r.output.as_str()));
+        lacks::of(cx.world, service, &evidence).await?;
         let known = advice::of(&evidence);
         let observed = said.cloned().unwrap_or_else(|| match instance {
             None => "aucun conteneur".to_owned(),

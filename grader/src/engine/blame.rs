@@ -35,7 +35,7 @@ const MACHINE: [&str; 18] = [
 ];
 
 /// Signs of the machine in the log of a build. The first ones are those of package managers.
-const BUILD_MACHINE: [&str; 12] = [
+const BUILD_MACHINE: [&str; 13] = [
     "temporary failure in name resolution",
     "eai_again",
     "enotfound",
@@ -48,6 +48,8 @@ const BUILD_MACHINE: [&str; 12] = [
     "code = unavailable",
     "code = canceled",
     "error reading from server",
+    // The offline images' own « apk »: the official one may well have it.
+    "aucun paquet de debian ne porte ce nom (image hors ligne",
 ];
 
 /// Signs of the project in what Compose says at the start.

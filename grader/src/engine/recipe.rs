@@ -13,7 +13,7 @@ use super::connect::Engine;
 use super::fault::engine_fault;
 use super::session::Session;
 use crate::error::{Fault, FaultKind};
-use crate::event::{Grade, Offline};
+use crate::event::{Grade, LACKS, Offline};
 
 /// Label that carries the grade of an offline image.
 pub(super) const OFFLINE: &str = "tp-docker.offline";
@@ -33,6 +33,8 @@ struct Raw {
     inside: String,
     differs: String,
     #[serde(default)]
+    lacks: Vec<String>,
+    #[serde(default)]
     needs: Vec<String>,
     #[serde(default)]
     prepare: Option<String>,
@@ -51,6 +53,8 @@ pub struct Recipe {
     pub also: Vec<String>,
     /// Honest label.
     pub offline: Offline,
+    /// Words that tell what it lacks ([`LACKS`]).
+    pub lacks: Vec<String>,
     /// Recipes built first.
     pub needs: Vec<String>,
     /// Hash of the folder and of what it needs, 12 hexadecimal digits.
@@ -112,6 +116,7 @@ pub fn recipes(dir: &Path) -> Result<BTreeMap<String, Recipe>, Fault> {
                     inside: raw.inside.clone(),
                     differs: raw.differs.clone(),
                 },
+                lacks: raw.lacks.clone(),
                 needs: raw.needs.clone(),
                 hash: hash[..12].to_owned(),
                 prepare: raw.prepare.clone(),
@@ -286,6 +291,7 @@ async fn build_one(
         (OFFLINE, grade),
         (INSIDE, &recipe.offline.inside),
         (DIFFERS, &recipe.offline.differs),
+        (LACKS, &recipe.lacks.join("\n")),
         (RECIPE, &recipe.hash),
         ("org.opencontainers.image.title", recipe.image.as_deref().unwrap_or(&recipe.folder)),
         ("org.opencontainers.image.version", &recipe.offline.inside),
