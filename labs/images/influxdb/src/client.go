@@ -140,7 +140,9 @@ func client(args []string) int {
 	return 1
 }
 
-func configPath() string { return first(os.Getenv("INFLUX_CONFIGS_PATH"), "/etc/influxdb2/influx-configs") }
+func configPath() string {
+	return first(os.Getenv("INFLUX_CONFIGS_PATH"), "/etc/influxdb2/influx-configs")
+}
 
 func readConfig() map[string]string {
 	found := map[string]string{}
