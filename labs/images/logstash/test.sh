@@ -6,4 +6,4 @@ work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cp -R "$here/app/." "$work/"
 cd "$work"
 npm ci --ignore-scripts --no-audit --no-fund --silent
-node --test test/
+node --test --test-timeout 60000 test/

@@ -37,6 +37,8 @@ function elasticsearch(o, codec, { log }) {
   });
   const stream = o.data_stream === true || o.data_stream === 'true' || (!o.index && !o.ilm_enabled && !o.document_id && !o.action && o.data_stream !== 'false' && o.data_stream !== false);
   const state = { stopped: false, turn: 0 };
+  const first = Number(o.retry_initial_interval ?? 2) * 1000;
+  const most = Number(o.retry_max_interval ?? 64) * 1000;
   const shown = (url) => `${url.protocol}//${o.user ? `${o.user}:xxxxxx@` : ''}${url.host}/`;
   const target = (event) => {
     if (stream) return [o.data_stream_type ?? 'logs', o.data_stream_dataset ?? 'generic', o.data_stream_namespace ?? 'default'].join('-');
@@ -58,7 +60,7 @@ function elasticsearch(o, codec, { log }) {
   /** Sends until Elasticsearch has answered for every line. */
   async function write(events) {
     let left = events;
-    for (let wait = 2000; left.length && !state.stopped;) {
+    for (let wait = first; left.length && !state.stopped;) {
       let answer;
       try {
         answer = await ask(url('/_bulk'), 'POST', left.map(line).join(''), o);
@@ -69,7 +71,7 @@ function elasticsearch(o, codec, { log }) {
         logs.error('Attempted to send a bulk request but Elasticsearch appears to be unreachable or down', { message: err.message || err.code, exception: bare(answer ? 'LogStash::Outputs::ElasticSearch::HttpClient::Pool::BadResponseCodeError' : 'Manticore::SocketException'), will_retry_in_seconds: wait / 1000 });
         state.turn += 1;
         await pause(wait, state);
-        wait = Math.min(wait * 2, 64000);
+        wait = Math.min(wait * 2, most);
         continue;
       }
       const { items = [], errors } = JSON.parse(answer.text);
@@ -82,7 +84,7 @@ function elasticsearch(o, codec, { log }) {
         else if (result.status !== 409) logs.warn('Could not index event to Elasticsearch.', { status: result.status, action: [action, { _index: result._index }], response: { [action]: { status: result.status, error: { type: result.error?.type, reason: result.error?.reason } } } });
       });
       left = again;
-      if (left.length) { await pause(wait, state); wait = Math.min(wait * 2, 64000); }
+      if (left.length) { await pause(wait, state); wait = Math.min(wait * 2, most); }
     }
   }
 
