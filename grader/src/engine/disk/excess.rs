@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use bollard::models::{ContainerSummary, MountType};
+use bollard::models::ContainerSummary;
 
 /// Most that a container may write in its own layer, in one volume, or with others in the folder that
 /// was handed in, bytes. The most demanding lab writes less than a tenth of it.
@@ -28,13 +28,15 @@ impl Writer {
     pub fn of(container: ContainerSummary) -> Option<Self> {
         let labels = container.labels.unwrap_or_default();
         let mounts = container.mounts.unwrap_or_default();
-        let of_type = |kind| mounts.iter().filter(move |m| m.typ == Some(kind) && m.rw != Some(false));
+        let of_type = |kind: &'static str| {
+            mounts.iter().filter(move |m| m.typ.as_deref() == Some(kind) && m.rw != Some(false))
+        };
         Some(Self {
             id: container.id?,
             service: labels.get("com.docker.compose.service").map_or("?", String::as_str).to_owned(),
             layer: container.size_rw.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-            volumes: of_type(MountType::VOLUME).filter_map(|m| m.name.clone()).collect(),
-            folders: of_type(MountType::BIND).filter_map(|m| m.source.clone()).collect(),
+            volumes: of_type("volume").filter_map(|m| m.name.clone()).collect(),
+            folders: of_type("bind").filter_map(|m| m.source.clone()).collect(),
         })
     }
 }
