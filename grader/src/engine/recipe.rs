@@ -300,7 +300,7 @@ async fn build_one(
     }
     for need in &recipe.needs {
         if let Some(base) = all.get(need) {
-            let name = need.to_uppercase().replace('-', "_");
+            let name = need.to_uppercase().replace(['-', '.'], "_");
             args.extend(["--build-arg".into(), format!("BASE_{name}={}", base.tag())]);
         }
     }
