@@ -71,15 +71,15 @@ impl SourceMap {
     /// Position of a node, for instance `["services", "api", "networks"]`; falls back on the
     /// nearest parent that is written. `None` only when nothing of the path is written.
     pub fn place(&self, path: &[&str], label: &str) -> Option<Place> {
-        self.shown(self.find(path, None)?, label)
+        self.shown(&self.find(path, None)?, label)
     }
 
     /// The same, the file that is laid over left aside.
     pub fn place_alone(&self, path: &[&str], label: &str) -> Option<Place> {
-        self.shown(self.find(path, self.over())?, label)
+        self.shown(&self.find(path, self.over())?, label)
     }
 
-    fn shown(&self, found: Found, label: &str) -> Option<Place> {
+    fn shown(&self, found: &Found, label: &str) -> Option<Place> {
         let file = self.files.get(found.file)?;
         let tree = file.tree.as_ref().ok()?;
         let value = tree.node(found.value);
