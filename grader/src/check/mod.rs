@@ -41,6 +41,7 @@ mod http;
 mod interfaces;
 mod intervals;
 mod kit;
+mod limits;
 mod login;
 mod metrics;
 mod model;
@@ -419,4 +420,6 @@ kinds! {
     multi_stage: multi_stage::MultiStage,
     /// How long a log may grow.
     rotation: rotation::Rotation,
+    /// Memory and processors that services may take at most.
+    limits: limits::Limits,
 }
