@@ -102,11 +102,18 @@ async fn ask(world: &dyn World, what: &Written, token: &str) -> Result<Seen, Fau
     Ok(seen.map(|a| (a.status, a.body)).map_err(|failure| tell::why(&failure)))
 }
 
-/// A look from within who depends on the service, so that both are asked from one place.
-async fn look_at(world: &dyn World, from: &str, host: &str, at: &Request) -> Result<Seen, Fault> {
-    let mut ask = wire::Http::get(host, at.port, &at.path);
-    ask.timeout_ms = LOOK_MS;
+/// Whether the service cannot even be reached, asked by its name from within who depends on it. One that is
+/// slow to answer is not away.
+async fn is_away(world: &dyn World, from: &str, alive: &Request) -> Result<bool, Fault> {
+    let ask = wire::Http::get(alive.service.as_str(), alive.port, &alive.path);
     let (seen, _) = kit::http(world, &kit::inside(from), ask).await?;
+    Ok(seen.is_err_and(|failure| matches!(failure.stage, wire::Stage::Resolve | wire::Stage::Connect)))
+}
+
+async fn health_of(world: &dyn World, health: &Request, ip: &str) -> Result<Seen, Fault> {
+    let mut ask = wire::Http::get(ip, health.port, &health.path);
+    ask.timeout_ms = LOOK_MS;
+    let (seen, _) = kit::http(world, &kit::inside(&health.service), ask).await?;
     Ok(seen.map(|a| (a.status, a.body)).map_err(|failure| tell::why(&failure)))
 }
 
@@ -123,10 +130,10 @@ async fn watch(
     tokio::pin!(end);
     loop {
         let from = &health.service;
-        let before = look_at(world, from, &alive.service, alive).await?;
-        let said = look_at(world, from, &ip.to_string(), health).await?;
-        let after = look_at(world, from, &alive.service, alive).await?;
-        looks.push(Look { away: before.is_err() && after.is_err(), health: said });
+        let before = is_away(world, from, alive).await?;
+        let said = health_of(world, health, &ip.to_string()).await?;
+        let away = before && is_away(world, from, alive).await?;
+        looks.push(Look { away, health: said });
         tokio::select! {
             () = &mut end => return Ok(looks),
             () = tokio::time::sleep(POLL) => {}
