@@ -186,6 +186,9 @@ pub struct Outage {
     /// On the second copy rather than on the first.
     #[serde(default)]
     pub second: bool,
+    /// Its health check is not judged: it is neither made more frequent nor watched.
+    #[serde(default)]
+    pub unwatched: bool,
     /// Request kept open meanwhile.
     #[serde(default)]
     pub request: Option<Request>,
