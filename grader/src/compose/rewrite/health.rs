@@ -13,7 +13,7 @@ const INTERVAL_ALONE: Duration = Duration::from_secs(1);
 /// Longest run of a test that the image brings.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest run of a student's test: some are programs that take seconds to start.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(20);
 /// The same for a service that a check will break: its health must tell soon.
 const BRITTLE: Duration = Duration::from_millis(500);
 /// Longest grace: a server in Java may take two minutes on a busy machine.
