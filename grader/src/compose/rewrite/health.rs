@@ -8,6 +8,8 @@ use super::Work;
 
 /// Between checks of a service that has started: nobody waits for them, and each is a process more.
 const INTERVAL: Duration = Duration::from_secs(4);
+/// Longest time between two of them, for a service that asks for few.
+const SELDOM: Duration = Duration::from_secs(10);
 /// The same where the engine has no `start_interval`: then it is also the wait for the first one.
 const INTERVAL_ALONE: Duration = Duration::from_secs(1);
 /// Longest run of a test that the image brings.
@@ -92,7 +94,16 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     // The grace period stands for the tries that the student's interval would have left.
     out.insert("start_period".into(), written(grace).into());
     let brittle = work.plan.brittle.iter().any(|name| name == service);
-    let interval = if brittle { BRITTLE } else { interval(work) };
+    // A test may be a whole program: what nobody will break is asked no more often than need be, and forgiven
+    // what a busy machine makes late.
+    let (interval, forgiven) = if brittle {
+        (BRITTLE, retries.min(2))
+    } else {
+        // Without `start_interval`, it is also the wait for the first one.
+        let usual = interval(work);
+        let seldom = if work.plan.start_interval { asked.clamp(usual, SELDOM) } else { usual };
+        (seldom, retries.min(5))
+    };
     let (first, interval, shown) = match late {
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {
@@ -110,7 +121,7 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
         out.insert("start_interval".into(), written(first).into());
     }
     out.insert("timeout".into(), written(timeout.min(LONGEST)).into());
-    out.insert("retries".into(), retries.min(2).into());
+    out.insert("retries".into(), forgiven.into());
     work.change(&["services", service, "healthcheck"], shown);
     Value::Object(out)
 }
