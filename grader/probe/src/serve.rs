@@ -1,7 +1,7 @@
 //! The probe's main life: questions in, answers out.
 
 use crate::clock::{self, Deadline, micros};
-use crate::fault::{internal, invalid};
+use crate::fault::{from_io, internal, invalid};
 use crate::system::{interfaces, link, signal, sockets};
 use crate::wire::{
     self, Answer, Ask, Failure, Hello, InterfacesAnswer, Line, Matrix, MatrixAnswer, MatrixOne, Outcome, Reply,
@@ -11,6 +11,7 @@ use crate::{connect, dns, http, postgres, redis, secure};
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -181,7 +182,17 @@ async fn outcome(ask: &Ask) -> Outcome {
 }
 
 async fn tcp(ask: &Tcp, deadline: Deadline) -> Result<TcpAnswer, Failure> {
-    Ok(connect::open(&ask.host, ask.port, deadline).await?.about)
+    let connect::Opened { mut stream, about } = connect::open(&ask.host, ask.port, deadline).await?;
+    if let Some(text) = &ask.send {
+        let sending = async {
+            stream.write_all(text.as_bytes()).await?;
+            // The end of what is sent is said, so that a last line without a line feed counts too.
+            stream.shutdown().await
+        };
+        let sent = deadline.run(Stage::Send, sending).await?;
+        sent.map_err(|error| Failure { peer: Some(about.peer), ..from_io(&error, Stage::Send) })?;
+    }
+    Ok(about)
 }
 
 async fn matrix(ask: &Matrix) -> Result<MatrixAnswer, Failure> {
@@ -190,7 +201,7 @@ async fn matrix(ask: &Matrix) -> Result<MatrixAnswer, Failure> {
     }
     let mut tasks = Vec::new();
     for target in &ask.targets {
-        let one = Tcp { host: target.host.clone(), port: target.port, timeout_ms: ask.timeout_ms };
+        let one = Tcp { timeout_ms: ask.timeout_ms, ..Tcp::to(target.host.clone(), target.port) };
         tasks.push(tokio::spawn(async move {
             let deadline = Deadline::after_ms(one.timeout_ms);
             let result = tcp(&one, deadline).await;

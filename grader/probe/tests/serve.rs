@@ -37,6 +37,19 @@ fn tcp_tells_open_from_closed() {
 }
 
 #[test]
+fn tcp_sends_what_it_is_given() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let heard = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        std::io::read_to_string(stream).expect("text")
+    });
+    let seen = Probe::start().ask(&json!({"tcp": {"host": "127.0.0.1", "port": port, "send": "une ligne\nune été"}}));
+    assert!(matches!(seen, Outcome::Tcp(_)), "{seen:?}");
+    assert_eq!(heard.join().expect("no panic"), "une ligne\nune été");
+}
+
+#[test]
 fn http_is_lossless() {
     let mut probe = Probe::start();
     let answer = http(probe.ask(&json!({"http": {

@@ -46,6 +46,52 @@ pub struct Experiments {
     /// A linear model that scores what it is given.
     #[serde(default)]
     pub scoring: Option<Scoring>,
+    /// Services that are removed and created anew, with what must survive it.
+    #[serde(default)]
+    pub survival: Vec<Survival>,
+}
+
+/// A service that is removed and created anew, with what must survive it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Survival {
+    /// Service.
+    pub service: String,
+    /// Services that are made anew after it, before the data are read: a memory is no storage.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// How something is written; `{token}` is drawn for the run.
+    pub write: Written,
+    /// How it is read: a 2xx whose body holds the token.
+    pub read: Written,
+    /// What the service itself answers whenever it is there.
+    #[serde(default)]
+    pub alive: Option<Request>,
+    /// What is asked meanwhile of a service that depends on it.
+    #[serde(default)]
+    pub health: Option<Request>,
+}
+
+/// An HTTP exchange; `{token}` in its path and body is drawn for the run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Written {
+    /// Service.
+    pub service: String,
+    /// Container port.
+    pub port: u16,
+    /// Method.
+    #[serde(default = "get")]
+    pub method: String,
+    /// Path, with its leading slash.
+    pub path: String,
+    /// JSON body.
+    #[serde(default)]
+    pub body: Option<String>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
 }
 
 /// A service that scores transactions with a linear model, explains its scores and tells a drift.
@@ -140,6 +186,9 @@ pub struct Outage {
     /// On the second copy rather than on the first.
     #[serde(default)]
     pub second: bool,
+    /// Its health check is not judged: it is neither made more frequent nor watched.
+    #[serde(default)]
+    pub unwatched: bool,
     /// Request kept open meanwhile.
     #[serde(default)]
     pub request: Option<Request>,

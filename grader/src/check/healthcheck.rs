@@ -72,6 +72,9 @@ impl Check for Healthcheck {
 
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {
         match outage::of(experiments, &self.service) {
+            Some(outage) if outage.unwatched => {
+                Err(format!("experiment.outage de « {} » est unwatched", self.service))
+            }
             Some(_) => Ok(()),
             None => Err(format!("healthcheck veut [[experiment.outage]] pour « {} »", self.service)),
         }

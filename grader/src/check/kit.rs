@@ -89,7 +89,11 @@ pub async fn tcp(
     port: u16,
     timeout_ms: u64,
 ) -> Asked<wire::TcpAnswer> {
-    let ask = wire::Tcp { host: host.to_owned(), port, timeout_ms };
+    tcp_send(world, from, wire::Tcp { timeout_ms, ..wire::Tcp::to(host, port) }).await
+}
+
+/// One TCP connection, by which something may be sent.
+pub async fn tcp_send(world: &dyn World, from: &Vantage, ask: wire::Tcp) -> Asked<wire::TcpAnswer> {
     match outcome(world, from, wire::Ask::Tcp(ask)).await?.0 {
         Ok(wire::Outcome::Tcp(answer)) => Ok(Ok(answer)),
         Ok(_) => Err(odd()),

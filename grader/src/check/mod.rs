@@ -27,6 +27,7 @@ mod alert;
 mod answer;
 mod apart;
 mod backup;
+mod basic_auth;
 mod build;
 mod cache;
 mod database;
@@ -38,10 +39,12 @@ mod front;
 mod grafana;
 mod healthcheck;
 mod http;
+mod ingest;
 mod interfaces;
 mod intervals;
 mod kit;
 mod lacks;
+mod limits;
 mod login;
 mod metrics;
 mod model;
@@ -66,6 +69,7 @@ mod rules;
 mod scenario;
 mod secret;
 mod slim;
+mod survives;
 mod targets;
 mod tell;
 #[cfg(test)]
@@ -255,6 +259,7 @@ fn written(field: &'static str) -> &'static str {
         "secret_hidden" => "secret-hidden",
         "non_root" => "non-root",
         "multi_stage" => "multi-stage",
+        "basic_auth" => "basic-auth",
         other => other,
     }
 }
@@ -420,4 +425,18 @@ kinds! {
     multi_stage: multi_stage::MultiStage,
     /// How long a log may grow.
     rotation: rotation::Rotation,
+    /// Memory and processors that services may take at most.
+    limits: limits::Limits,
+    /// A line sent by TCP is found in Elasticsearch.
+    ingest: ingest::Ingest,
+    /// What is written survives the removal of a container.
+    survives: survives::Survives,
+    /// A page that asks for a name and a password.
+    basic_auth: basic_auth::BasicAuth,
+    /// Static files, compressed and kept by browsers.
+    assets: front::Assets,
+    /// What is asked of a reverse proxy beneath a prefix reaches a service.
+    relayed: front::Relayed,
+    /// An application that lives beneath a base path.
+    based: front::Based,
 }

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use super::dockerfile::{self, FromImage};
 use super::source::SourceMap;
-use crate::check::world::{Declared, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredService};
+use crate::check::world::{
+    Declared, DeclaredLimits, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredService,
+};
 use crate::event::{Notice, Place};
 
 /// Compose's canonical model of a submission, not yet judged.
@@ -272,6 +274,25 @@ fn service(model: &ComposeModel, service: &Value) -> DeclaredService {
             driver: logging.get("driver").and_then(scalar).filter(|driver| !driver.is_empty()),
             options: entries(logging, "options").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
         }),
+        limits: limits(service),
+    }
+}
+
+/// Those of `deploy`, else those of the service itself; zero is none.
+fn limits(service: &Value) -> DeclaredLimits {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    let deploy = &service["deploy"]["resources"]["limits"];
+    let quota = || {
+        let quota = number(&service["cpu_quota"])?;
+        Some(quota / number(&service["cpu_period"]).filter(|n| *n > 0.0).unwrap_or(100_000.0))
+    };
+    let memory = |value: &Value| super::rewrite::bytes(value).filter(|n| *n > 0);
+    DeclaredLimits {
+        memory: memory(&deploy["memory"]).or_else(|| memory(&service["mem_limit"])),
+        cpus: [number(&deploy["cpus"]), number(&service["cpus"]), quota()]
+            .into_iter()
+            .flatten()
+            .find(|cpus| *cpus > 0.0),
     }
 }
 

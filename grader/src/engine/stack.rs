@@ -22,7 +22,7 @@ use crate::compose::{EngineAccess, SandboxedModel};
 use crate::error::{Fault, FaultKind};
 
 /// Longest bring-up of a stack whose images are ready.
-const UP_DEADLINE: Duration = Duration::from_secs(150);
+const UP_DEADLINE: Duration = Duration::from_secs(240);
 
 /// What a stack needs besides its model.
 pub struct StackPlan {

@@ -98,6 +98,12 @@ fn breakable(cx: &Ctx<'_>, second: bool) -> Vec<String> {
     outages.map(|o| o.service.clone()).collect()
 }
 
+/// Those of them whose health check is judged meanwhile.
+fn watched(cx: &Ctx<'_>, second: bool) -> Vec<String> {
+    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && !o.unwatched);
+    outages.map(|o| o.service.clone()).collect()
+}
+
 /// The model of a copy. `kept` are files that are mounted from an earlier reading.
 pub(super) fn sandboxed(
     cx: &Ctx<'_>,
@@ -131,7 +137,7 @@ pub(super) fn sandboxed(
             port: receiver.port,
             image: shared.probe_image.clone(),
         }),
-        brittle: breakable(cx, second),
+        brittle: watched(cx, second),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
         kept,
         cpus: shared.processors.unwrap_or(ordinary.cpus),

@@ -37,7 +37,7 @@ pub enum Ask {
     Interfaces(Interfaces),
     /// Sends one DNS question and says exactly what came back.
     Dns(Dns),
-    /// Opens a TCP connection and closes it.
+    /// Opens a TCP connection, sends what it is given, and closes it.
     Tcp(Tcp),
     /// One HTTP/1.1 exchange on a connection of its own.
     Http(Http),
@@ -144,6 +144,9 @@ pub struct Tcp {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Sent once connected; what comes back is not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send: Option<String>,
     /// Milliseconds, name look-up included.
     #[serde(default = "timeout")]
     pub timeout_ms: u64,
@@ -153,7 +156,7 @@ impl Tcp {
     /// A connection to `host:port` with the default time limit.
     #[must_use]
     pub fn to(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, timeout_ms: DEFAULT_TIMEOUT_MS }
+        Self { host: host.into(), port, send: None, timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 }
 

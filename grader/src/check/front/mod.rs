@@ -3,16 +3,27 @@
 //! Each of them answers, beneath its prefix, to `qui?jeton=…` with [`Card`] in JSON, to `depart?jeton=…` with a
 //! redirection to `arrivee?jeton=…` (a [`Card`] too), and at its root with a page that has a style sheet.
 
+mod assets;
+mod based;
 mod beneath;
 mod late;
 mod prefixed;
+mod relayed;
 mod replicas;
 mod round;
 mod url;
 
+#[cfg(test)]
+mod tests;
+
+pub use assets::Assets;
+pub use based::Based;
 pub use late::Late;
 pub use prefixed::Prefixed;
+pub use relayed::Relayed;
 pub use replicas::Replicas;
+
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -27,6 +38,32 @@ const HOST: &str = "localhost";
 
 fn port_http() -> u16 {
     80
+}
+
+fn port_https() -> u16 {
+    443
+}
+
+/// A server may still be starting.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first answer over TLS whose status is below 500, or the last one.
+async fn secure(
+    gate: &Gate<'_>,
+    port: u16,
+    host: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> kit::Asked<wire::HttpAnswer> {
+    let good = |seen: &Result<wire::HttpAnswer, wire::Failure>| seen.as_ref().is_ok_and(|a| a.status < 500);
+    let ask = || async {
+        let mut ask = gate.secure(port, host, path);
+        ask.headers.extend(headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        ask.max_body = 1 << 20;
+        ask.timeout_ms = 10_000;
+        gate.send(ask).await
+    };
+    kit::patiently(PATIENCE, good, ask).await
 }
 
 /// What an application says of itself.

@@ -9,7 +9,8 @@ pub fn resolve(host: &str, base: &str, reference: &str) -> Result<String, String
     });
     if let Some(rest) = rest {
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let name = authority.strip_suffix(":80").unwrap_or(authority);
+        let usual = authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443"));
+        let name = usual.unwrap_or(authority);
         if !name.eq_ignore_ascii_case(host) {
             return Err(authority.to_owned());
         }
@@ -43,22 +44,27 @@ fn starts_with(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// References of a page to style sheets, as they are written.
-pub fn sheets(page: &str) -> Vec<String> {
+/// Values of an attribute in a page, as they are written.
+pub fn links(page: &str, attribute: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for part in page.split("href").skip(1) {
+    for part in page.split(attribute).skip(1) {
         let part = part.trim_start();
         let Some(value) = part.strip_prefix('=').map(str::trim_start) else { continue };
         let value = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => value[1..].split(quote).next(),
             _ => value.split(|c: char| c.is_whitespace() || c == '>').next(),
         };
-        let value = value.unwrap_or_default().replace("&amp;", "&");
-        if value.split(['?', '#']).next().is_some_and(|path| path.strip_suffix(".css").is_some()) {
-            found.push(value);
-        }
+        found.push(value.unwrap_or_default().replace("&amp;", "&"));
     }
     found
+}
+
+/// References of a page to style sheets, as they are written.
+pub fn sheets(page: &str) -> Vec<String> {
+    let is_sheet = |value: &String| {
+        value.split(['?', '#']).next().is_some_and(|path| path.strip_suffix(".css").is_some())
+    };
+    links(page, "href").into_iter().filter(is_sheet).collect()
 }
 
 #[cfg(test)]

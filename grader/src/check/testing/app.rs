@@ -203,6 +203,8 @@ impl FakeWorld {
         let headers = key.as_ref().and_then(|key| self.heads.get(key)).map_or(vec![], |head| head(ask));
         let (status, body) = page.map_or_else(|| self.respond(&ask.path), |page| page(self, ask));
         let peer = SocketAddr::new(ip, ask.port);
+        // A page that is no text says so.
+        let body_base64 = body.strip_prefix("base64:").map(str::to_owned);
         Ok(Box::new(wire::HttpAnswer {
             status,
             reason: "fake".into(),
@@ -210,7 +212,7 @@ impl FakeWorld {
             headers,
             body_len: u64::try_from(body.len()).unwrap_or(0),
             body,
-            body_base64: None,
+            body_base64,
             truncated: false,
             body_fault: None,
             peer,

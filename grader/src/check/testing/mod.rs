@@ -53,6 +53,8 @@ pub struct Memory {
     pub given: Vec<serde_json::Value>,
     /// Service, since when and until when it was ended, since the world was made.
     pub ended: Vec<(String, Duration, Option<Duration>)>,
+    /// What was sent by TCP.
+    pub sent: Vec<String>,
 }
 
 /// Plays an HTTP server of a fake stack: status and body.

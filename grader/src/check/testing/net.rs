@@ -96,14 +96,17 @@ impl FakeWorld {
         match ask {
             wire::Ask::Dns(ask) => self.dns(from, &ask.name),
             wire::Ask::Tcp(ask) => match self.connect(from, &ask.host, ask.port) {
-                Ok(ip) => wire::Outcome::Tcp(wire::TcpAnswer {
-                    peer: SocketAddr::new(ip, ask.port),
-                    local: SocketAddr::new(ip, 40_000),
-                    addresses: vec![ip],
-                    via: wire::Via::Literal,
-                    resolve_us: 0,
-                    connect_us: 800,
-                }),
+                Ok(ip) => {
+                    self.lock().sent.extend(ask.send);
+                    wire::Outcome::Tcp(wire::TcpAnswer {
+                        peer: SocketAddr::new(ip, ask.port),
+                        local: SocketAddr::new(ip, 40_000),
+                        addresses: vec![ip],
+                        via: wire::Via::Literal,
+                        resolve_us: 0,
+                        connect_us: 800,
+                    })
+                }
                 Err(kind) => {
                     let addresses = self.records(from, &ask.host);
                     let failure = wire::Failure::new(kind, wire::Stage::Connect, "fake");

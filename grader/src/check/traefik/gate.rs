@@ -98,7 +98,7 @@ impl<'a> Gate<'a> {
                 headline: format!("le port {inner} de « {via} » ne parle pas TLS"),
                 observed: "le port répond en clair".to_owned(),
                 place: tell::at(self.world, via, "ports", "publication du port"),
-                hint: "quel point d'entrée reçoit ce port, et qui y active TLS ?".to_owned(),
+                hint: "qui reçoit ce port dans le conteneur, et qui y active TLS ?".to_owned(),
                 ..Miss::default()
             });
         }
@@ -114,9 +114,9 @@ impl<'a> Gate<'a> {
         }
         if failure.stage != wire::Stage::Connect {
             return Ok(Miss {
-                headline: format!("Traefik ne répond rien pour {host}"),
+                headline: format!("« {via} » ne répond rien pour {host}"),
                 observed: tell::why(failure),
-                hint: "qui Traefik attend-il lui-même ?".to_owned(),
+                hint: "qui attend-il lui-même ?".to_owned(),
                 ..Miss::default()
             });
         }
@@ -129,8 +129,7 @@ impl<'a> Gate<'a> {
                 Err(_) => String::new(),
             },
             place: said::place(self.world, via, said::ENTRY_POINTS, "points d'entrée"),
-            hint: "un point d'entrée de Traefik écoute dans le conteneur ; le port publié doit mener à lui"
-                .to_owned(),
+            hint: "qui écoute dans le conteneur, sur quel port, et le port publié y mène-t-il ?".to_owned(),
             ..Miss::default()
         })
     }

@@ -57,6 +57,12 @@ fn metrics_path() -> String {
     "/metrics".to_owned()
 }
 
+/// Whether a service is Traefik, by its image.
+fn is_traefik(world: &dyn world::World, service: &str) -> bool {
+    let image = world.declared().services.get(service).and_then(|s| s.image.as_deref());
+    image.is_some_and(|image| image.contains("traefik"))
+}
+
 /// The end of Traefik's own 404.
 const NOT_FOUND: &str = "404 page not found";
 

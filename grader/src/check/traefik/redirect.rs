@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::gate::Gate;
 use super::world::{World, wire};
-use super::{Check, Cx, Experiments, Stage, check_host, check_path, kit, port_http, said, tell};
+use super::{Check, Cx, Experiments, Stage, check_host, check_path, is_traefik, kit, port_http, said, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 
@@ -114,7 +114,15 @@ impl Redirect {
     }
 
     fn place(&self, world: &dyn World) -> Option<crate::event::Place> {
-        let needles = ["redirections", "redirectscheme", "redirectScheme", "redirectregex"];
+        let needles = [
+            "redirections",
+            "redirectscheme",
+            "redirectScheme",
+            "redirectregex",
+            "return 30",
+            "rewrite ",
+            "listen 80",
+        ];
         said::place(world, &self.via, &needles, "redirection demandée ici")
     }
 
@@ -125,8 +133,7 @@ impl Redirect {
             observed: tell::why(failure),
             noted: said::errors(gate.world, &self.via).await?,
             place: said::place(gate.world, &self.via, said::ENTRY_POINTS, "points d'entrée"),
-            hint: "pour rediriger, il faut d'abord recevoir : quel point d'entrée écoute sur ce port ?"
-                .to_owned(),
+            hint: "pour rediriger, il faut d'abord recevoir : qui écoute sur ce port ?".to_owned(),
             ..miss
         })
     }
@@ -143,8 +150,12 @@ impl Redirect {
             observed: format!("{} {}", answer.status, tell::cut(&answer.reason, 40)),
             noted: vec![format!("corps : {}", tell::cut(&answer.body, 120))],
             place: self.place(world),
-            hint: "rediriger au point d'entrée vaut pour tous les hôtes ; par un middleware, il faut un routeur en clair"
-                .to_owned(),
+            hint: if is_traefik(world, &self.via) {
+                "rediriger au point d'entrée vaut pour tous les hôtes ; par un middleware, il faut un routeur en clair"
+            } else {
+                "le port en clair peut ne servir qu'à cela : un bloc à lui, qui renvoie tout ailleurs"
+            }
+            .to_owned(),
             ..miss
         }
     }

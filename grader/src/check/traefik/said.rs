@@ -12,7 +12,7 @@ pub const ENTRY_POINTS: &[&str] = &["entrypoints", "entryPoints"];
 /// other YAML and TOML files.
 fn written(world: &dyn World, needles: &[&str], label: &str) -> Option<Place> {
     let main = world.declared().file.clone();
-    let ends = [".yml", ".yaml", ".toml"];
+    let ends = [".yml", ".yaml", ".toml", ".conf", ".template"];
     let others = world.files().into_iter().filter(|f| *f != main && ends.iter().any(|e| f.ends_with(e)));
     let files: Vec<String> = std::iter::once(main.clone()).chain(others).collect();
     needles.iter().find_map(|needle| files.iter().find_map(|file| world.place_in(file, needle, label)))

@@ -8,13 +8,18 @@ use super::Work;
 
 /// Between checks of a service that has started: nobody waits for them, and each is a process more.
 const INTERVAL: Duration = Duration::from_secs(4);
+/// Longest time between two of them, for a service that asks for few.
+const SELDOM: Duration = Duration::from_secs(10);
 /// The same where the engine has no `start_interval`: then it is also the wait for the first one.
 const INTERVAL_ALONE: Duration = Duration::from_secs(1);
-/// Longest run of a test.
+/// Longest run of a test that the image brings.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The same for a service that a check will break: its health must tell soon, and a test that
-/// swallows its own failure must be left the time to lie.
-const BRITTLE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// Longest run of a student's test: some are programs that take seconds to start.
+const LONGEST: Duration = Duration::from_secs(20);
+/// The same for a service that a check will break: its health must tell soon.
+const BRITTLE: Duration = Duration::from_millis(500);
+/// Longest grace: a server in Java may take two minutes on a busy machine.
+const GRACE: Duration = Duration::from_secs(150);
 /// Between checks while the service starts.
 const FIRST: Duration = Duration::from_millis(200);
 
@@ -80,7 +85,7 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     let start = own("start_period").unwrap_or_default();
     let retries = check.get("retries").and_then(Value::as_u64).filter(|n| *n > 0).unwrap_or(3);
     let tries = u32::try_from(retries.min(1000)).unwrap_or(1000);
-    let grace = (start + asked.saturating_mul(tries)).clamp(Duration::from_secs(20), Duration::from_secs(90));
+    let grace = (start + asked.saturating_mul(tries)).clamp(Duration::from_secs(20), GRACE);
     let mut out = Map::new();
     if let Some(test) = check.get("test").filter(|t| !t.is_null()) {
         out.insert("test".into(), test.clone());
@@ -89,7 +94,16 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     // The grace period stands for the tries that the student's interval would have left.
     out.insert("start_period".into(), written(grace).into());
     let brittle = work.plan.brittle.iter().any(|name| name == service);
-    let (interval, longest) = if brittle { BRITTLE } else { (interval(work), TIMEOUT) };
+    // A test may be a whole program: what nobody will break is asked no more often than need be, and forgiven
+    // what a busy machine makes late.
+    let (interval, forgiven) = if brittle {
+        (BRITTLE, retries.min(2))
+    } else {
+        // Without `start_interval`, it is also the wait for the first one.
+        let usual = interval(work);
+        let seldom = if work.plan.start_interval { asked.clamp(usual, SELDOM) } else { usual };
+        (seldom, retries.min(5))
+    };
     let (first, interval, shown) = match late {
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {
@@ -106,8 +120,8 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     if work.plan.start_interval {
         out.insert("start_interval".into(), written(first).into());
     }
-    out.insert("timeout".into(), written(timeout.min(longest)).into());
-    out.insert("retries".into(), retries.min(2).into());
+    out.insert("timeout".into(), written(timeout.min(LONGEST)).into());
+    out.insert("retries".into(), forgiven.into());
     work.change(&["services", service, "healthcheck"], shown);
     Value::Object(out)
 }

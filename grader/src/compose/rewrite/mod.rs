@@ -32,6 +32,7 @@ use ranges::Moves;
 
 pub use engine::EngineAccess;
 pub use files::Copy;
+pub(super) use limits::bytes;
 use objects::{granted, labels, named, new_names};
 pub use receiver::Receiver;
 pub use relay::{Relay, RelayTruth};

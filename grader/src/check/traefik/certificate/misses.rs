@@ -72,8 +72,8 @@ impl Certificate {
             place: said::place(
                 gate.world,
                 &self.via,
-                &["certFile", "certificates", "certs"],
-                "certificats donnés à Traefik ici",
+                &["certFile", "certificates", "certs", "ssl_certificate"],
+                "certificats donnés ici",
             ),
             try_it: format!(
                 "openssl s_client -connect localhost:{} -servername {name} </dev/null | openssl x509 -noout -text",
