@@ -23,6 +23,17 @@ pub struct Declared {
     pub file: String,
     /// The same without the file that the lab lays over; `None` when there is no such file.
     pub alone: Option<Box<Declared>>,
+    /// Profiles that the lab asks to be read.
+    pub profiles: BTreeMap<String, DeclaredProfile>,
+}
+
+/// What Compose makes of a profile, without running it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredProfile {
+    /// Services, each with its memory limit in bytes, copies counted.
+    pub services: BTreeMap<String, Option<u64>>,
+    /// Why Compose refuses it.
+    pub refused: Option<String>,
 }
 
 /// A declared service.

@@ -8,8 +8,12 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::dockerfile::{self, FromImage};
+use super::rewrite;
 use super::source::SourceMap;
-use crate::check::world::{Declared, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredService};
+use crate::check::deep::Dotenv;
+use crate::check::world::{
+    Declared, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredProfile, DeclaredService,
+};
 use crate::event::{Notice, Place};
 
 /// Compose's canonical model of a submission, not yet judged.
@@ -24,6 +28,10 @@ pub struct ComposeModel {
     pub(super) all: Value,
     /// Canonical JSON of the files without the one that is laid over, when there is one. Never run.
     pub(super) alone: Option<Value>,
+    /// Canonical JSON of profiles that are not run, or why Compose refuses them.
+    pub(super) profiles: BTreeMap<String, Result<Value, String>>,
+    /// The `.env` that was written in the place of the student's.
+    pub(super) dotenv: Option<Dotenv>,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -101,8 +109,18 @@ impl ComposeModel {
             networks: entries(model, "networks").map(|(k, v)| (k.clone(), network(v))).collect(),
             file: self.source.main().to_owned(),
             alone: None,
+            profiles: BTreeMap::new(),
         };
-        Declared { alone: self.alone.as_ref().map(|alone| Box::new(of(alone))), ..of(&self.active) }
+        Declared {
+            alone: self.alone.as_ref().map(|alone| Box::new(of(alone))),
+            profiles: self.profiles.iter().map(|(name, read)| (name.clone(), profile(read))).collect(),
+            ..of(&self.active)
+        }
+    }
+
+    /// The `.env` that was written in the place of the student's.
+    pub fn dotenv(&self) -> Option<&Dotenv> {
+        self.dotenv.as_ref()
     }
 
     /// Images run as they are, each once.
@@ -272,6 +290,23 @@ fn service(model: &ComposeModel, service: &Value) -> DeclaredService {
             options: entries(logging, "options").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
         }),
     }
+}
+
+fn profile(read: &Result<Value, String>) -> DeclaredProfile {
+    match read {
+        Err(why) => DeclaredProfile { refused: Some(why.clone()), ..DeclaredProfile::default() },
+        Ok(model) => DeclaredProfile {
+            services: entries(model, "services").map(|(name, value)| (name.clone(), memory(value))).collect(),
+            refused: None,
+        },
+    }
+}
+
+/// Memory limit of a service, bytes, all its copies together.
+fn memory(service: &Value) -> Option<u64> {
+    let own = service.pointer("/deploy/resources/limits/memory").or_else(|| service.get("mem_limit"))?;
+    let each = rewrite::bytes(own).filter(|bytes| *bytes > 0)?;
+    Some(each * rewrite::replicas(service))
 }
 
 pub(super) fn port(port: &Value) -> Option<DeclaredPort> {

@@ -10,9 +10,9 @@ use rand::Rng;
 use super::builds::{build_request, early};
 use super::judge::Board;
 use super::plan::selected;
-use super::{Ctx, Stop, secret};
+use super::{Ctx, Stop, intake, secret};
 use crate::check::Memo;
-use crate::check::deep::Drawn;
+use crate::check::deep::{Dotenv, Drawn};
 use crate::check::world::{BringUp, Declared};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
@@ -41,6 +41,8 @@ pub(super) struct Shared<'a> {
     pub seed: u64,
     /// The secret drawn for this run.
     pub drawn: Option<Arc<Drawn>>,
+    /// The `.env` of this run.
+    pub dotenv: Option<Arc<Dotenv>>,
     pub board: Board,
     pub checks: Vec<CheckSpec>,
     pub memo_main: Memo,
@@ -73,7 +75,7 @@ impl<'a> Shared<'a> {
             builds,
             probe_image: probe_image.to_owned(),
             toolbox: Arc::new(engine::Toolbox::new(cx.options.recipes.clone(), cx.options.images)),
-            ability: if approved.needs_stand_ins() {
+            ability: if approved.needs_stand_ins() || cx.lab.experiments.script.is_some() {
                 cx.engine.ability(&cx.session).await?
             } else {
                 engine::Ability::default()
@@ -84,6 +86,7 @@ impl<'a> Shared<'a> {
                 Some(name) => secret::draw(model, name, &cx.session.secret)?,
                 None => None,
             },
+            dotenv: intake::dotenv(cx, staged, model).await?,
             board: Board::new(),
             checks: selected(cx.lab, cx.options.only.as_deref()),
             memo_main: Memo::default(),
@@ -135,6 +138,7 @@ pub(super) fn sandboxed(
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
         kept,
         cpus: shared.processors.unwrap_or(ordinary.cpus),
+        engine: !second && cx.lab.experiments.script.is_some(),
         ..ordinary
     };
     compose::sandbox(shared.approved, &plan)
@@ -245,5 +249,6 @@ pub(super) fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring
         toolbox: Arc::clone(&shared.toolbox),
         starts: shared.approved.model().from_images().into_iter().map(|from| from.image).collect(),
         drawn: shared.drawn.clone(),
+        dotenv: shared.dotenv.clone(),
     }
 }

@@ -10,7 +10,7 @@ use super::{REPLICAS, Work, replicas};
 const STOP: Duration = Duration::from_secs(30);
 
 /// Bytes of `512m`, `1g`, `52428800`…
-pub(super) fn bytes(value: &Value) -> Option<u64> {
+pub(in crate::compose) fn bytes(value: &Value) -> Option<u64> {
     if let Some(n) = value.as_u64() {
         return Some(n);
     }

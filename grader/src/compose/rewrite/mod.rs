@@ -30,6 +30,7 @@ use crate::event::Change;
 
 use ranges::Moves;
 
+pub(super) use limits::bytes;
 pub use engine::EngineAccess;
 pub use files::Copy;
 use objects::{granted, labels, named, new_names};
@@ -81,6 +82,8 @@ pub struct Plan {
     pub pids: u64,
     /// Processors of the machine of the engine: more are not asked for.
     pub cpus: f64,
+    /// Has a filtered engine even when no service asks for the engine's socket.
+    pub engine: bool,
 }
 
 impl Default for Plan {
@@ -104,6 +107,7 @@ impl Default for Plan {
             pids: 512,
             cpus: std::thread::available_parallelism()
                 .map_or(1.0, |n| f64::from(u32::try_from(n.get()).unwrap_or(u32::MAX))),
+            engine: false,
         }
     }
 }
@@ -284,6 +288,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
             file[family] = Value::Object(members);
         }
     }
+    work.used.asked(plan.engine);
     let receiver = plan.receiver.as_ref().filter(|r| receiver::install(&mut work, &mut file, r));
     let mut engine = engine::access(&work, source, &mut file);
     let relay = plan.relay.as_ref().and_then(|relay| relay::install(&mut work, &mut file, relay));
