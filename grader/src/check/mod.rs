@@ -33,6 +33,8 @@ mod database;
 mod datasource;
 mod delivered;
 mod dns;
+mod doors;
+mod dotenv;
 mod follows;
 mod front;
 mod grafana;
@@ -41,6 +43,7 @@ mod http;
 mod interfaces;
 mod intervals;
 mod kit;
+mod limits;
 mod login;
 mod metrics;
 mod model;
@@ -54,15 +57,18 @@ mod outage;
 mod panels;
 mod persists;
 mod ports;
+mod profile;
 mod prom;
 mod promql;
 mod published_only;
 mod pushed;
 mod reach;
+mod restarts;
 mod retention;
 mod rotation;
 mod rules;
 mod scenario;
+mod script;
 mod secret;
 mod slim;
 mod targets;
@@ -419,4 +425,16 @@ kinds! {
     multi_stage: multi_stage::MultiStage,
     /// How long a log may grow.
     rotation: rotation::Rotation,
+    /// Services that the engine starts again when their process is killed.
+    restarts: restarts::Restarts,
+    /// A profile that is not run.
+    profile: profile::Profile,
+    /// Secrets that are in no file that is handed in.
+    dotenv: dotenv::Dotenv,
+    /// Services that open to the secret drawn for the run, and to no other.
+    doors: doors::Doors,
+    /// A script of the student's that tells whether the stack is well.
+    script: script::Script,
+    /// Memory and processors that services may take at most.
+    limits: limits::Limits,
 }

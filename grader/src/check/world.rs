@@ -59,6 +59,17 @@ pub struct DeclaredService {
     pub restart: Option<String>,
     /// `logging`.
     pub logging: Option<DeclaredLogging>,
+    /// Limits of memory and processors, whichever way they are written.
+    pub limits: DeclaredLimits,
+}
+
+/// What a container of a service may take at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DeclaredLimits {
+    /// Bytes; `None` without a limit.
+    pub memory: Option<u64>,
+    /// Processors; `None` without a limit.
+    pub cpus: Option<f64>,
 }
 
 /// How a service's log is kept.

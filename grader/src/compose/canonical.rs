@@ -15,7 +15,7 @@ use super::stage::Staged;
 use super::tool::{ComposeTool, Said, Stopped};
 use super::typography;
 use crate::error::{Fault, FaultKind};
-use crate::event::{Notice, Problem, Refusal};
+use crate::event::{Problem, Refusal};
 
 /// Why there is no canonical model.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use super::rewrite;
 use super::source::SourceMap;
 use crate::check::deep::Dotenv;
 use crate::check::world::{
-    Declared, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredProfile, DeclaredService,
+    Declared, DeclaredLimits, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredProfile, DeclaredService,
 };
 use crate::event::{Notice, Place};
 
@@ -289,6 +289,25 @@ fn service(model: &ComposeModel, service: &Value) -> DeclaredService {
             driver: logging.get("driver").and_then(scalar).filter(|driver| !driver.is_empty()),
             options: entries(logging, "options").filter_map(|(k, v)| Some((k.clone(), scalar(v)?))).collect(),
         }),
+        limits: limits(service),
+    }
+}
+
+/// Those of `deploy`, else those of the service itself; zero is none.
+fn limits(service: &Value) -> DeclaredLimits {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    let deploy = &service["deploy"]["resources"]["limits"];
+    let quota = || {
+        let quota = number(&service["cpu_quota"])?;
+        Some(quota / number(&service["cpu_period"]).filter(|n| *n > 0.0).unwrap_or(100_000.0))
+    };
+    let memory = |value: &Value| super::rewrite::bytes(value).filter(|n| *n > 0);
+    DeclaredLimits {
+        memory: memory(&deploy["memory"]).or_else(|| memory(&service["mem_limit"])),
+        cpus: [number(&deploy["cpus"]), number(&service["cpus"]), quota()]
+            .into_iter()
+            .flatten()
+            .find(|cpus| *cpus > 0.0),
     }
 }
 
@@ -304,9 +323,7 @@ fn profile(read: &Result<Value, String>) -> DeclaredProfile {
 
 /// Memory limit of a service, bytes, all its copies together.
 fn memory(service: &Value) -> Option<u64> {
-    let own = service.pointer("/deploy/resources/limits/memory").or_else(|| service.get("mem_limit"))?;
-    let each = rewrite::bytes(own).filter(|bytes| *bytes > 0)?;
-    Some(each * rewrite::replicas(service))
+    limits(service).memory.map(|each| each * rewrite::replicas(service))
 }
 
 pub(super) fn port(port: &Value) -> Option<DeclaredPort> {

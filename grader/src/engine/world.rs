@@ -17,7 +17,7 @@ use super::probe::Seat;
 use super::stack::Stack;
 use super::tool::{self, Toolbox};
 use super::tree::{alter, list_tree};
-use crate::check::deep::Drawn;
+use crate::check::deep::{Dotenv, Drawn};
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
     ToolOutcome, ToolRun, TwinPlan, Vantage, World,
@@ -48,6 +48,8 @@ pub struct StackWorld {
     pub starts: Vec<String>,
     /// The secret drawn for this run.
     pub drawn: Option<Arc<Drawn>>,
+    /// The `.env` of this run.
+    pub dotenv: Option<Arc<Dotenv>>,
 }
 
 impl StackWorld {

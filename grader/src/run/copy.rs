@@ -65,6 +65,7 @@ impl<'a> Shared<'a> {
             builds.insert(service, request);
         }
         let declared = Arc::new(model.declared());
+        let dotenv = intake::dotenv(cx, staged, model).await?;
         Ok(Self {
             early: early(&declared, &builds),
             approved,
@@ -86,7 +87,7 @@ impl<'a> Shared<'a> {
                 Some(name) => secret::draw(model, name, &cx.session.secret)?,
                 None => None,
             },
-            dotenv: intake::dotenv(cx, staged, model).await?,
+            dotenv,
             board: Board::new(),
             checks: selected(cx.lab, cx.options.only.as_deref()),
             memo_main: Memo::default(),
@@ -98,6 +99,12 @@ impl<'a> Shared<'a> {
 /// Services that a check will break on this copy.
 fn breakable(cx: &Ctx<'_>, second: bool) -> Vec<String> {
     let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second);
+    outages.map(|o| o.service.clone()).collect()
+}
+
+/// Those of them that are broken side by side.
+fn crowded(cx: &Ctx<'_>, second: bool) -> Vec<String> {
+    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && o.together);
     outages.map(|o| o.service.clone()).collect()
 }
 
@@ -135,6 +142,7 @@ pub(super) fn sandboxed(
             image: shared.probe_image.clone(),
         }),
         brittle: breakable(cx, second),
+        crowded: crowded(cx, second),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
         kept,
         cpus: shared.processors.unwrap_or(ordinary.cpus),

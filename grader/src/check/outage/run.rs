@@ -76,6 +76,8 @@ const REQUESTS: usize = 3;
 /// Shortest time left to a request while the service is suspended: an answer is told apart from a
 /// lie then; what only lies after a while does so once the service is ended.
 const SUSPENDED: Duration = Duration::from_secs(1);
+/// Longest wait for a service to be well again once what it needs is back.
+const RECOVERY: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(200);
 
 struct Bench<'a> {
@@ -199,9 +201,15 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
         run.control = Some(bench.control(request, ip).await?);
         target = Some((request, ip));
     }
+    // Beside others, what it needs may have been broken just before.
+    let wait = if outage.together { RECOVERY } else { Duration::from_secs(10) };
     let before = kit::patiently(
-        Duration::from_secs(10),
-        |h: &Option<Health>| *h != Some(Health::Starting),
+        wait,
+        |h: &Option<Health>| match h {
+            Some(Health::Starting) => false,
+            Some(Health::Unhealthy) => !outage.together,
+            Some(Health::Healthy) | None => true,
+        },
         || async {
             let found = world.instances(service).await?;
             Ok(found.iter().find(|i| i.state == State::Running).and_then(|i| i.health))

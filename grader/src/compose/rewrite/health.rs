@@ -15,8 +15,12 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// The same for a service that a check will break: its health must tell soon, and a test that
 /// swallows its own failure must be left the time to lie.
 const BRITTLE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// The same for one of the many that are broken side by side: so many tests must leave the machine some room.
+const CROWDED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 /// Between checks while the service starts.
 const FIRST: Duration = Duration::from_millis(200);
+/// The same where many are.
+const FIRST_CROWDED: Duration = Duration::from_secs(1);
 
 /// Go's `1h2m3.5s`, `200ms`, `1us`… `None` when it is not one.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -89,7 +93,13 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     // The grace period stands for the tries that the student's interval would have left.
     out.insert("start_period".into(), written(grace).into());
     let brittle = work.plan.brittle.iter().any(|name| name == service);
-    let (interval, longest) = if brittle { BRITTLE } else { (interval(work), TIMEOUT) };
+    let crowded = work.plan.crowded.iter().any(|name| name == service);
+    let (interval, longest) = match (crowded, brittle) {
+        (true, _) => CROWDED,
+        (false, true) => BRITTLE,
+        (false, false) => (interval(work), TIMEOUT),
+    };
+    let soon = if crowded { FIRST_CROWDED } else { FIRST };
     let (first, interval, shown) = match late {
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {
@@ -100,13 +110,15 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
                 format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)),
             )
         }
-        None => (FIRST, interval, "contrôle de santé resserré : même test, plus souvent".to_owned()),
+        None => (soon, interval, "contrôle de santé resserré : même test, plus souvent".to_owned()),
     };
     out.insert("interval".into(), written(interval).into());
     if work.plan.start_interval {
         out.insert("start_interval".into(), written(first).into());
     }
-    out.insert("timeout".into(), written(timeout.min(longest)).into());
+    // Where many start together, a test of a second may take five: that is not what is judged.
+    let timeout = if crowded { longest } else { timeout.min(longest) };
+    out.insert("timeout".into(), written(timeout).into());
     out.insert("retries".into(), retries.min(2).into());
     work.change(&["services", service, "healthcheck"], shown);
     Value::Object(out)

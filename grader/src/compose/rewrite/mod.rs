@@ -30,9 +30,9 @@ use crate::event::Change;
 
 use ranges::Moves;
 
-pub(super) use limits::bytes;
 pub use engine::EngineAccess;
 pub use files::Copy;
+pub(super) use limits::bytes;
 use objects::{granted, labels, named, new_names};
 pub use receiver::Receiver;
 pub use relay::{Relay, RelayTruth};
@@ -70,6 +70,8 @@ pub struct Plan {
     pub receiver: Option<Receiver>,
     /// Services that a check of this copy will break.
     pub brittle: Vec<String>,
+    /// Those of them that are broken side by side with others.
+    pub crowded: Vec<String>,
     /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
     /// originals.
     pub copies: Option<PathBuf>,
@@ -101,6 +103,7 @@ impl Default for Plan {
             relay: None,
             receiver: None,
             brittle: Vec::new(),
+            crowded: Vec::new(),
             copies: None,
             kept: BTreeMap::new(),
             memory: Some(1 << 30),
