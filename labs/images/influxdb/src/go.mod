@@ -1,0 +1,3 @@
+module tp-docker/influxdb2
+
+go 1.24
