@@ -117,14 +117,10 @@ impl Door {
                 let (port, password) = (self.port, secret.map(str::to_owned));
                 let ask = wire::Redis { host, port, user: None, password, commands, timeout_ms: 5_000 };
                 Ok(match kit::redis(world, &from, ask).await?.0 {
-                    Ok(answer) => match answer.replies.first() {
+                    Ok(replies) => match replies.first() {
                         Some(wire::RedisValue::Status(text)) if text == "PONG" => Said::Opened,
                         Some(wire::RedisValue::Error { .. }) => Said::Refused,
-                        _ => match &answer.fault {
-                            Some(fault) if fault.kind == wire::FailureKind::Auth => Said::Refused,
-                            Some(fault) => Said::Neither(tell::why(fault)),
-                            None => Said::Neither("pas de réponse à PING".to_owned()),
-                        },
+                        _ => Said::Neither("pas de réponse à PING".to_owned()),
                     },
                     Err(failure) if failure.kind == wire::FailureKind::Auth => Said::Refused,
                     Err(failure) => Said::Neither(tell::why(&failure)),
