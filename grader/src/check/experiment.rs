@@ -76,8 +76,6 @@ pub struct Dotenv {
 pub struct Script {
     /// The file, relative to the submission; run by bash.
     pub file: String,
-    /// Official image in which it runs.
-    pub image: String,
     /// Services that it must speak of.
     pub services: Vec<String>,
     /// Those among which the broken ones are drawn.

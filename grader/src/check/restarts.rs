@@ -119,6 +119,8 @@ impl Check for Restarts {
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
+        // Taken first: what is suspended by others in between would not be started again.
+        let _alone = cx.memo.alone().await;
         let mut facts = Vec::new();
         for service in &self.services {
             if let Some(miss) = tell::absent(world.declared(), service) {
@@ -141,7 +143,6 @@ impl Check for Restarts {
             }
             facts.push(Fact::new(service, policy(first), format!("{service} : restart: {}", policy(first))));
         }
-        let _alone = cx.memo.alone().await;
         let drawn = self.drawn(cx);
         let killed = try_join_all(drawn.iter().map(|service| self.kill(cx, service))).await?;
         for one in killed {

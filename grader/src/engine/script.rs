@@ -79,7 +79,11 @@ fn body(world: &StackWorld, image: &str, folder: &Path, ask: &ScriptRun) -> Resu
     ];
     let log = HostConfigLogConfig {
         typ: Some("local".into()),
-        config: Some(HashMap::from([("max-size".into(), "1m".into()), ("max-file".into(), "1".into())])),
+        config: Some(HashMap::from([
+            ("max-size".into(), "1m".into()),
+            ("max-file".into(), "1".into()),
+            ("compress".into(), "false".into()),
+        ])),
     };
     let own = [("COMPOSE_PROJECT_NAME", door.view.shown_project.as_str()), ("HOME", "/tmp"), ("TERM", "dumb")];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));

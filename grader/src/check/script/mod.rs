@@ -160,7 +160,7 @@ impl Check for Script {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::from_secs(240)
+        Duration::from_secs(480)
     }
 
     fn tools(&self) -> Vec<String> {

@@ -37,6 +37,8 @@ pub struct Depths {
     pub drawn: Option<Drawn>,
     /// The `.env` of the run.
     pub dotenv: Option<Dotenv>,
+    /// Whether a container whose process is ended is started again.
+    pub revives: bool,
     /// Plays the student's script; without it, running one is a fault.
     pub script: Option<FakeScript>,
     /// The password of PostgreSQL, for those that do not come from its own loopback.
@@ -105,7 +107,13 @@ impl Deep for FakeWorld {
         super::super::World::recreate(self, service).await
     }
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
-        Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())
+        let mut seen = self.deep.inspections.get(service).cloned().unwrap_or_default();
+        for one in seen.iter_mut().filter(|_| self.deep.revives) {
+            if one["Id"].as_str().is_some_and(|id| self.is_cut(id)) {
+                one["State"]["StartedAt"] = "later".into();
+            }
+        }
+        Ok(seen)
     }
     async fn processes(&self, service: &str) -> Result<Vec<String>, Fault> {
         Ok(self.deep.processes.get(service).cloned().unwrap_or_default())
