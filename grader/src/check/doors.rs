@@ -76,7 +76,12 @@ enum Said {
 const PATIENCE: Duration = Duration::from_secs(8);
 
 impl Door {
-    async fn http(&self, world: &dyn World, headers: Vec<(String, String)>, ip: String) -> Result<Said, Fault> {
+    async fn http(
+        &self,
+        world: &dyn World,
+        headers: Vec<(String, String)>,
+        ip: String,
+    ) -> Result<Said, Fault> {
         let path = if self.path.is_empty() { "/" } else { &self.path };
         let ask = wire::Http { headers, ..wire::Http::get(ip, self.port, path) };
         Ok(match kit::http(world, &kit::inside(&self.service), ask).await?.0 {
@@ -108,7 +113,9 @@ impl Door {
                 Ok(match kit::postgres(world, &from, ask).await? {
                     Ok(_) => Said::Opened,
                     Err(failure) if failure.kind == wire::FailureKind::Auth => Said::Refused,
-                    Err(failure) if matches!(failure.sqlstate.as_deref(), Some("28000" | "28P01")) => Said::Refused,
+                    Err(failure) if matches!(failure.sqlstate.as_deref(), Some("28000" | "28P01")) => {
+                        Said::Refused
+                    }
                     Err(failure) => Said::Neither(tell::why(&failure)),
                 })
             }
@@ -150,12 +157,9 @@ impl Door {
             try_it: format!("docker compose config {service}"),
             ..Miss::default()
         };
-        let good = kit::patiently(
-            PATIENCE,
-            |said: &Said| *said == Said::Opened,
-            || self.knock(world, Some(value)),
-        )
-        .await?;
+        let good =
+            kit::patiently(PATIENCE, |said: &Said| *said == Said::Opened, || self.knock(world, Some(value)))
+                .await?;
         if good != Said::Opened {
             return Ok(Err(Box::new(Miss {
                 headline: format!("« {service} » n'a pas pour secret la valeur de {secret}"),
@@ -184,7 +188,9 @@ impl Door {
                 Said::Neither(why) => return Err(kit::noise(format!("« {service} », avec {told} : {why}"))),
             }
         }
-        let told = format!("{service} : la valeur tirée pour {secret} est acceptée, une autre et aucune sont refusées");
+        let told = format!(
+            "{service} : la valeur tirée pour {secret} est acceptée, une autre et aucune sont refusées"
+        );
         Ok(Ok(Fact::new(service, true, told)))
     }
 }
@@ -198,14 +204,18 @@ impl Check for Doors {
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {
         let drawn = experiments.dotenv.as_ref().map(|dotenv| dotenv.secrets.clone()).unwrap_or_default();
         match self.to.iter().find(|door| !drawn.contains(&door.secret)) {
-            Some(door) => Err(format!("doors : « {} » n'est pas dans experiment.dotenv.secrets", door.secret)),
+            Some(door) => {
+                Err(format!("doors : « {} » n'est pas dans experiment.dotenv.secrets", door.secret))
+            }
             None if self.to.is_empty() => Err("doors.to est vide".into()),
             None => Ok(()),
         }
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        let Some(made) = cx.world.dotenv() else { return Err(kit::lab_fault("doors sans experiment.dotenv")) };
+        let Some(made) = cx.world.dotenv() else {
+            return Err(kit::lab_fault("doors sans experiment.dotenv"));
+        };
         for door in &self.to {
             if let Some(miss) = tell::absent(cx.world.declared(), &door.service) {
                 return tell::fail(miss);

@@ -78,7 +78,10 @@ fn example(cx: &Cx<'_>, made: &Made) -> Verdict {
             Some(value) if !is_placeholder(value) => {
                 return base(
                     format!("{file} donne une vraie valeur à « {name} »"),
-                    format!("« {name} » vaut un texte de {} caractères qui n'est pas une consigne", value.chars().count()),
+                    format!(
+                        "« {name} » vaut un texte de {} caractères qui n'est pas une consigne",
+                        value.chars().count()
+                    ),
                     name,
                     "ce fichier-là est dans le dépôt : ce qu'il contient n'est plus un secret",
                 );
@@ -91,7 +94,8 @@ fn example(cx: &Cx<'_>, made: &Made) -> Verdict {
 }
 
 fn no_default(cx: &Cx<'_>, made: &Made) -> Verdict {
-    let expected = "sans son .env, aucun secret n'a de valeur : ni valeur par défaut, ni copie ailleurs".to_owned();
+    let expected =
+        "sans son .env, aucun secret n'a de valeur : ni valeur par défaut, ni copie ailleurs".to_owned();
     if let Some(found) = made.fallbacks.first() {
         let path: Vec<&str> = found.path.iter().map(String::as_str).collect();
         return Verdict::Fail(Box::new(Miss {
@@ -99,10 +103,17 @@ fn no_default(cx: &Cx<'_>, made: &Made) -> Verdict {
             expected,
             observed: format!("sans « {} », {} garde une valeur", found.name, found.path.join(".")),
             control: "avec un .env complet, c'est bien la valeur tirée qui s'y trouve".to_owned(),
-            noted: made.fallbacks.iter().skip(1).take(6).map(|f| format!("de même : {}", f.path.join("."))).collect(),
+            noted: made
+                .fallbacks
+                .iter()
+                .skip(1)
+                .take(6)
+                .map(|f| format!("de même : {}", f.path.join(".")))
+                .collect(),
             place: cx.world.place(&path, "valeur écrite ici"),
             hint: "une valeur par défaut est dans le dépôt, comme le reste du fichier".to_owned(),
-            try_it: "mv .env .env.garde; docker compose --profile complet config; mv .env.garde .env".to_owned(),
+            try_it: "mv .env .env.garde; docker compose --profile complet config; mv .env.garde .env"
+                .to_owned(),
             ..Miss::default()
         }));
     }
@@ -150,7 +161,9 @@ impl Check for Dotenv {
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        let Some(made) = cx.world.dotenv() else { return Err(kit::lab_fault("dotenv sans experiment.dotenv")) };
+        let Some(made) = cx.world.dotenv() else {
+            return Err(kit::lab_fault("dotenv sans experiment.dotenv"));
+        };
         Ok(match self.proof {
             DotenvProof::Example => example(cx, made),
             DotenvProof::NoDefault => no_default(cx, made),
@@ -164,7 +177,16 @@ mod tests {
 
     #[test]
     fn placeholders() {
-        for yes in ["", "<mot de passe>", "changez-moi", "CHANGE_ME", "xxxxxxxx", "***", "à remplacer", "votre_mot_de_passe"] {
+        for yes in [
+            "",
+            "<mot de passe>",
+            "changez-moi",
+            "CHANGE_ME",
+            "xxxxxxxx",
+            "***",
+            "à remplacer",
+            "votre_mot_de_passe",
+        ] {
             assert!(is_placeholder(yes), "{yes}");
         }
         for no in ["mantis_password", "S3cr3t!", "admin", "k0123"] {

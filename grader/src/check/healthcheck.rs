@@ -120,9 +120,7 @@ impl Check for Healthcheck {
                 expected,
                 observed: format!(
                     "code 0, {} après le début de la panne",
-                    french(Duration::from_micros(
-                        u64::try_from(lie.started_us - run.frozen_us).unwrap_or(0)
-                    ))
+                    french(Duration::from_micros(u64::try_from(lie.started_us - run.frozen_us).unwrap_or(0)))
                 ),
                 control: format!("« {service} » suspendu : aucun de ses processus ne répondait"),
                 noted: vec![

@@ -72,13 +72,15 @@ impl Check for Profile {
             return tell::fail(Miss {
                 headline: format!("le profil « {name} » ne tient pas tout seul"),
                 observed: format!("Compose le refuse : {}", tell::cut(why, 200)),
-                hint: "un service d'un profil ne peut dépendre que de services de ce profil, ou sans profil".to_owned(),
+                hint: "un service d'un profil ne peut dépendre que de services de ce profil, ou sans profil"
+                    .to_owned(),
                 ..self.base()
             });
         }
         let found: Vec<&String> = profile.services.keys().collect();
         let observed = format!("{} services : {}", found.len(), tell::names(&found));
-        let missing: Vec<&String> = self.services.iter().filter(|s| !profile.services.contains_key(*s)).collect();
+        let missing: Vec<&String> =
+            self.services.iter().filter(|s| !profile.services.contains_key(*s)).collect();
         let extra: Vec<&String> = self.without.iter().filter(|s| profile.services.contains_key(*s)).collect();
         let blamed = missing.first().or(extra.first()).copied();
         if !missing.is_empty() || !extra.is_empty() || found.len() < self.fewest {

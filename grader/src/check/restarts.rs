@@ -87,7 +87,9 @@ impl Restarts {
         killed.again = back(&seen);
         if killed.again {
             let ready = |found: &Vec<super::world::Instance>| {
-                found.iter().any(|i| i.state == State::Running && matches!(i.health, None | Some(Health::Healthy)))
+                found
+                    .iter()
+                    .any(|i| i.state == State::Running && matches!(i.health, None | Some(Health::Healthy)))
             };
             killed.ready = ready(&kit::patiently(BACK, ready, || world.instances(service)).await?);
         }
@@ -150,11 +152,14 @@ impl Check for Restarts {
             facts.push(Fact::new(
                 &format!("killed:{service}"),
                 one.again && one.ready,
-                format!("processus de « {service} » tué : {}", match (one.again, one.ready) {
-                    (true, true) => "relancé par le moteur, prêt de nouveau",
-                    (true, false) => "relancé par le moteur, mais pas prêt",
-                    (false, _) => "jamais relancé",
-                }),
+                format!(
+                    "processus de « {service} » tué : {}",
+                    match (one.again, one.ready) {
+                        (true, true) => "relancé par le moteur, prêt de nouveau",
+                        (true, false) => "relancé par le moteur, mais pas prêt",
+                        (false, _) => "jamais relancé",
+                    }
+                ),
             ));
             if one.again && one.ready {
                 continue;

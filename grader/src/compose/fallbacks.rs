@@ -65,12 +65,17 @@ pub async fn fallbacks(
     let Some(dotenv) = &staged.dotenv else { return Ok(Vec::new()) };
     let own = staged.root.join(".env");
     let disk = |e: io::Error| {
-        Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place").detail(e)
+        Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
+            .detail(e)
     };
     let whole = std::fs::read_to_string(&own).map_err(disk)?;
     let with = |left_out: &dyn Fn(&str) -> bool| {
-        let drawn: BTreeMap<String, String> =
-            dotenv.drawn.iter().filter(|(name, _)| left_out(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+        let drawn: BTreeMap<String, String> = dotenv
+            .drawn
+            .iter()
+            .filter(|(name, _)| left_out(name))
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect();
         super::wishes::without_drawn(&whole, &drawn)
     };
     // What `env_file: .env` reads has none of them: what remains comes from elsewhere.
@@ -121,7 +126,8 @@ async fn without(
 
 fn write(file: &Path, text: &str) -> Result<(), Fault> {
     std::fs::write(file, super::dotenv::read(text).filtered).map_err(|e| {
-        Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place").detail(e)
+        Fault::new(FaultKind::Disk, "le dossier temporaire est plein ou interdit", "libérez de la place")
+            .detail(e)
     })
 }
 
@@ -136,7 +142,8 @@ mod tests {
         let with = json!({"s": {"a": {"environment": {"P": "d41d8", "U": "pg://m:d41d8@h"}, "command": ["x", "d41d8"]}}});
         let nothing = json!({"s": {"a": {"environment": {"P": "", "U": "pg://m:@h"}, "command": ["x"]}}});
         assert_eq!(replaced(&with, &nothing, "d41d8"), Vec::<Vec<String>>::new());
-        let lie = json!({"s": {"a": {"environment": {"P": "", "U": "pg://m:mantis@h"}, "command": ["x", "y"]}}});
+        let lie =
+            json!({"s": {"a": {"environment": {"P": "", "U": "pg://m:mantis@h"}, "command": ["x", "y"]}}});
         assert_eq!(
             replaced(&with, &lie, "d41d8"),
             [vec!["s", "a", "command", "1"], vec!["s", "a", "environment", "U"]]

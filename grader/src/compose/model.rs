@@ -12,7 +12,8 @@ use super::rewrite;
 use super::source::SourceMap;
 use crate::check::deep::Dotenv;
 use crate::check::world::{
-    Declared, DeclaredLimits, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredProfile, DeclaredService,
+    Declared, DeclaredLimits, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredProfile,
+    DeclaredService,
 };
 use crate::event::{Notice, Place};
 

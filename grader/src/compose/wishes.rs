@@ -84,7 +84,8 @@ mod tests {
     fn the_example_gives_what_is_not_drawn() {
         let dir = tempfile::tempdir().expect("a folder");
         let root = dir.path();
-        std::fs::write(root.join(".env.example"), "# a\nUSER=mantis\nexport PASS=<secret>\n").expect("written");
+        std::fs::write(root.join(".env.example"), "# a\nUSER=mantis\nexport PASS=<secret>\n")
+            .expect("written");
         std::fs::write(root.join(".env"), "PASS=hunter2\nUSER=moi\n").expect("written");
         let drawn = BTreeMap::from([("PASS".to_owned(), "d41d8".to_owned())]);
         let seen = write(root, &DotenvWish { example: ".env.example".into(), drawn }).expect("made");

@@ -19,7 +19,8 @@ use super::probe::Seat;
 use super::world::StackWorld;
 use super::{crash, image_scan, processes, registry, script};
 use crate::check::deep::{
-    Back, Deep, Delivery, Dotenv, Drawn, Exec, Executed, ImageSizes, Parcel, Process, ScriptRun, Trace, Weight,
+    Back, Deep, Delivery, Dotenv, Drawn, Exec, Executed, ImageSizes, Parcel, Process, ScriptRun, Trace,
+    Weight,
 };
 use crate::check::world::{State, Vantage};
 use crate::error::{Fault, FaultKind};

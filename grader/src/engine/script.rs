@@ -51,10 +51,19 @@ pub(super) async fn run(world: &StackWorld, ask: &ScriptRun) -> Result<Executed,
     done
 }
 
-fn body(world: &StackWorld, image: &str, folder: &Path, ask: &ScriptRun) -> Result<ContainerCreateBody, Fault> {
+fn body(
+    world: &StackWorld,
+    image: &str,
+    folder: &Path,
+    ask: &ScriptRun,
+) -> Result<ContainerCreateBody, Fault> {
     let model = &world.stack.plan.model;
     let door = model.engine().ok_or_else(|| {
-        Fault::new(FaultKind::Bug, "pas d'accès filtré au moteur pour ce script", "signalez ce défaut du correcteur")
+        Fault::new(
+            FaultKind::Bug,
+            "pas d'accès filtré au moteur pour ce script",
+            "signalez ce défaut du correcteur",
+        )
     })?;
     let mut labels: HashMap<String, String> = world.stack.session.labels().clone().into_iter().collect();
     labels.insert("tp-docker.role".into(), "script".into());
@@ -85,7 +94,8 @@ fn body(world: &StackWorld, image: &str, folder: &Path, ask: &ScriptRun) -> Resu
             ("compress".into(), "false".into()),
         ])),
     };
-    let own = [("COMPOSE_PROJECT_NAME", door.view.shown_project.as_str()), ("HOME", "/tmp"), ("TERM", "dumb")];
+    let own =
+        [("COMPOSE_PROJECT_NAME", door.view.shown_project.as_str()), ("HOME", "/tmp"), ("TERM", "dumb")];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let env = own.iter().chain(&ask.env).map(|(name, value)| format!("{name}={value}"));
     let mut command = ask.command.iter().cloned();

@@ -41,7 +41,11 @@ fn wishes(cx: &Ctx<'_>) -> Wishes {
         profiles: experiments.profiles.clone(),
         dotenv: experiments.dotenv.as_ref().map(|dotenv| DotenvWish {
             example: dotenv.example.clone(),
-            drawn: dotenv.secrets.iter().map(|name| (name.clone(), value(&cx.session.secret, name))).collect(),
+            drawn: dotenv
+                .secrets
+                .iter()
+                .map(|name| (name.clone(), value(&cx.session.secret, name)))
+                .collect(),
         }),
     }
 }

@@ -24,13 +24,20 @@ fn keyed(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 /// The headers that sign `GET /` at this moment.
-pub(super) fn headers(host: &str, port: u16, user: &str, secret: &str, now: Timestamp) -> Vec<(String, String)> {
+pub(super) fn headers(
+    host: &str,
+    port: u16,
+    user: &str,
+    secret: &str,
+    now: Timestamp,
+) -> Vec<(String, String)> {
     let moment = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
     let day = &moment[..8];
     let (host, body) = (format!("{host}:{port}"), "UNSIGNED-PAYLOAD");
     let signed = "host;x-amz-content-sha256;x-amz-date";
-    let request =
-        format!("GET\n/\n\nhost:{host}\nx-amz-content-sha256:{body}\nx-amz-date:{moment}\n\n{signed}\n{body}");
+    let request = format!(
+        "GET\n/\n\nhost:{host}\nx-amz-content-sha256:{body}\nx-amz-date:{moment}\n\n{signed}\n{body}"
+    );
     let scope = format!("{day}/{REGION}/s3/aws4_request");
     let text = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}", hex(&Sha256::digest(request)));
     let first = keyed(format!("AWS4{secret}").as_bytes(), day);
@@ -38,9 +45,14 @@ pub(super) fn headers(host: &str, port: u16, user: &str, secret: &str, now: Time
     let signature = hex(&keyed(&key, &text));
     let authorization =
         format!("AWS4-HMAC-SHA256 Credential={user}/{scope}, SignedHeaders={signed}, Signature={signature}");
-    [("Host", host), ("x-amz-content-sha256", body.to_owned()), ("x-amz-date", moment), ("Authorization", authorization)]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+    [
+        ("Host", host),
+        ("x-amz-content-sha256", body.to_owned()),
+        ("x-amz-date", moment),
+        ("Authorization", authorization),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
 }
 
 #[cfg(test)]

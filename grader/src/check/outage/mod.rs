@@ -42,7 +42,10 @@ fn key(outage: &Outage) -> String {
 pub async fn shared(cx: &Cx<'_>, outage: &Outage) -> Result<std::sync::Arc<Run>, Fault> {
     if outage.together {
         let seen = rounds::all(cx).await?;
-        return seen.get(&outage.service).cloned().ok_or_else(|| kit::lab_fault("une panne qui n'a pas eu lieu"));
+        return seen
+            .get(&outage.service)
+            .cloned()
+            .ok_or_else(|| kit::lab_fault("une panne qui n'a pas eu lieu"));
     }
     let here = if outage.second { cx.on_second()? } else { *cx };
     here.memo

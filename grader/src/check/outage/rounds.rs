@@ -60,7 +60,10 @@ fn asks<'a>(said: &BTreeMap<&'a str, String>) -> BTreeSet<(&'a str, &'a str)> {
         found.any(|(at, _)| !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part))
     };
     let pairs = said.iter().flat_map(|(who, text)| said.keys().map(move |whom| (*who, *whom, text)));
-    pairs.filter(|(who, whom, text)| who != whom && names(text, whom)).map(|(who, whom, _)| (who, whom)).collect()
+    pairs
+        .filter(|(who, whom, text)| who != whom && names(text, whom))
+        .map(|(who, whom, _)| (who, whom))
+        .collect()
 }
 
 /// Services in as few rounds as come easily, no two of a round naming each other.

@@ -48,7 +48,12 @@ impl Script {
         let mut noted: Vec<String> =
             tell::tail(&played.out, 14).into_iter().map(|line| format!("dit : {line}")).collect();
         noted.extend(tell::tail(&played.err, 4).into_iter().map(|line| format!("erreur : {line}")));
-        Miss { noted, place: cx.world.place_in(&file, "", "ce script"), try_it: format!("bash {file}; echo $?"), ..Miss::default() }
+        Miss {
+            noted,
+            place: cx.world.place_in(&file, "", "ce script"),
+            try_it: format!("bash {file}; echo $?"),
+            ..Miss::default()
+        }
     }
 
     /// The miss of a script that did not come to its end.
@@ -81,7 +86,10 @@ impl Script {
         let expected = if healthy {
             format!("pile en bonne santé : {FORM} ; OK pour tous, et le code 0")
         } else {
-            format!("{} en panne : ECHEC pour ces services, OK pour les autres", tell::names(&played.broken()))
+            format!(
+                "{} en panne : ECHEC pour ces services, OK pour les autres",
+                tell::names(&played.broken())
+            )
         };
         let control = if healthy {
             "le moteur dit tous les services en bonne santé, avant et après".to_owned()
@@ -168,7 +176,9 @@ impl Check for Script {
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        let Some(script) = &cx.experiments.script else { return Err(kit::lab_fault("script sans experiment.script")) };
+        let Some(script) = &cx.experiments.script else {
+            return Err(kit::lab_fault("script sans experiment.script"));
+        };
         if cx.world.read(&script.file).is_none() {
             return tell::fail(Miss {
                 headline: format!("{} manque", script.file),
@@ -185,7 +195,11 @@ impl Check for Script {
             }
         }
         let healthy = self.proof == ScriptProof::Healthy;
-        let played = if healthy { run::healthy(cx, script, &self.image).await? } else { run::broken(cx, script, &self.image).await? };
+        let played = if healthy {
+            run::healthy(cx, script, &self.image).await?
+        } else {
+            run::broken(cx, script, &self.image).await?
+        };
         let facts = vec![Fact::new("said", played.facts(), played.told())];
         if let Some(miss) = Self::unended(cx, &played) {
             return tell::fail(Miss { facts, ..miss });

@@ -47,7 +47,8 @@ pub(super) fn report(text: &str, services: &[String]) -> BTreeMap<String, Word> 
     let mut seen: BTreeMap<String, Word> = BTreeMap::new();
     for line in plain(text).lines() {
         let words = line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
-        let words: Vec<&str> = words.map(|w| w.trim_matches(['-', '_'])).filter(|w| !w.is_empty()).take(2).collect();
+        let words: Vec<&str> =
+            words.map(|w| w.trim_matches(['-', '_'])).filter(|w| !w.is_empty()).take(2).collect();
         let [first, second] = words[..] else { continue };
         let (name, word) = match (verdict(first), verdict(second)) {
             (None, Some(word)) => (first, word),

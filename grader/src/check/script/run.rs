@@ -106,7 +106,12 @@ async fn all_well(world: &dyn World, services: &[String]) -> Result<Vec<String>,
     kit::patiently(WELL, |found: &Vec<String>| found.len() == services.len(), || well(world, services)).await
 }
 
-async fn play(cx: &Cx<'_>, script: &Script, image: &str, broken: &BTreeMap<String, Truth>) -> Result<Played, Fault> {
+async fn play(
+    cx: &Cx<'_>,
+    script: &Script,
+    image: &str,
+    broken: &BTreeMap<String, Truth>,
+) -> Result<Played, Fault> {
     let world = cx.world;
     let before = well(world, &script.services).await?;
     let mut env = vec![("LANG".to_owned(), "C.UTF-8".to_owned())];
@@ -174,14 +179,18 @@ pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<
             let _alone = cx.memo.alone().await;
             let world = cx.world;
             let honest = |s: &&String| {
-                outages.get(*s).is_some_and(|run| run.health.unhealthy && run.health.runs.iter().all(|r| r.exit_code != 0))
+                outages.get(*s).is_some_and(|run| {
+                    run.health.unhealthy && run.health.runs.iter().all(|r| r.exit_code != 0)
+                })
             };
             let found = all_well(world, &script.services).await?;
             let mut drawn: Vec<&String> =
                 script.breakable.iter().filter(honest).filter(|s| found.contains(s)).collect();
             drawn.sort_by_key(|service| kit::draw(world, &format!("broken:{service}")));
             let [sick, dead, ..] = drawn[..] else {
-                return Err(kit::noise("trop peu de services en bonne santé, dont le healthcheck voit une panne"));
+                return Err(kit::noise(
+                    "trop peu de services en bonne santé, dont le healthcheck voit une panne",
+                ));
             };
             world.freeze(sick).await?;
             let seen = turns_sick(world, sick).await;
@@ -194,7 +203,9 @@ pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<
                     ]);
                     play(cx, script, image, &truth).await
                 }
-                (Ok(false), _) => Err(kit::noise(format!("« {sick} », suspendu, n'a pas été dit malade à temps"))),
+                (Ok(false), _) => {
+                    Err(kit::noise(format!("« {sick} », suspendu, n'a pas été dit malade à temps")))
+                }
                 (Err(fault), _) | (_, Err(fault)) => Err(fault),
             };
             // Whatever happened, both are given back.

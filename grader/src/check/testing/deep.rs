@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::super::deep::{
-    Back, Deep, Delivery, Dotenv, Drawn, Exec, Executed, ImageSizes, Parcel, Process, ScriptRun, Trace, Weight,
+    Back, Deep, Delivery, Dotenv, Drawn, Exec, Executed, ImageSizes, Parcel, Process, ScriptRun, Trace,
+    Weight,
 };
 use super::super::world::Vantage;
 use super::FakeWorld;

@@ -12,8 +12,18 @@ use super::super::{Check, Cx, Memo};
 use super::{fails, judge, lab, passes};
 
 const SERVICES: [&str; 12] = [
-    "zookeeper", "kafka", "kafka-ui", "postgres", "timescaledb", "influxdb", "redis", "minio", "mlflow",
-    "prometheus", "grafana", "jaeger",
+    "zookeeper",
+    "kafka",
+    "kafka-ui",
+    "postgres",
+    "timescaledb",
+    "influxdb",
+    "redis",
+    "minio",
+    "mlflow",
+    "prometheus",
+    "grafana",
+    "jaeger",
 ];
 
 /// Twelve healthy services, with their `.env`.
@@ -34,7 +44,8 @@ fn stack() -> FakeWorld {
         world.deep.inspections.insert((*service).to_owned(), vec![seen]);
     }
     let names = &lab("08").experiments.dotenv.expect("a .env").secrets;
-    let of = |value: &str| names.iter().map(|name| (name.clone(), value.to_owned())).collect::<BTreeMap<_, _>>();
+    let of =
+        |value: &str| names.iter().map(|name| (name.clone(), value.to_owned())).collect::<BTreeMap<_, _>>();
     world.deep.dotenv = Some(Dotenv {
         drawn: of("k0123456789"),
         example: ".env.example".into(),
@@ -108,7 +119,10 @@ async fn what_is_killed_comes_back() {
 }
 
 /// A script whose lines are made from the name of a service and whether it is well now.
-fn told(line: impl Fn(&str, bool) -> Option<String> + Send + Sync + 'static, code: fn(bool) -> i64) -> FakeWorld {
+fn told(
+    line: impl Fn(&str, bool) -> Option<String> + Send + Sync + 'static,
+    code: fn(bool) -> i64,
+) -> FakeWorld {
     let mut world = stack();
     world.deep.script = Some(Box::new(move |world, _| {
         let broken = |service: &str| {
@@ -167,7 +181,11 @@ async fn a_door_and_its_key() {
     };
     let (lab, memo) = (lab("08"), Memo::default());
     let doors = Doors { to: vec![door] };
-    for (password, word) in [(Some("k0123456789"), ""), (Some("mantis_password"), "n'a pas pour secret"), (None, "sans la valeur")] {
+    for (password, word) in [
+        (Some("k0123456789"), ""),
+        (Some("mantis_password"), "n'a pas pour secret"),
+        (None, "sans la valeur"),
+    ] {
         world.deep.password = password.map(str::to_owned);
         let cx = Cx { world: &world, experiments: &lab.experiments, memo: &memo, second: None };
         let verdict = doors.judge(&cx).await.expect("no fault");
