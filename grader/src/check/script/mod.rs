@@ -23,7 +23,7 @@ use run::{Played, Truth};
 pub struct Script {
     /// What is proven.
     pub proof: ScriptProof,
-    /// Official image in which it runs.
+    /// Image in which it runs.
     pub image: String,
 }
 
