@@ -133,8 +133,12 @@ fn body(
     })
 }
 
-/// A copy that any user can read; links are left out.
+/// A new copy that any user can read; links are left out.
 fn readable(from: &Path, to: &Path) -> std::io::Result<()> {
+    // That of an earlier reading, of which nothing must stay.
+    if to.exists() {
+        std::fs::remove_dir_all(to)?;
+    }
     let mut todo: Vec<(PathBuf, PathBuf)> = vec![(from.to_owned(), to.to_owned())];
     while let Some((from, to)) = todo.pop() {
         std::fs::create_dir_all(&to)?;
@@ -144,7 +148,7 @@ fn readable(from: &Path, to: &Path) -> std::io::Result<()> {
             let (kind, there) = (entry.file_type()?, to.join(entry.file_name()));
             if kind.is_dir() {
                 todo.push((entry.path(), there));
-            } else if kind.is_file() && !there.exists() {
+            } else if kind.is_file() {
                 std::fs::copy(entry.path(), &there)?;
                 open(&there, 0o555)?;
             }
