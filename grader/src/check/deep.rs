@@ -202,6 +202,10 @@ pub trait Deep: Send + Sync {
     /// does, at other addresses: the old ones are held meanwhile.
     async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault>;
 
+    /// Suspends every process of a service, its loopback interface left as it is; undone by
+    /// [`World::thaw`](super::World::thaw). Gives the unix microseconds of the acknowledgement.
+    async fn suspend(&self, service: &str) -> Result<i64, Fault>;
+
     /// Ends the main process of a container as a crash would, from outside: what the engine does then is up
     /// to its restart policy. Gives the unix microseconds of the acknowledgement.
     async fn crash(&self, container: &str) -> Result<i64, Fault>;

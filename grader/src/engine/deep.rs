@@ -187,6 +187,11 @@ impl Deep for StackWorld {
         done.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))
     }
 
+    async fn suspend(&self, service: &str) -> Result<i64, Fault> {
+        self.stack.note_disturbed(service, true);
+        self.set_stopped(service).await
+    }
+
     async fn crash(&self, container: &str) -> Result<i64, Fault> {
         crash::end(&self.stack, container).await?;
         Ok(now_us())

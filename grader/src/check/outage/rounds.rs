@@ -54,14 +54,9 @@ async fn said_by(cx: &Cx<'_>, declared: &Declared, service: &str) -> Result<Stri
 
 /// Who names whom.
 fn asks<'a>(said: &BTreeMap<&'a str, String>) -> BTreeSet<(&'a str, &'a str)> {
-    let part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
-    let names = |text: &str, name: &str| {
-        let mut found = text.match_indices(name);
-        found.any(|(at, _)| !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part))
-    };
     let pairs = said.iter().flat_map(|(who, text)| said.keys().map(move |whom| (*who, *whom, text)));
     pairs
-        .filter(|(who, whom, text)| who != whom && names(text, whom))
+        .filter(|(who, whom, text)| who != whom && run::is_named(text, whom))
         .map(|(who, whom, _)| (who, whom))
         .collect()
 }

@@ -95,6 +95,9 @@ impl Deep for FakeWorld {
     async fn revive(&self, container: &str) -> Result<(), Fault> {
         self.unpause(container).await.map(drop)
     }
+    async fn suspend(&self, service: &str) -> Result<i64, Fault> {
+        super::super::World::freeze(self, service).await
+    }
     async fn crash(&self, container: &str) -> Result<i64, Fault> {
         self.pause(container).await
     }
