@@ -1,7 +1,7 @@
 //! The probe's program: see the library for what it does.
 
 use grader_probe::relay::Relay;
-use grader_probe::{echo, engine, receive, serve};
+use grader_probe::{echo, engine, receive, serve, system};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ const USAGE: &str = "usage:
   grader-probe receive --listen ADDR:PORT  webhook receiver that tells what it is sent, one JSON document a line
   grader-probe engine --upstream SOCKET --listen SOCKET --view JSON [--stand-ins DIR]
                                            filtered, read-only view of a Docker engine for one run
+  grader-probe kill --pid N --container ID ends process N, when it is one of that container
   grader-probe idle                        waits for SIGTERM, SIGINT, or the end of stdin (not of /dev/null)";
 
 fn main() -> ExitCode {
@@ -50,6 +51,7 @@ enum Mode {
     Echo(String),
     Receive(String),
     Engine(Box<engine::Options>, PathBuf),
+    Kill(i32, String),
     Idle,
 }
 
@@ -69,6 +71,10 @@ impl Mode {
         let mode = match mode.as_str() {
             "serve" => Self::Serve,
             "idle" => Self::Idle,
+            "kill" => {
+                let pid = take("--pid")?.parse().map_err(|_| "--pid is not a number")?;
+                Self::Kill(pid, take("--container")?)
+            }
             "echo" => Self::Echo(take("--listen")?),
             "receive" => Self::Receive(take("--listen")?),
             "relay" => {
@@ -107,6 +113,7 @@ impl Mode {
                 Self::Echo(listen) => echo::run(TcpListener::bind(listen_on(&listen)?).await?).await,
                 Self::Receive(listen) => receive::run(TcpListener::bind(listen_on(&listen)?).await?).await,
                 Self::Engine(options, at) => engine::run(*options, &at).await,
+                Self::Kill(pid, container) => system::kill::one(pid, &container),
                 Self::Idle => idle().await,
             }
         };

@@ -1,6 +1,7 @@
 //! What few kinds may do besides [`World`](super::World): run a command in a container, take one
 //! replica away, look for a value wherever the engine would show it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,6 +71,43 @@ pub struct Drawn {
     pub value: String,
     /// What the student's file held.
     pub was: String,
+}
+
+/// The `.env` of this run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dotenv {
+    /// Values drawn for the run, by name.
+    pub drawn: BTreeMap<String, String>,
+    /// Name of the example.
+    pub example: String,
+    /// What the example gives to each name; `None` when there is no such file.
+    pub offered: Option<BTreeMap<String, String>>,
+    /// What the student's own `.env` gives to the drawn names, when it is in the folder.
+    pub own: BTreeMap<String, String>,
+    /// Where a secret without a value still gets one.
+    pub fallbacks: Vec<Fallback>,
+}
+
+/// A place of the model that has a value even when its secret has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fallback {
+    /// Secret.
+    pub name: String,
+    /// Path in the canonical model.
+    pub path: Vec<String>,
+}
+
+/// A script of the student's to run in a container of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptRun {
+    /// Official name of the image.
+    pub image: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Variables.
+    pub env: Vec<(String, String)>,
+    /// Longest run.
+    pub deadline: Duration,
 }
 
 /// A request that the receiver of the run was sent.
@@ -164,6 +202,18 @@ pub trait Deep: Send + Sync {
     /// does, at other addresses: the old ones are held meanwhile.
     async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault>;
 
+    /// Suspends every process of a service, its loopback interface left as it is; undone by
+    /// [`World::thaw`](super::World::thaw). Gives the unix microseconds of the acknowledgement.
+    async fn suspend(&self, service: &str) -> Result<i64, Fault>;
+
+    /// Ends the main process of a container as a crash would, from outside: what the engine does then is up
+    /// to its restart policy. Gives the unix microseconds of the acknowledgement.
+    async fn crash(&self, container: &str) -> Result<i64, Fault>;
+
+    /// Runs a program in a throwaway container on the networks of the stack, with the submission read-only
+    /// as its working directory and the filtered engine at the usual place of the socket.
+    async fn script(&self, run: ScriptRun) -> Result<Executed, Fault>;
+
     /// What `docker inspect` shows of each container of a service.
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault>;
 
@@ -189,6 +239,9 @@ pub trait Deep: Send + Sync {
 
     /// The secret drawn for this run; `None` when the submission has no such file secret.
     fn drawn(&self) -> Option<&Drawn>;
+
+    /// The `.env` of this run; `None` when the lab has the student's own used.
+    fn dotenv(&self) -> Option<&Dotenv>;
 
     /// What the receiver of the run was sent so far, in order; `None` without a receiver.
     async fn deliveries(&self) -> Result<Option<Vec<Delivery>>, Fault>;

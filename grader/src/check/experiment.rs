@@ -49,6 +49,18 @@ pub struct Experiments {
     /// Services that are removed and created anew, with what must survive it.
     #[serde(default)]
     pub survival: Vec<Survival>,
+    /// The profile that is brought up, as `--profile` would.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Profiles that are read besides, and never run.
+    #[serde(default)]
+    pub profiles: Vec<String>,
+    /// The `.env` that the run writes, as somebody who has just received the project would.
+    #[serde(default)]
+    pub dotenv: Option<Dotenv>,
+    /// A script of the student's that tells whether the stack is well.
+    #[serde(default)]
+    pub script: Option<Script>,
 }
 
 /// A service that is removed and created anew, with what must survive it.
@@ -92,6 +104,30 @@ pub struct Written {
 
 fn get() -> String {
     "GET".to_owned()
+}
+
+/// The `.env` that the run writes: what the example says, secrets drawn.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dotenv {
+    /// The file that names the variables, relative to the submission.
+    pub example: String,
+    /// Variables that are secrets: their values are drawn for each run.
+    pub secrets: Vec<String>,
+}
+
+/// A script of the student's that tells, service by service, whether the stack is well.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Script {
+    /// The file, relative to the submission; run by bash.
+    pub file: String,
+    /// Services that it must speak of.
+    pub services: Vec<String>,
+    /// Those among which the broken ones are drawn.
+    pub breakable: Vec<String>,
+    /// Longest run.
+    pub deadline: Span,
 }
 
 /// A service that scores transactions with a linear model, explains its scores and tells a drift.
@@ -189,6 +225,9 @@ pub struct Outage {
     /// Its health check is not judged: it is neither made more frequent nor watched.
     #[serde(default)]
     pub unwatched: bool,
+    /// Beside the other outages that say so, as far as no health check may ask another broken service.
+    #[serde(default)]
+    pub together: bool,
     /// Request kept open meanwhile.
     #[serde(default)]
     pub request: Option<Request>,

@@ -1,5 +1,7 @@
 //! `healthcheck`: a health check is proven by breaking its service and seeing `unhealthy`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,6 +72,11 @@ impl Check for Healthcheck {
         vec![self.service.clone()]
     }
 
+    // Those that are made together are waited for together, after what else breaks something.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(360)
+    }
+
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {
         match outage::of(experiments, &self.service) {
             Some(outage) if outage.unwatched => {
@@ -116,9 +123,7 @@ impl Check for Healthcheck {
                 expected,
                 observed: format!(
                     "code 0, {} après le début de la panne",
-                    french(std::time::Duration::from_micros(
-                        u64::try_from(lie.started_us - run.frozen_us).unwrap_or(0)
-                    ))
+                    french(Duration::from_micros(u64::try_from(lie.started_us - run.frozen_us).unwrap_or(0)))
                 ),
                 control: format!("« {service} » suspendu : aucun de ses processus ne répondait"),
                 noted: vec![

@@ -34,6 +34,8 @@ mod database;
 mod datasource;
 mod delivered;
 mod dns;
+mod doors;
+mod dotenv;
 mod follows;
 mod front;
 mod grafana;
@@ -58,15 +60,18 @@ mod outage;
 mod panels;
 mod persists;
 mod ports;
+mod profile;
 mod prom;
 mod promql;
 mod published_only;
 mod pushed;
 mod reach;
+mod restarts;
 mod retention;
 mod rotation;
 mod rules;
 mod scenario;
+mod script;
 mod secret;
 mod slim;
 mod survives;
@@ -439,4 +444,14 @@ kinds! {
     relayed: front::Relayed,
     /// An application that lives beneath a base path.
     based: front::Based,
+    /// Services that the engine starts again when their process is killed.
+    restarts: restarts::Restarts,
+    /// A profile that is not run.
+    profile: profile::Profile,
+    /// Secrets that are in no file that is handed in.
+    dotenv: dotenv::Dotenv,
+    /// Services that open to the secret drawn for the run, and to no other.
+    doors: doors::Doors,
+    /// A script of the student's that tells whether the stack is well.
+    script: script::Script,
 }

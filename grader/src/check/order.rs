@@ -199,7 +199,11 @@ impl Check for Order {
                 self.service,
                 tell::names(&early)
             ),
-            control: "bases ralenties exprès : un ordre dû à la chance ne suffit pas".to_owned(),
+            control: if cx.experiments.second.is_some() {
+                "bases ralenties exprès : un ordre dû à la chance ne suffit pas".to_owned()
+            } else {
+                String::new()
+            },
             noted,
             facts,
             ..self.base(cx)

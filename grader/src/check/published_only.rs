@@ -93,7 +93,7 @@ impl Check for PublishedOnly {
                             format!("« {name} » publie un port de trop"),
                             format!("port publié : {}", told(port)),
                             (name, "ports"),
-                            "ce qui passe par Nginx n'a besoin d'aucun port sur la machine : expose suffit, et encore",
+                            "ce qui n'est joint que par d'autres conteneurs n'a besoin d'aucun port sur la machine : expose suffit, et encore",
                         ));
                     }
                 }

@@ -25,6 +25,17 @@ pub struct Declared {
     pub alone: Option<Box<Declared>>,
     /// Name of the file that the lab lays over, when it is there.
     pub over: Option<String>,
+    /// Profiles that the lab asks to be read.
+    pub profiles: BTreeMap<String, DeclaredProfile>,
+}
+
+/// What Compose makes of a profile, without running it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredProfile {
+    /// Services, each with its memory limit in bytes, copies counted.
+    pub services: BTreeMap<String, Option<u64>>,
+    /// Why Compose refuses it.
+    pub refused: Option<String>,
 }
 
 /// A declared service.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use super::stage::Staged;
 use super::tool::{ComposeTool, Said, Stopped};
 use super::typography;
 use crate::error::{Fault, FaultKind};
-use crate::event::{Notice, Problem, Refusal};
+use crate::event::{Problem, Refusal};
 
 /// Why there is no canonical model.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,8 @@ async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, Con
     let active: Vec<&str> = staged.choice.profiles.iter().map(String::as_str).collect();
     let files = &staged.choice.files;
     let alone = staged.choice.alone.as_ref().map(|files| arguments(staged, files, &active));
+    let besides = staged.profiles.iter().map(|name| profile(staged, compose, name));
+    let besides = futures_util::future::try_join_all(besides).await?;
     let (active, all) = (arguments(staged, files, &active), arguments(staged, files, &["*"]));
     let (active, all, alone) = tokio::join!(
         compose.run(&active, &staged.root),
@@ -76,16 +79,6 @@ async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, Con
             }
         }
     }
-    finish(staged, active, all, alone, notices)
-}
-
-fn finish(
-    staged: &Staged,
-    active: Value,
-    all: Value,
-    alone: Option<Value>,
-    notices: Vec<Notice>,
-) -> Result<ComposeModel, ConfigError> {
     let model = ComposeModel {
         root: staged.root.clone(),
         left_out: staged.left_out.clone(),
@@ -95,15 +88,44 @@ fn finish(
         active,
         all,
         alone,
+        profiles: besides.into_iter().collect(),
+        dotenv: staged.dotenv.clone(),
         notices,
     };
     let problems = consistency::problems(&model);
     if problems.is_empty() { Ok(model) } else { Err(ConfigError::Student(problems)) }
 }
 
+/// What Compose makes of a profile that is not run, or why it refuses it.
+async fn profile(
+    staged: &Staged,
+    compose: &ComposeTool,
+    name: &str,
+) -> Result<(String, Result<Value, String>), ConfigError> {
+    let said = compose.run(&arguments(staged, &staged.choice.files, &[name]), &staged.root).await;
+    let read = match read(staged, said) {
+        Ok((value, _)) => Ok(value),
+        Err(ConfigError::Student(problems)) => {
+            Err(problems.first().map_or_else(String::new, |problem| problem.what.clone()))
+        }
+        Err(other) => return Err(other),
+    };
+    Ok((name.to_owned(), read))
+}
+
 fn arguments(staged: &Staged, files: &[String], profiles: &[&str]) -> Vec<OsString> {
+    arguments_with(staged, &staged.env_file, files, profiles)
+}
+
+/// The arguments of `config`, with the variables of this file.
+pub(super) fn arguments_with(
+    staged: &Staged,
+    env_file: &Path,
+    files: &[String],
+    profiles: &[&str],
+) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["--project-directory".into(), staged.root.clone().into()];
-    args.extend(["--env-file".into(), staged.env_file.clone().into()]);
+    args.extend(["--env-file".into(), env_file.into()]);
     if let Some(project) = &staged.choice.project {
         args.extend(["-p".into(), project.into()]);
     }

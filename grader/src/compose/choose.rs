@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::dotenv::{self, DotEnv};
 use super::source::{SourceFile, SourceMap, decode};
 use super::stage::Limits;
+use super::wishes::Wishes;
 use crate::event::{Level, Notice, Place, Problem};
 
 /// Main files, the preferred one first.
@@ -37,7 +38,7 @@ pub(super) fn choose(
     root: &Path,
     origin: &Path,
     limits: &Limits,
-    over: &[String],
+    wishes: &Wishes,
     notices: &mut Vec<Notice>,
 ) -> Result<Choice, Box<Problem>> {
     let env = read_env(root)?;
@@ -45,7 +46,7 @@ pub(super) fn choose(
         Some(list) => Some(from_env(root, list, &env)?),
         None => None,
     };
-    let over = over.iter().find(|name| listing(root).contains(name));
+    let over = wishes.over.iter().find(|name| listing(root).contains(name));
     let (files, alone) = match over {
         None => (listed.map_or_else(|| from_folder(root, notices), Ok)?, None),
         Some(over) => {
@@ -77,11 +78,12 @@ pub(super) fn choose(
         read.push(read_yaml(root, name, limits)?);
     }
     super::gate::collect(root, &mut read, &env, limits)?;
-    let profiles = env
-        .steering
-        .get("COMPOSE_PROFILES")
-        .map(|list| list.split(',').map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect())
-        .unwrap_or_default();
+    let listed = env.steering.get("COMPOSE_PROFILES").into_iter().flat_map(|list| list.split(','));
+    let listed = listed.map(|p| p.trim().to_owned()).filter(|p| !p.is_empty());
+    let profiles = match &wishes.profile {
+        Some(profile) => vec![profile.clone()],
+        None => listed.collect(),
+    };
     let named = read
         .iter()
         .filter_map(|f| f.tree.as_ref().ok())

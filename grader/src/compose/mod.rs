@@ -9,6 +9,7 @@ mod choose;
 mod consistency;
 mod dockerfile;
 mod dotenv;
+mod fallbacks;
 mod gate;
 mod grants;
 mod messages;
@@ -22,12 +23,14 @@ mod stage;
 mod tool;
 pub(crate) mod tree;
 mod typography;
+mod wishes;
 
 #[cfg(test)]
 mod tests;
 
 pub use canonical::{ConfigError, canonical};
 pub use dockerfile::{FromImage, feeders};
+pub use fallbacks::fallbacks;
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};
@@ -37,5 +40,6 @@ pub use rewrite::{
     SandboxedService, sandbox,
 };
 pub use source::SourceMap;
-pub use stage::{Limits, Staged, stage, stage_over};
+pub use stage::{Limits, Staged, stage, stage_for};
 pub use tool::ComposeTool;
+pub use wishes::{DotenvWish, Wishes};

@@ -8,9 +8,12 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::dockerfile::{self, FromImage};
+use super::rewrite;
 use super::source::SourceMap;
+use crate::check::deep::Dotenv;
 use crate::check::world::{
-    Declared, DeclaredLimits, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredService,
+    Declared, DeclaredLimits, DeclaredLogging, DeclaredNetwork, DeclaredPort, DeclaredProfile,
+    DeclaredService,
 };
 use crate::event::{Notice, Place};
 
@@ -26,6 +29,10 @@ pub struct ComposeModel {
     pub(super) all: Value,
     /// Canonical JSON of the files without the one that is laid over, when there is one. Never run.
     pub(super) alone: Option<Value>,
+    /// Canonical JSON of profiles that are not run, or why Compose refuses them.
+    pub(super) profiles: BTreeMap<String, Result<Value, String>>,
+    /// The `.env` that was written in the place of the student's.
+    pub(super) dotenv: Option<Dotenv>,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -104,8 +111,18 @@ impl ComposeModel {
             file: self.source.main().to_owned(),
             alone: None,
             over: self.source.over().map(str::to_owned),
+            profiles: BTreeMap::new(),
         };
-        Declared { alone: self.alone.as_ref().map(|alone| Box::new(of(alone))), ..of(&self.active) }
+        Declared {
+            alone: self.alone.as_ref().map(|alone| Box::new(of(alone))),
+            profiles: self.profiles.iter().map(|(name, read)| (name.clone(), profile(read))).collect(),
+            ..of(&self.active)
+        }
+    }
+
+    /// The `.env` that was written in the place of the student's.
+    pub fn dotenv(&self) -> Option<&Dotenv> {
+        self.dotenv.as_ref()
     }
 
     /// Images run as they are, each once.
@@ -294,6 +311,39 @@ fn limits(service: &Value) -> DeclaredLimits {
             .flatten()
             .find(|cpus| *cpus > 0.0),
     }
+}
+
+/// Those of `deploy`, else those of the service itself; zero is none.
+fn limits(service: &Value) -> DeclaredLimits {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    let deploy = &service["deploy"]["resources"]["limits"];
+    let quota = || {
+        let quota = number(&service["cpu_quota"])?;
+        Some(quota / number(&service["cpu_period"]).filter(|n| *n > 0.0).unwrap_or(100_000.0))
+    };
+    let memory = |value: &Value| super::rewrite::bytes(value).filter(|n| *n > 0);
+    DeclaredLimits {
+        memory: memory(&deploy["memory"]).or_else(|| memory(&service["mem_limit"])),
+        cpus: [number(&deploy["cpus"]), number(&service["cpus"]), quota()]
+            .into_iter()
+            .flatten()
+            .find(|cpus| *cpus > 0.0),
+    }
+}
+
+fn profile(read: &Result<Value, String>) -> DeclaredProfile {
+    match read {
+        Err(why) => DeclaredProfile { refused: Some(why.clone()), ..DeclaredProfile::default() },
+        Ok(model) => DeclaredProfile {
+            services: entries(model, "services").map(|(name, value)| (name.clone(), memory(value))).collect(),
+            refused: None,
+        },
+    }
+}
+
+/// Memory limit of a service, bytes, all its copies together.
+fn memory(service: &Value) -> Option<u64> {
+    limits(service).memory.map(|each| each * rewrite::replicas(service))
 }
 
 pub(super) fn port(port: &Value) -> Option<DeclaredPort> {

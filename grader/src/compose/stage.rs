@@ -14,6 +14,8 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, stata
 
 use super::choose::{self, Choice};
 use super::source::SourceMap;
+use super::wishes::{self, Wishes};
+use crate::check::deep::Dotenv;
 use crate::event::{Level, Notice, Problem};
 
 /// What a submission may weigh.
@@ -52,22 +54,25 @@ pub struct Staged {
     pub(super) choice: Choice,
     /// Filtered environment file, outside of the copy.
     pub(super) env_file: PathBuf,
+    /// Profiles that are read and not run.
+    pub(super) profiles: Vec<String>,
+    /// The `.env` that was written in the place of the student's.
+    pub(super) dotenv: Option<Dotenv>,
 }
 
 /// Copies `origin` beneath `into` (an empty folder of the caller) and chooses the Compose files.
 pub fn stage(origin: &Path, into: &Path, limits: &Limits) -> Result<Staged, Vec<Problem>> {
-    stage_over(origin, into, limits, &[])
+    stage_for(origin, into, limits, &Wishes::default())
 }
 
-/// [`stage`], the first of the files `over` that is there being laid over the main one, as
-/// `docker compose -f compose.yaml -f …` does.
-pub fn stage_over(
+/// [`stage`], as a lab wishes it.
+pub fn stage_for(
     origin: &Path,
     into: &Path,
     limits: &Limits,
-    over: &[String],
+    wishes: &Wishes,
 ) -> Result<Staged, Vec<Problem>> {
-    match copied(origin, into, limits, over) {
+    match copied(origin, into, limits, wishes) {
         Ok(mut staged) => {
             staged.notices = super::typography::typeset_notices(staged.notices);
             Ok(staged)
@@ -76,7 +81,7 @@ pub fn stage_over(
     }
 }
 
-fn copied(origin: &Path, into: &Path, limits: &Limits, over: &[String]) -> Result<Staged, Vec<Problem>> {
+fn copied(origin: &Path, into: &Path, limits: &Limits, wishes: &Wishes) -> Result<Staged, Vec<Problem>> {
     let mut copy = Copy {
         limits,
         bytes: 0,
@@ -105,10 +110,22 @@ fn copied(origin: &Path, into: &Path, limits: &Limits, over: &[String]) -> Resul
     if !copy.problems.is_empty() {
         return Err(copy.problems);
     }
-    let choice = choose::choose(&root, origin, limits, over, &mut notices).map_err(|p| vec![*p])?;
+    let dotenv = wishes.dotenv.as_ref().map(|wish| wishes::write(&root, wish)).transpose();
+    let dotenv = dotenv.map_err(|e| vec![unreadable(".env", &e)])?;
+    let choice = choose::choose(&root, origin, limits, wishes, &mut notices).map_err(|p| vec![*p])?;
     std::fs::write(&env_file, &choice.env.filtered).map_err(|e| vec![unreadable(".env", &e)])?;
     let source = choice.source.clone();
-    Ok(Staged { root, origin: origin.to_owned(), notices, left_out: copy.left_out, source, choice, env_file })
+    Ok(Staged {
+        root,
+        origin: origin.to_owned(),
+        notices,
+        left_out: copy.left_out,
+        source,
+        choice,
+        env_file,
+        profiles: wishes.profiles.clone(),
+        dotenv,
+    })
 }
 
 /// State of a copy under way.

@@ -17,9 +17,10 @@ use super::build::{BuildRequest, build};
 use super::fault::{engine_fault, from_text, is_gone};
 use super::probe::Seat;
 use super::world::StackWorld;
-use super::{image_scan, processes, registry};
+use super::{crash, image_scan, processes, registry, script};
 use crate::check::deep::{
-    Back, Deep, Delivery, Drawn, Exec, Executed, ImageSizes, Parcel, Process, Trace, Weight,
+    Back, Deep, Delivery, Dotenv, Drawn, Exec, Executed, ImageSizes, Parcel, Process, ScriptRun, Trace,
+    Weight,
 };
 use crate::check::world::{State, Vantage};
 use crate::error::{Fault, FaultKind};
@@ -186,6 +187,20 @@ impl Deep for StackWorld {
         done.map_err(|e| engine_fault("le démarrage d'un conteneur", &e))
     }
 
+    async fn suspend(&self, service: &str) -> Result<i64, Fault> {
+        self.stack.note_disturbed(service, true);
+        self.set_stopped(service).await
+    }
+
+    async fn crash(&self, container: &str) -> Result<i64, Fault> {
+        crash::end(&self.stack, container).await?;
+        Ok(now_us())
+    }
+
+    async fn script(&self, run: ScriptRun) -> Result<Executed, Fault> {
+        script::run(self, &run).await
+    }
+
     async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault> {
         let before = self.stack.instances(service).await?;
         self.stack.remove_service(service).await?;
@@ -312,6 +327,10 @@ impl Deep for StackWorld {
 
     fn drawn(&self) -> Option<&Drawn> {
         self.drawn.as_deref()
+    }
+
+    fn dotenv(&self) -> Option<&Dotenv> {
+        self.dotenv.as_deref()
     }
 
     async fn deliveries(&self) -> Result<Option<Vec<Delivery>>, Fault> {

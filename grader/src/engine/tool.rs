@@ -158,12 +158,27 @@ async fn work(engine: &Engine, id: &str, ask: &ToolRun) -> Result<ToolOutcome, F
         .await
         .map_err(|e| engine_fault("la copie des fichiers d'un outil", &e))?;
     docker.start_container(id, None).await.map_err(|e| engine_fault("le démarrage d'un outil", &e))?;
-    let code = match docker.wait_container(id, None).next().await {
+    let code = ended(engine, id).await?;
+    let (out, err) = said(engine, id).await?;
+    let mut output = String::from_utf8_lossy(&out).into_owned();
+    output.push_str(&String::from_utf8_lossy(&err));
+    Ok(ToolOutcome { code, output })
+}
+
+/// Waits for the end of a container, and gives its code.
+pub(super) async fn ended(engine: &Engine, id: &str) -> Result<i64, Fault> {
+    let docker = &engine.docker;
+    Ok(match docker.wait_container(id, None).next().await {
         Some(Ok(ended)) => ended.status_code,
         Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
         Some(Err(e)) => return Err(engine_fault("l'attente d'un outil", &e)),
         None => return Err(from_text("l'attente d'un outil", "no answer")),
-    };
+    })
+}
+
+/// What a container has said on its standard output and on its standard error, each cut.
+pub(super) async fn said(engine: &Engine, id: &str) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    let docker = &engine.docker;
     let options = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
     let mut stream = docker.logs(id, Some(options));
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -173,9 +188,7 @@ async fn work(engine: &Engine, id: &str, ask: &ToolRun) -> Result<ToolOutcome, F
             other => keep(&mut out, &other.into_bytes()),
         }
     }
-    let mut output = String::from_utf8_lossy(&out).into_owned();
-    output.push_str(&String::from_utf8_lossy(&err));
-    Ok(ToolOutcome { code, output })
+    Ok((out, err))
 }
 
 fn keep(text: &mut Vec<u8>, more: &[u8]) {

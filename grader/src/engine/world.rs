@@ -17,7 +17,7 @@ use super::probe::Seat;
 use super::stack::Stack;
 use super::tool::{self, Toolbox};
 use super::tree::{alter, list_tree};
-use crate::check::deep::Drawn;
+use crate::check::deep::{Dotenv, Drawn};
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
     ToolOutcome, ToolRun, TwinPlan, Vantage, World,
@@ -48,6 +48,8 @@ pub struct StackWorld {
     pub starts: Vec<String>,
     /// The secret drawn for this run.
     pub drawn: Option<Arc<Drawn>>,
+    /// The `.env` of this run.
+    pub dotenv: Option<Arc<Dotenv>>,
 }
 
 impl StackWorld {
@@ -109,20 +111,36 @@ impl StackWorld {
             probe.ask(sockets)
         );
         b?;
-        let mut at = 0;
-        for answer in [a?, c?, d?] {
-            if let wire::Outcome::Failed(failure) = &answer.outcome {
-                return Err(Fault::new(
-                    FaultKind::Probe,
-                    format!("la sonde n'a pas pu suspendre « {service} »"),
-                    "relancez ; si cela recommence, signalez ce défaut du correcteur",
-                )
-                .detail(&failure.message));
-            }
-            at = at.max(answer.at_us + answer.elapsed_us);
-        }
-        Ok(i64::try_from(at).unwrap_or(i64::MAX))
+        acknowledged(service, &[a?, c?, d?])
     }
+
+    /// Suspends every process of a service, and nothing else.
+    pub(super) async fn set_stopped(&self, service: &str) -> Result<i64, Fault> {
+        let instance = self.running(service).await?;
+        let probe = self.stack.probe_inside(service).await?;
+        let stop =
+            wire::Ask::SignalAll(wire::SignalAll { signal: wire::SignalName::Stop, timeout_ms: 5_000 });
+        let (signalled, first) = tokio::join!(probe.ask(stop), self.kill(&instance.id, "SIGSTOP"));
+        first?;
+        acknowledged(service, &[signalled?])
+    }
+}
+
+/// When the last of these was done, unix microseconds.
+fn acknowledged(service: &str, answers: &[wire::Answer]) -> Result<i64, Fault> {
+    let mut at = 0;
+    for answer in answers {
+        if let wire::Outcome::Failed(failure) = &answer.outcome {
+            return Err(Fault::new(
+                FaultKind::Probe,
+                format!("la sonde n'a pas pu suspendre « {service} »"),
+                "relancez ; si cela recommence, signalez ce défaut du correcteur",
+            )
+            .detail(&failure.message));
+        }
+        at = at.max(answer.at_us + answer.elapsed_us);
+    }
+    Ok(i64::try_from(at).unwrap_or(i64::MAX))
 }
 
 #[async_trait]

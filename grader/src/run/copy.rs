@@ -10,9 +10,9 @@ use rand::Rng;
 use super::builds::{build_request, early};
 use super::judge::Board;
 use super::plan::selected;
-use super::{Ctx, Stop, secret};
+use super::{Ctx, Stop, intake, secret};
 use crate::check::Memo;
-use crate::check::deep::Drawn;
+use crate::check::deep::{Dotenv, Drawn};
 use crate::check::world::{BringUp, Declared};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
@@ -41,6 +41,8 @@ pub(super) struct Shared<'a> {
     pub seed: u64,
     /// The secret drawn for this run.
     pub drawn: Option<Arc<Drawn>>,
+    /// The `.env` of this run.
+    pub dotenv: Option<Arc<Dotenv>>,
     pub board: Board,
     pub checks: Vec<CheckSpec>,
     pub memo_main: Memo,
@@ -63,6 +65,7 @@ impl<'a> Shared<'a> {
             builds.insert(service, request);
         }
         let declared = Arc::new(model.declared());
+        let dotenv = intake::dotenv(cx, staged, model).await?;
         Ok(Self {
             early: early(&declared, &builds),
             approved,
@@ -73,7 +76,7 @@ impl<'a> Shared<'a> {
             builds,
             probe_image: probe_image.to_owned(),
             toolbox: Arc::new(engine::Toolbox::new(cx.options.recipes.clone(), cx.options.images)),
-            ability: if approved.needs_stand_ins() {
+            ability: if approved.needs_stand_ins() || cx.lab.experiments.script.is_some() {
                 cx.engine.ability(&cx.session).await?
             } else {
                 engine::Ability::default()
@@ -84,6 +87,7 @@ impl<'a> Shared<'a> {
                 Some(name) => secret::draw(model, name, &cx.session.secret)?,
                 None => None,
             },
+            dotenv,
             board: Board::new(),
             checks: selected(cx.lab, cx.options.only.as_deref()),
             memo_main: Memo::default(),
@@ -101,6 +105,12 @@ fn breakable(cx: &Ctx<'_>, second: bool) -> Vec<String> {
 /// Those of them whose health check is judged meanwhile.
 fn watched(cx: &Ctx<'_>, second: bool) -> Vec<String> {
     let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && !o.unwatched);
+    outages.map(|o| o.service.clone()).collect()
+}
+
+/// Those of them that are broken side by side.
+fn crowded(cx: &Ctx<'_>, second: bool) -> Vec<String> {
+    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && o.together);
     outages.map(|o| o.service.clone()).collect()
 }
 
@@ -138,9 +148,11 @@ pub(super) fn sandboxed(
             image: shared.probe_image.clone(),
         }),
         brittle: watched(cx, second),
+        crowded: crowded(cx, second),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
         kept,
         cpus: shared.processors.unwrap_or(ordinary.cpus),
+        engine: !second && cx.lab.experiments.script.is_some(),
         ..ordinary
     };
     compose::sandbox(shared.approved, &plan)
@@ -251,5 +263,6 @@ pub(super) fn world(cx: &Ctx<'_>, shared: &Shared<'_>, stack: &Arc<Stack>, bring
         toolbox: Arc::clone(&shared.toolbox),
         starts: shared.approved.model().from_images().into_iter().map(|from| from.image).collect(),
         drawn: shared.drawn.clone(),
+        dotenv: shared.dotenv.clone(),
     }
 }

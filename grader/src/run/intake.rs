@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::{Ctx, Stop, plan};
-use crate::compose::{self, ApprovedModel, ComposeTool, ConfigError, Limits, Staged};
+use crate::check::deep::Dotenv;
+use crate::compose::{
+    self, ApprovedModel, ComposeModel, ComposeTool, ConfigError, DotenvWish, Limits, Staged, Wishes,
+};
 use crate::engine::{self, Resolved};
 use crate::error::{Fault, FaultKind};
 use crate::event::{Event, Place, Problem, StepState};
@@ -20,11 +25,35 @@ pub(super) fn stage(cx: &Ctx<'_>, room: &Path) -> Result<Arc<Staged>, Stop> {
         let what = "le dossier temporaire est plein ou interdit";
         Stop::Fault(Fault::new(FaultKind::Disk, what, "libérez de la place").detail(e))
     })?;
-    let over = &cx.lab.experiments.over;
+    let wishes = wishes(cx);
     let staged =
-        compose::stage_over(&cx.options.dir, &into, &Limits::default(), over).map_err(Stop::Invalid)?;
+        compose::stage_for(&cx.options.dir, &into, &Limits::default(), &wishes).map_err(Stop::Invalid)?;
     cx.step("intake", "lecture de la copie", StepState::Done);
     Ok(Arc::new(staged))
+}
+
+/// What the lab wishes of the copy.
+fn wishes(cx: &Ctx<'_>) -> Wishes {
+    let experiments = &cx.lab.experiments;
+    Wishes {
+        over: experiments.over.clone(),
+        profile: experiments.profile.clone(),
+        profiles: experiments.profiles.clone(),
+        dotenv: experiments.dotenv.as_ref().map(|dotenv| DotenvWish {
+            example: dotenv.example.clone(),
+            drawn: dotenv
+                .secrets
+                .iter()
+                .map(|name| (name.clone(), value(&cx.session.secret, name)))
+                .collect(),
+        }),
+    }
+}
+
+/// The value of a secret of this session: the same at each reading.
+fn value(secret: &str, name: &str) -> String {
+    let digest = Sha256::digest(format!("{secret}\n{name}"));
+    digest.iter().take(12).fold("k".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// The model that Compose reads in it, accepted by the policy.
@@ -41,6 +70,18 @@ pub(super) async fn approve(cx: &Ctx<'_>, staged: &Staged) -> Result<ApprovedMod
     }
     cx.step("config", "lecture du fichier Compose", StepState::Done);
     compose::approve(model).map_err(Stop::Refused)
+}
+
+/// The `.env` of the run, with where a secret has a value that nobody gave it.
+pub(super) async fn dotenv(
+    cx: &Ctx<'_>,
+    staged: &Staged,
+    model: &ComposeModel,
+) -> Result<Option<Arc<Dotenv>>, Stop> {
+    let Some(dotenv) = model.dotenv() else { return Ok(None) };
+    let tool = ComposeTool::at(&cx.engine.tools.compose);
+    let fallbacks = compose::fallbacks(staged, &tool, model).await?;
+    Ok(Some(Arc::new(Dotenv { fallbacks, ..dotenv.clone() })))
 }
 
 /// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be

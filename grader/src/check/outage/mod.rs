@@ -1,6 +1,7 @@
 //! `outage`: what the application answers while a store is broken.
 
 mod judge;
+mod rounds;
 mod run;
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 
+pub use rounds::all as together;
 pub use run::{Run, revive};
 
 /// Requests while these services are broken, one after the other, get no lie.
@@ -38,6 +40,13 @@ fn key(outage: &Outage) -> String {
 
 /// The outage of a service on its own copy, made once.
 pub async fn shared(cx: &Cx<'_>, outage: &Outage) -> Result<std::sync::Arc<Run>, Fault> {
+    if outage.together {
+        let seen = rounds::all(cx).await?;
+        return seen
+            .get(&outage.service)
+            .cloned()
+            .ok_or_else(|| kit::lab_fault("une panne qui n'a pas eu lieu"));
+    }
     let here = if outage.second { cx.on_second()? } else { *cx };
     here.memo
         .once(&key(outage), async {

@@ -76,6 +76,8 @@ const REQUESTS: usize = 3;
 /// Shortest time left to a request while the service is suspended: an answer is told apart from a
 /// lie then; what only lies after a while does so once the service is ended.
 const SUSPENDED: Duration = Duration::from_secs(1);
+/// Longest wait for a service to be well again once what it needs is back.
+const RECOVERY: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(200);
 
 struct Bench<'a> {
@@ -177,6 +179,47 @@ pub async fn revive(world: &dyn World, service: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether the health check of a service names another one, itself or by a variable.
+async fn asks_elsewhere(world: &dyn World, service: &str) -> Result<bool, Fault> {
+    let declared = world.declared();
+    let test =
+        declared.services.get(service).and_then(|s| s.healthcheck.clone()).unwrap_or_default().join(" ");
+    let mut said = vec![test.clone()];
+    for instance in world.instances(service).await? {
+        let cited = instance.env.into_iter().filter(|(name, _)| is_named(&test, name));
+        said.extend(cited.map(|(_, value)| value));
+    }
+    let others = declared.services.keys().filter(|other| other.as_str() != service);
+    Ok(others.into_iter().any(|other| said.iter().any(|text| is_named(text, other))))
+}
+
+/// Whether `name` stands in a text as a word of its own.
+pub(super) fn is_named(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let mut found = text.match_indices(name);
+    found.any(|(at, _)| !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part))
+}
+
+/// Without its loopback interface a container resolves no name, and a test that asks a neighbour fails for
+/// that reason alone: the service is suspended once more, its interface left.
+async fn ask_again(bench: &Bench<'_>, run: &mut Run) -> Result<(), Fault> {
+    let (world, service) = (bench.world, &bench.outage.service);
+    let health = || async { Ok(world.instances(service).await?.iter().find_map(|i| i.health)) };
+    let healthy = |seen: &Option<Health>| *seen == Some(Health::Healthy);
+    if !healthy(&kit::patiently(RECOVERY, healthy, health).await?) {
+        return Ok(());
+    }
+    let at = world.suspend(service).await?;
+    let seen = bench.watch(at, Some(Health::Healthy)).await;
+    world.thaw(service).await?;
+    let seen = seen?;
+    if seen.runs.iter().any(|run| run.exit_code == 0) {
+        run.frozen_us = at;
+        run.health = seen;
+    }
+    Ok(())
+}
+
 /// Runs the experiment.
 pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperiment>) -> Result<Run, Fault> {
     let service = &outage.service;
@@ -199,9 +242,15 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
         run.control = Some(bench.control(request, ip).await?);
         target = Some((request, ip));
     }
+    // Beside others, what it needs may have been broken just before.
+    let wait = if outage.together { RECOVERY } else { Duration::from_secs(10) };
     let before = kit::patiently(
-        Duration::from_secs(10),
-        |h: &Option<Health>| *h != Some(Health::Starting),
+        wait,
+        |h: &Option<Health>| match h {
+            Some(Health::Starting) => false,
+            Some(Health::Unhealthy) => !outage.together,
+            Some(Health::Healthy) | None => true,
+        },
         || async {
             let found = world.instances(service).await?;
             Ok(found.iter().find(|i| i.state == State::Running).and_then(|i| i.health))
@@ -236,6 +285,9 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
     }
     run.asked = asked?;
     run.health = health?;
+    if outage.together && run.health.unhealthy && asks_elsewhere(world, service).await? {
+        ask_again(&bench, &mut run).await?;
+    }
     if let Some((request, ip)) = target {
         let began = Instant::now();
         let back = kit::patiently(

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::super::deep::{
-    Back, Deep, Delivery, Drawn, Exec, Executed, ImageSizes, Parcel, Process, Trace, Weight,
+    Back, Deep, Delivery, Dotenv, Drawn, Exec, Executed, ImageSizes, Parcel, Process, ScriptRun, Trace,
+    Weight,
 };
 use super::super::world::Vantage;
 use super::FakeWorld;
@@ -12,6 +13,9 @@ use crate::error::Fault;
 
 /// Plays the commands of a fake stack.
 pub type FakeExec = Box<dyn Fn(&FakeWorld, &Vantage, &Exec) -> Executed + Send + Sync>;
+
+/// Plays a script of a fake stack.
+pub type FakeScript = Box<dyn Fn(&FakeWorld, &ScriptRun) -> Executed + Send + Sync>;
 
 /// What the rarer things show.
 #[derive(Default)]
@@ -32,6 +36,12 @@ pub struct Depths {
     pub weights: std::collections::BTreeMap<String, Weight>,
     /// The drawn secret.
     pub drawn: Option<Drawn>,
+    /// The `.env` of the run.
+    pub dotenv: Option<Dotenv>,
+    /// Whether a container whose process is ended is started again.
+    pub revives: bool,
+    /// Plays the student's script; without it, running one is a fault.
+    pub script: Option<FakeScript>,
     /// The password of PostgreSQL, for those that do not come from its own loopback.
     pub password: Option<String>,
     /// What the receiver was sent, played from the world.
@@ -85,11 +95,29 @@ impl Deep for FakeWorld {
     async fn revive(&self, container: &str) -> Result<(), Fault> {
         self.unpause(container).await.map(drop)
     }
+    async fn suspend(&self, service: &str) -> Result<i64, Fault> {
+        super::super::World::freeze(self, service).await
+    }
+    async fn crash(&self, container: &str) -> Result<i64, Fault> {
+        self.pause(container).await
+    }
+    async fn script(&self, run: ScriptRun) -> Result<Executed, Fault> {
+        match &self.deep.script {
+            Some(script) => Ok(script(self, &run)),
+            None => Err(super::super::kit::noise("aucun script")),
+        }
+    }
     async fn recreate_elsewhere(&self, service: &str) -> Result<bool, Fault> {
         super::super::World::recreate(self, service).await
     }
     async fn inspections(&self, service: &str) -> Result<Vec<Value>, Fault> {
-        Ok(self.deep.inspections.get(service).cloned().unwrap_or_default())
+        let mut seen = self.deep.inspections.get(service).cloned().unwrap_or_default();
+        for one in seen.iter_mut().filter(|_| self.deep.revives) {
+            if one["Id"].as_str().is_some_and(|id| self.is_cut(id)) {
+                one["State"]["StartedAt"] = "later".into();
+            }
+        }
+        Ok(seen)
     }
     async fn processes(&self, service: &str) -> Result<Vec<String>, Fault> {
         Ok(self.deep.processes.get(service).cloned().unwrap_or_default())
@@ -114,6 +142,9 @@ impl Deep for FakeWorld {
     }
     fn drawn(&self) -> Option<&Drawn> {
         self.deep.drawn.as_ref()
+    }
+    fn dotenv(&self) -> Option<&Dotenv> {
+        self.deep.dotenv.as_ref()
     }
     async fn deliveries(&self) -> Result<Option<Vec<Delivery>>, Fault> {
         Ok(self.deep.deliveries.as_ref().map(|play| play(self)))

@@ -9,6 +9,7 @@ mod labs;
 mod metrics;
 mod net;
 mod panels;
+mod production;
 mod prom;
 mod stores;
 mod traefik;

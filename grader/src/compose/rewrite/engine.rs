@@ -38,6 +38,13 @@ pub(super) struct Used {
     also: BTreeSet<String>,
 }
 
+impl Used {
+    /// A check has the socket shown to a container of ours.
+    pub(super) fn asked(&mut self, socket: bool) {
+        self.socket |= socket;
+    }
+}
+
 /// The mounts that stand in for one of the student's; none when nothing is needed.
 pub(super) fn stand_in(work: &mut Work<'_>, service: &str, grant: Grant, mount: &Value) -> Vec<Value> {
     let target = text(mount, "target").unwrap_or_default();

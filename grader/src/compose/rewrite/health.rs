@@ -16,12 +16,17 @@ const INTERVAL_ALONE: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest run of a student's test: some are programs that take seconds to start.
 const LONGEST: Duration = Duration::from_secs(20);
-/// The same for a service that a check will break: its health must tell soon.
-const BRITTLE: Duration = Duration::from_millis(500);
+/// The same for a service that a check will break: its health must tell soon, and a test that
+/// swallows its own failure must be left the time to lie.
+const BRITTLE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// The same for one of the many that are broken side by side: so many tests must leave the machine some room.
+const CROWDED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 /// Longest grace: a server in Java may take two minutes on a busy machine.
 const GRACE: Duration = Duration::from_secs(150);
 /// Between checks while the service starts.
 const FIRST: Duration = Duration::from_millis(200);
+/// The same where many are.
+const FIRST_CROWDED: Duration = Duration::from_secs(1);
 
 /// Go's `1h2m3.5s`, `200ms`, `1us`… `None` when it is not one.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -94,16 +99,20 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
     // The grace period stands for the tries that the student's interval would have left.
     out.insert("start_period".into(), written(grace).into());
     let brittle = work.plan.brittle.iter().any(|name| name == service);
-    // A test may be a whole program: what nobody will break is asked no more often than need be, and forgiven
-    // what a busy machine makes late.
-    let (interval, forgiven) = if brittle {
-        (BRITTLE, retries.min(2))
-    } else {
-        // Without `start_interval`, it is also the wait for the first one.
-        let usual = interval(work);
-        let seldom = if work.plan.start_interval { asked.clamp(usual, SELDOM) } else { usual };
-        (seldom, retries.min(5))
+    let crowded = work.plan.crowded.iter().any(|name| name == service);
+    let (interval, longest, forgiven) = match (crowded, brittle) {
+        (true, _) => (CROWDED.0, CROWDED.1, retries.min(2)),
+        (false, true) => (BRITTLE.0, BRITTLE.1, retries.min(2)),
+        (false, false) => {
+            // A test may be a whole program: what nobody will break is asked no more often than need be, and
+            // forgiven what a busy machine makes late. Without `start_interval`, it is also the wait for the
+            // first one.
+            let usual = interval(work);
+            let seldom = if work.plan.start_interval { asked.clamp(usual, SELDOM) } else { usual };
+            (seldom, LONGEST, retries.min(5))
+        }
     };
+    let soon = if crowded { FIRST_CROWDED } else { FIRST };
     let (first, interval, shown) = match late {
         // Docker checks every 5 s during the grace period when it is not told otherwise.
         Some((_, delay)) => {
@@ -114,13 +123,15 @@ pub(super) fn rewrite(work: &mut Work<'_>, service: &str, check: &Value) -> Valu
                 format!("premier contrôle de santé retardé de {}", crate::time::french(*delay)),
             )
         }
-        None => (FIRST, interval, "contrôle de santé resserré : même test, plus souvent".to_owned()),
+        None => (soon, interval, "contrôle de santé resserré : même test, plus souvent".to_owned()),
     };
     out.insert("interval".into(), written(interval).into());
     if work.plan.start_interval {
         out.insert("start_interval".into(), written(first).into());
     }
-    out.insert("timeout".into(), written(timeout.min(LONGEST)).into());
+    // Where many start together, a test of a second may take five: that is not what is judged.
+    let timeout = if crowded { longest } else { timeout.min(longest) };
+    out.insert("timeout".into(), written(timeout).into());
     out.insert("retries".into(), forgiven.into());
     work.change(&["services", service, "healthcheck"], shown);
     Value::Object(out)

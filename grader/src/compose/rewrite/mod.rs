@@ -70,6 +70,8 @@ pub struct Plan {
     pub receiver: Option<Receiver>,
     /// Services that a check of this copy will break.
     pub brittle: Vec<String>,
+    /// Those of them that are broken side by side with others.
+    pub crowded: Vec<String>,
     /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
     /// originals.
     pub copies: Option<PathBuf>,
@@ -82,6 +84,8 @@ pub struct Plan {
     pub pids: u64,
     /// Processors of the machine of the engine: more are not asked for.
     pub cpus: f64,
+    /// Has a filtered engine even when no service asks for the engine's socket.
+    pub engine: bool,
 }
 
 impl Default for Plan {
@@ -99,12 +103,14 @@ impl Default for Plan {
             relay: None,
             receiver: None,
             brittle: Vec::new(),
+            crowded: Vec::new(),
             copies: None,
             kept: BTreeMap::new(),
             memory: Some(1 << 30),
             pids: 512,
             cpus: std::thread::available_parallelism()
                 .map_or(1.0, |n| f64::from(u32::try_from(n.get()).unwrap_or(u32::MAX))),
+            engine: false,
         }
     }
 }
@@ -285,6 +291,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
             file[family] = Value::Object(members);
         }
     }
+    work.used.asked(plan.engine);
     let receiver = plan.receiver.as_ref().filter(|r| receiver::install(&mut work, &mut file, r));
     let mut engine = engine::access(&work, source, &mut file);
     let relay = plan.relay.as_ref().and_then(|relay| relay::install(&mut work, &mut file, relay));

@@ -3,13 +3,13 @@ use super::*;
 const MAIN: &str = "services:\n  api:\n    image: nginx:alpine\n    ports: [\"5000:80\"]\n    logging: {driver: json-file, options: {max-size: 10m, max-file: \"3\"}}\n";
 const OVER: &str = "services:\n  api:\n    ports: !reset []\n    logging: {driver: json-file, options: {max-size: 50m}}\n  nginx: {image: \"nginx:alpine\"}\n";
 
-fn over() -> Vec<String> {
-    vec!["docker-compose.prod.yml".into(), "compose.prod.yaml".into()]
+fn over() -> Wishes {
+    Wishes { over: vec!["docker-compose.prod.yml".into(), "compose.prod.yaml".into()], ..Wishes::default() }
 }
 
 fn laid(files: Files<'_>) -> (Folder, Staged) {
     let folder = Folder::new(files);
-    let staged = stage_over(&folder.origin(), &folder.target(), &Limits::default(), &over()).expect("staged");
+    let staged = stage_for(&folder.origin(), &folder.target(), &Limits::default(), &over()).expect("staged");
     (folder, staged)
 }
 

@@ -13,6 +13,8 @@ pub(super) fn made(root: &Path, active: Value) -> ComposeModel {
         all: active.clone(),
         active,
         alone: None,
+        profiles: BTreeMap::new(),
+        dotenv: None,
         notices: Vec::new(),
     }
 }
