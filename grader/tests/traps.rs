@@ -13,7 +13,8 @@ struct Expect {
 #[test]
 fn each_error_of_the_sources_is_a_trap_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let labs: Vec<_> = std::fs::read_dir(root.join("labs")).expect("labs").flatten().map(|e| e.path()).collect();
+    let labs: Vec<_> =
+        std::fs::read_dir(root.join("labs")).expect("labs").flatten().map(|e| e.path()).collect();
     let text = std::fs::read_to_string(root.join("docs/PIEGES.md")).expect("docs/PIEGES.md");
     let rows: Vec<Vec<&str>> = text
         .lines()
