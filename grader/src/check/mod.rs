@@ -38,6 +38,7 @@ mod front;
 mod grafana;
 mod healthcheck;
 mod http;
+mod inside;
 mod interfaces;
 mod intervals;
 mod kit;
