@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser class-browser release clean
+.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser class-browser class-swarm release clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -98,6 +98,10 @@ class-browser: ## Lit les pages d'une classe dans Chromium : tri, filtres, clavi
 	@rm -rf $(TARGET_DIR)/browser/class && mkdir -p $(TARGET_DIR)/browser/class/shots && cd $(TARGET_DIR)/browser && npm install --silent --no-audit --no-fund --prefix . playwright-core@1 axe-core@4
 	@TP_CLASS_DIR=$(abspath $(TARGET_DIR))/browser/class $(CARGO) test --quiet -p grader --lib -- --ignored pages_for_the_browser
 	@cd $(TARGET_DIR)/browser && for class in plain course; do node $(CURDIR)/tests/browser/class.mjs class/$$class class/shots; done
+
+# Some minutes, as root: an engine of its own becomes a Swarm.
+class-swarm: images-01 build ## Corrige une classe par un travail de Swarm, une tâche tuée en route
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test --quiet -p tp-tests --test swarm -- --ignored --nocapture
 
 clean: ## Supprime ce que des corrections interrompues ont laissé
 	@$(GRADER) clean

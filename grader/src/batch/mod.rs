@@ -5,6 +5,7 @@
 //! time), [`doubt`](mod@doubt) (which verdicts are worth another attempt), [`roster`] (who is who). Nothing
 //! of a finished submission stays in memory but its [`Summary`](crate::report::class::Summary).
 
+mod attempts;
 mod class;
 mod doubt;
 mod folders;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use attempts::choose;
 pub use folders::{Folder, fingerprint, list};
 pub use journal::JournalError;
 pub use merge::merge;

@@ -108,6 +108,22 @@ impl Output {
         whole(&self.events(key), |out| io::copy(&mut File::open(there)?, out).map(drop))
     }
 
+    /// Takes the events graded as `run` for those of `key`, in the place of whatever was there.
+    pub fn take_as(&self, part: &Path, run: &str, key: &str) -> io::Result<()> {
+        let (there, here) = (part.join("runs").join(format!("{run}.jsonl")), self.events(key));
+        if there.is_file() {
+            return whole(&here, |out| io::copy(&mut File::open(there)?, out).map(drop));
+        }
+        let student = self.root.join("students").join(key);
+        for old in [here, student.join("run.jsonl"), student.join("index.html")] {
+            match std::fs::remove_file(old) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The report of a student, from its events.
     pub fn report(&self, key: &str) -> Option<Report> {
         Some(Report::fold(self.read(key).ok()??))

@@ -17,6 +17,8 @@ use crate::reporter::html::Theme;
 pub struct Published {
     /// Students.
     pub students: usize,
+    /// Those who handed in several times.
+    pub several: usize,
     /// Those whose note the course moves.
     pub moved: usize,
     /// Checks that students do not see.
@@ -31,13 +33,7 @@ pub struct Published {
 ///
 /// There are no results there, they do not go with the course, or they cannot be written.
 pub fn publish(dir: &Path, course: Option<&Course>, theme: &Theme) -> Result<Published, Fault> {
-    let file = dir.join("class.json");
-    let unusable = |e: &dyn std::fmt::Display| {
-        let what = format!("« {} » ne se lit pas", file.display());
-        Fault::new(FaultKind::Lab, what, "donnez le dossier que « grader batch » a écrit").detail(e)
-    };
-    let read = File::open(&file).map_err(|e| unusable(&e))?;
-    let Class { mut head, mut submissions } = Class::read(BufReader::new(read)).map_err(|e| unusable(&e))?;
+    let Class { mut head, mut submissions } = read(dir)?;
     if let Some(course) = course {
         let known = Known {
             keys: submissions.iter().map(|one| one.key.as_str()).collect(),
@@ -45,15 +41,6 @@ pub fn publish(dir: &Path, course: Option<&Course>, theme: &Theme) -> Result<Pub
             checks: head.checks.iter().map(|card| (card.id.as_str(), card.points)).collect(),
         };
         unsuited(&course.unknown(&known))?;
-    }
-    // As before any course.
-    head.course = None;
-    for one in &mut submissions {
-        one.settled = None;
-        let own = Output::page(one.run_key());
-        if let Some(page) = &mut one.page {
-            *page = own;
-        }
     }
     if let Some(course) = course {
         course.apply(&mut head, &mut submissions);
@@ -65,16 +52,47 @@ pub fn publish(dir: &Path, course: Option<&Course>, theme: &Theme) -> Result<Pub
     let results = Results { head: &head, all: &submissions, about, theme };
     let report = |one: &Submission| one.report.as_deref().cloned();
     let wrong = output.write(&results, report).map_err(write)?;
-    let moved = |one: &&Submission| one.settled.as_ref().is_some_and(|settled| settled.terms.len() > 1);
     Ok(Published {
         students: submissions.len(),
-        moved: submissions.iter().filter(moved).count(),
+        several: 0,
+        moved: moved(&submissions),
         hidden: head.course.as_ref().map_or(0, |course| course.hidden.len()),
-        remarks: wrong
-            .into_iter()
-            .map(|w| format!("un de vos modèles de page échoue, le nôtre le remplace : {w}"))
-            .collect(),
+        remarks: Published::of_theme(wrong),
     })
+}
+
+impl Published {
+    /// What there is to say of templates of which one may be wrong.
+    pub(super) fn of_theme(wrong: Option<String>) -> Vec<String> {
+        let told = |w| format!("un de vos modèles de page échoue, le nôtre le remplace : {w}");
+        wrong.into_iter().map(told).collect()
+    }
+}
+
+/// How many notes the course moves.
+pub(super) fn moved(all: &[Submission]) -> usize {
+    let moved = |one: &&Submission| one.settled.as_ref().is_some_and(|settled| settled.terms.len() > 1);
+    all.iter().filter(moved).count()
+}
+
+/// The results of `dir`, as before any course.
+pub(super) fn read(dir: &Path) -> Result<Class, Fault> {
+    let file = dir.join("class.json");
+    let unusable = |e: &dyn std::fmt::Display| {
+        let what = format!("« {} » ne se lit pas", file.display());
+        Fault::new(FaultKind::Lab, what, "donnez le dossier que « grader batch » a écrit").detail(e)
+    };
+    let opened = File::open(&file).map_err(|e| unusable(&e))?;
+    let mut class = Class::read(BufReader::new(opened)).map_err(|e| unusable(&e))?;
+    class.head.course = None;
+    for one in &mut class.submissions {
+        one.settled = None;
+        let own = Output::page(one.run_key());
+        if let Some(page) = &mut one.page {
+            *page = own;
+        }
+    }
+    Ok(class)
 }
 
 /// What a course names and the class does not have stops everything.

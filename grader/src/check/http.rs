@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::experiment::Request;
-use super::world::wire;
+use super::inside::inside;
+use super::world::{World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -49,14 +50,14 @@ pub fn lacks(wanted: &Value, seen: &Value, path: &str) -> Option<String> {
 }
 
 impl Http {
-    fn base(&self) -> Miss {
+    fn base(&self, world: &dyn World) -> Miss {
         let Request { service, port, path } = &self.request;
         Miss {
             expected: match &self.json {
                 Some(json) => format!("GET {path} : {} avec {json}", self.status),
                 None => format!("GET {path} : {}", self.status),
             },
-            try_it: format!("docker compose exec {service} wget -qO- http://127.0.0.1:{port}{path}"),
+            try_it: inside(world, service, &format!("wget -qO- http://127.0.0.1:{port}{path}")),
             ..Miss::default()
         }
     }
@@ -80,7 +81,7 @@ impl Http {
                 place,
                 hint: "écouter sur 127.0.0.1 dans un conteneur, c'est n'être joignable par personne d'autre"
                     .to_owned(),
-                ..self.base()
+                ..self.base(cx.world)
             },
             Err(_) => Miss {
                 headline: format!("« {service} » ne répond pas sur le port {port}"),
@@ -88,7 +89,7 @@ impl Http {
                 noted: tell::tail(&cx.world.logs(service, 12).await?, 6),
                 place,
                 hint: "le processus écoute-t-il, et sur ce port-là ?".to_owned(),
-                ..self.base()
+                ..self.base(cx.world)
             },
         })
     }
@@ -141,7 +142,7 @@ impl Check for Http {
                 }
                 .to_owned(),
                 facts,
-                ..self.base()
+                ..self.base(cx.world)
             });
         }
         let Some(wanted) = &self.json else { return tell::pass(facts) };
@@ -157,7 +158,7 @@ impl Check for Http {
                 noted: vec![format!("corps : {body}")],
                 hint: "les noms des clés et leurs valeurs sont fixés par l'énoncé".to_owned(),
                 facts,
-                ..self.base()
+                ..self.base(cx.world)
             }),
         }
     }

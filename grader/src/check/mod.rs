@@ -42,6 +42,7 @@ mod grafana;
 mod healthcheck;
 mod http;
 mod ingest;
+mod inside;
 mod interfaces;
 mod intervals;
 mod kit;

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::world::wire;
+use super::inside::inside;
+use super::world::{World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -35,7 +36,7 @@ impl Reach {
         format!("{}:{}", self.to, self.port)
     }
 
-    fn base(&self) -> Miss {
+    fn base(&self, world: &dyn World) -> Miss {
         Miss {
             headline: format!("« {} » n'atteint pas {}", self.from, self.name()),
             expected: format!(
@@ -45,10 +46,8 @@ impl Reach {
                 if self.http.is_some() { "répond en HTTP" } else { "accepte une connexion" }
             ),
             try_it: match &self.http {
-                Some(path) => {
-                    format!("docker compose exec {} wget -qO- http://{}{path}", self.from, self.name())
-                }
-                None => format!("docker compose exec {} nc -zv {} {}", self.from, self.to, self.port),
+                Some(path) => inside(world, &self.from, &format!("wget -qO- http://{}{path}", self.name())),
+                None => inside(world, &self.from, &format!("nc -zv {} {}", self.to, self.port)),
             },
             ..Miss::default()
         }
@@ -57,7 +56,7 @@ impl Reach {
     /// Says why the connection failed: not listening, or only on the loopback.
     async fn unreached(&self, cx: &Cx<'_>, failure: &wire::Failure) -> Result<Miss, Fault> {
         let inside = kit::tcp(cx.world, &kit::inside(&self.to), "127.0.0.1", self.port, 2_000).await?;
-        let mut miss = self.base();
+        let mut miss = self.base(cx.world);
         miss.observed = tell::why(failure);
         let refused = failure.kind == wire::FailureKind::Refused;
         miss.control = match (&inside, refused) {
@@ -114,7 +113,7 @@ impl Check for Reach {
                 ),
                 noted: vec![format!("adresses de « {} » : {}", self.to, tell::ips(&mine))],
                 hint: "qui d'autre répond à ce nom dans votre fichier ?".to_owned(),
-                ..self.base()
+                ..self.base(cx.world)
             })
         };
         if let Some(miss) = stranger(connected.peer) {
@@ -141,7 +140,7 @@ impl Check for Reach {
                 control: format!("la connexion TCP s'établit en {took}"),
                 hint: "le port est ouvert, mais ce qui écoute ne parle pas HTTP".to_owned(),
                 facts,
-                ..self.base()
+                ..self.base(cx.world)
             }),
             Ok(answer) => {
                 if let Some(miss) = stranger(answer.peer) {

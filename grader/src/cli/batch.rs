@@ -78,14 +78,27 @@ fn jobs(text: &str) -> Result<Jobs, String> {
 
 /// `grader batch`
 pub async fn batch(args: &BatchArgs, global: &Global) -> ExitCode {
-    match grade(args, global).await {
+    match grade(args, global, Shown::Page).await {
         Ok((code, _)) => code,
         Err(e) => shell::fault(&e),
     }
 }
 
+/// What is said of the results of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Where the page of the class is.
+    Page,
+    /// Nothing: they are only for us.
+    Nothing,
+}
+
 /// Grades a class; gives the folder of the results, when they were written.
-pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Option<PathBuf>), Fault> {
+pub async fn grade(
+    args: &BatchArgs,
+    global: &Global,
+    shown: Shown,
+) -> Result<(ExitCode, Option<PathBuf>), Fault> {
     let labs = places::labs()?;
     let lab = match places::lab(&labs, &args.lab) {
         Ok(lab) => lab,
@@ -129,7 +142,7 @@ pub async fn grade(args: &BatchArgs, global: &Global) -> Result<(ExitCode, Optio
     let ended = batch::batch(Arc::new(setup), shell::interrupted(), Arc::new(tell)).await;
     progress.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let total = ended?;
-    say(&total, &out, began.elapsed());
+    say(&total, (shown == Shown::Page).then_some(out.as_path()), began.elapsed());
     let left = engine::inventory(&engine).await?;
     shell::say(&format!("reste (corrections en cours comprises) : {}", shell::inventory(&left)));
     Ok((code(&total, global.exit_zero), Some(out)))
@@ -179,12 +192,15 @@ fn read_roster(file: &Path) -> Result<Roster, Fault> {
     Roster::read(&std::fs::read(file).map_err(|e| unusable(&e))?).map_err(|e| unusable(&e))
 }
 
-fn say(total: &Total, out: &Path, took: Duration) {
+fn say(total: &Total, out: Option<&Path>, took: Duration) {
     let took = french::duration(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     if let Some(stats) = &total.stats {
         shell::say(&format!("{}, en {took}", counts(stats)));
     }
-    shell::say(&format!("page de la classe : {}", inline(&out.join("index.html").display().to_string())));
+    if let Some(out) = out {
+        let page = out.join("index.html").display().to_string();
+        shell::say(&format!("page de la classe : {}", inline(&page)));
+    }
     if total.interrupted {
         shell::complain("interrompu à votre demande ; --resume reprend où la correction s'est arrêtée");
     }

@@ -1,4 +1,4 @@
-//! `publish`: the results of a class by another policy, without grading.
+//! `publish`: the results of a class by another policy, or what counts of several hand-ins, without grading.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::args::Global;
 use super::{batch, shell};
-use crate::error::{ExitCode, Fault};
+use crate::error::{ExitCode, Fault, FaultKind};
 use crate::french::count;
 use crate::reporter::clean::inline;
 
@@ -20,9 +20,12 @@ Codes de sortie :
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct PublishArgs {
-    /// Le dossier que « grader batch » a écrit
-    #[arg(value_name = "DOSSIER")]
-    pub results: PathBuf,
+    /// Le dossier que « grader batch » a écrit ; plusieurs, dans l'ordre des envois, quand le cours choisit celui qui compte
+    #[arg(value_name = "DOSSIER", required = true)]
+    pub results: Vec<PathBuf>,
+    /// Où écrire ce qui compte de plusieurs envois
+    #[arg(long, value_name = "DOSSIER", requires = "course")]
+    pub into: Option<PathBuf>,
     /// La politique du cours (TOML) ; sans elle, les notes du TP, rien de caché
     #[arg(long, value_name = "FICHIER")]
     pub course: Option<PathBuf>,
@@ -43,14 +46,30 @@ fn again(args: &PublishArgs, global: &Global) -> Result<(), Fault> {
     let within = |path: &Path| global.dir.as_deref().unwrap_or(Path::new("")).join(path);
     let course = args.course.as_deref().map(|file| batch::read_course(&within(file))).transpose()?;
     let theme = batch::theme(args.templates.as_deref().map(within).as_deref())?;
-    let dir = within(&args.results);
-    let done = crate::batch::publish(&dir, course.as_ref(), &theme)?;
+    let dirs: Vec<PathBuf> = args.results.iter().map(|dir| within(dir)).collect();
+    let (dir, done) = match (dirs.as_slice(), &args.into, &course) {
+        ([dir], None, _) => (dir.clone(), crate::batch::publish(dir, course.as_ref(), &theme)?),
+        (dirs, Some(into), Some(course)) => {
+            let into = within(into);
+            let done = crate::batch::choose(dirs, &into, course, &theme)?;
+            (into, done)
+        }
+        _ => {
+            let what = "plusieurs dossiers de résultats";
+            let todo = "donnez --into et --course, dont [attempts] dit quel envoi compte";
+            return Err(Fault::new(FaultKind::Lab, what, todo));
+        }
+    };
     let hidden = match done.hidden {
         0 => String::new(),
         some => format!(", {}", count(some, "contrôle caché", "contrôles cachés")),
     };
     let moved = count(done.moved, "note changée par le cours", "notes changées par le cours");
-    shell::say(&format!("{}, {moved}{hidden}", count(done.students, "étudiant", "étudiants")));
+    let several = match done.several {
+        0 => String::new(),
+        some => format!(", dont {} plusieurs fois", count(some, "a rendu", "ont rendu")),
+    };
+    shell::say(&format!("{}{several}, {moved}{hidden}", count(done.students, "étudiant", "étudiants")));
     for line in &done.remarks {
         shell::complain(&inline(line));
     }

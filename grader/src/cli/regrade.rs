@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::args::Global;
-use super::batch::{self, BatchArgs};
+use super::batch::{self, BatchArgs, Shown};
 use super::shell;
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::french;
@@ -46,7 +46,8 @@ async fn again(args: &RegradeArgs, global: &Global) -> Result<ExitCode, Fault> {
         let todo = "donnez un autre dossier (--into) : les anciens résultats restent tels quels";
         return Err(Fault::new(FaultKind::Lab, "les nouveaux résultats iraient dans les anciens", todo));
     }
-    let (code, out) = batch::grade(&BatchArgs { into: Some(into), ..args.batch.clone() }, global).await?;
+    let (code, out) =
+        batch::grade(&BatchArgs { into: Some(into), ..args.batch.clone() }, global, Shown::Page).await?;
     let Some(out) = out else { return Ok(code) };
     let after = read(&out)?;
     for line in told(&before, &after, &Diff::of(&before, &after)) {

@@ -9,7 +9,7 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 
 use super::args::{Global, ImageArgs};
-use super::batch::{self, BatchArgs};
+use super::batch::{self, BatchArgs, Shown};
 use super::{places, regrade, shell};
 use crate::batch::{Jobs, Part, fingerprint, ruler};
 use crate::error::{ExitCode, Fault, FaultKind};
@@ -196,7 +196,8 @@ async fn replay(
 ) -> Result<ExitCode, Fault> {
     let seed = args.seed.unwrap_or_else(rand::random);
     let keys = drawn(class, copies, wanted, seed);
-    let names = keys.iter().map(|key| inline(key)).collect::<Vec<_>>();
+    let replayed = class.submissions.iter().filter(|one| keys.contains(&one.key));
+    let names = replayed.map(|one| inline(one.name())).collect::<Vec<_>>();
     shell::say(&format!(
         "rejeu de {} (--seed {seed}) : {}",
         count(keys.len(), "copie", "copies"),
@@ -224,7 +225,7 @@ async fn replay(
     };
     // Paths are whole already.
     let global = Global { dir: None, exit_zero: false, ..global.clone() };
-    let (code, done) = batch::grade(&batch, &global).await?;
+    let (code, done) = batch::grade(&batch, &global, Shown::Nothing).await?;
     if done.is_none() || matches!(code, ExitCode::Interrupted | ExitCode::Usage) {
         return Ok(code);
     }

@@ -313,24 +313,6 @@ fn limits(service: &Value) -> DeclaredLimits {
     }
 }
 
-/// Those of `deploy`, else those of the service itself; zero is none.
-fn limits(service: &Value) -> DeclaredLimits {
-    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
-    let deploy = &service["deploy"]["resources"]["limits"];
-    let quota = || {
-        let quota = number(&service["cpu_quota"])?;
-        Some(quota / number(&service["cpu_period"]).filter(|n| *n > 0.0).unwrap_or(100_000.0))
-    };
-    let memory = |value: &Value| super::rewrite::bytes(value).filter(|n| *n > 0);
-    DeclaredLimits {
-        memory: memory(&deploy["memory"]).or_else(|| memory(&service["mem_limit"])),
-        cpus: [number(&deploy["cpus"]), number(&service["cpus"]), quota()]
-            .into_iter()
-            .flatten()
-            .find(|cpus| *cpus > 0.0),
-    }
-}
-
 fn profile(read: &Result<Value, String>) -> DeclaredProfile {
     match read {
         Err(why) => DeclaredProfile { refused: Some(why.clone()), ..DeclaredProfile::default() },

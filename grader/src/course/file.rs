@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{Adjustment, Attempts, Cost, Course, Deadline, Extension, dates};
+use super::{Adjustment, Attempts, Cost, Course, Deadline, Extension, Keep, dates};
 use crate::lab::LabError;
 use crate::lab::file::{fail, from_toml, position};
 use crate::report::Detail;
@@ -71,8 +71,12 @@ struct RawExtension {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawAttempts {
-    column: String,
-    cap: u32,
+    #[serde(default)]
+    column: Option<String>,
+    #[serde(default)]
+    cap: Option<Spanned<u32>>,
+    #[serde(default)]
+    keep: Option<Keep>,
 }
 
 #[derive(Default, Deserialize)]
@@ -191,6 +195,14 @@ fn resolve(raw: Raw) -> Result<Course, Wrong> {
         let (points, reason) = (points(&one.points, -scale * 10.0)?, reason(&one.reason)?);
         adjustments.push(Adjustment { key: one.key, points, reason });
     }
+    let mut attempts = None;
+    if let Some(raw) = raw.attempts {
+        let cap = raw.cap.as_ref().map(|cap| *cap.get_ref());
+        if let (Some(0), Some(text)) = (cap, &raw.cap) {
+            return Err((text.span(), "au moins un envoi est permis".to_owned()));
+        }
+        attempts = Some(Attempts { column: raw.column, cap, keep: raw.keep });
+    }
     Ok(Course {
         title: raw.title.trim().to_owned(),
         scale,
@@ -200,7 +212,7 @@ fn resolve(raw: Raw) -> Result<Course, Wrong> {
         reveal: raw.reveal,
         deadline,
         extensions,
-        attempts: raw.attempts.map(|a| Attempts { column: a.column, cap: a.cap }),
+        attempts,
         above: raw.bonus.above.as_ref().map_or(Ok(0.0), |above| points(above, 0.0))?,
         bonus: raw.bonus.checks,
         adjustments,

@@ -1,6 +1,7 @@
 //! The policy of a course in one file: late work, hidden checks, what is shown, adjustments, bonus. It turns
 //! a result into a note; it never grades.
 
+mod attempts;
 mod dates;
 mod file;
 mod policy;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use attempts::{Chosen, Keep};
 pub use file::{FORMAT, parse};
 
 use crate::report::Detail;
@@ -34,7 +36,7 @@ pub struct Course {
     pub deadline: Option<Deadline>,
     /// Who has more time.
     pub extensions: Vec<Extension>,
-    /// How many attempts were announced.
+    /// Several hand-ins of one student.
     pub attempts: Option<Attempts>,
     /// Checks that only add points.
     pub bonus: BTreeSet<String>,
@@ -72,13 +74,16 @@ pub struct Extension {
     pub reason: String,
 }
 
-/// Attempts on the platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Several hand-ins of one student.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     /// Column of the class list that counts them.
-    pub column: String,
-    /// How many were announced. Going over costs nothing: it is said.
-    pub cap: u32,
+    pub column: Option<String>,
+    /// How many were announced. Going over costs nothing: it is said, and those beyond do not count where
+    /// one is chosen.
+    pub cap: Option<u32>,
+    /// Which one counts, where the results of several are given.
+    pub keep: Option<Keep>,
 }
 
 /// What lateness costs.
@@ -140,8 +145,8 @@ impl Course {
             ));
         }
         if !known.columns.is_empty() {
-            let named =
-                self.deadline.iter().map(|d| &d.column).chain(self.attempts.iter().map(|a| &a.column));
+            let attempts = self.attempts.iter().filter_map(|a| a.column.as_ref());
+            let named = self.deadline.iter().map(|d| &d.column).chain(attempts);
             for column in named.filter(|column| !known.columns.contains(column)) {
                 wrong.push(format!(
                     "pas de colonne « {column} » dans la liste de la classe ; il y a : {}",

@@ -1,6 +1,8 @@
 //! From a result to a note. Pure; sums are in hundredths of a point, so that what is shown adds up.
 
-use super::{Cost, Course, Deadline, dates};
+use jiff::Timestamp;
+
+use super::{Cost, Course, Deadline, Extension, dates};
 use crate::french;
 use crate::report::class::{self, Fate, Head, Kind, Settled, Submission, Term};
 use crate::report::{Score, Standing, partly};
@@ -83,9 +85,9 @@ impl Course {
         let Some(at) = dates::read(said, self.offset) else {
             return Some(format!("date de remise illisible (« {said} ») : aucune pénalité"));
         };
-        let extension = self.extensions.iter().filter(|e| e.keys.contains(&one.key)).max_by_key(|e| e.due);
+        let extension = self.extension(one);
         let due = extension.map_or(deadline.due, |e| e.due.max(deadline.due));
-        if let Some(closed) = deadline.closed.map(|closed| closed.max(due)).filter(|closed| at > *closed) {
+        if let Some(closed) = self.closing(one).filter(|closed| at > *closed) {
             let why = format!("rendu après le {} : rien ne compte", dates::told(closed, self.offset));
             terms.push(term(Kind::Closed, -note, &why));
             return None;
@@ -98,6 +100,22 @@ impl Course {
         }
         let granted = extension.filter(|_| at > deadline.due)?;
         Some(format!("délai accordé jusqu'au {} : {}", dates::told(granted.due, self.offset), granted.reason))
+    }
+
+    /// The longest of the delays granted.
+    fn extension(&self, one: &Submission) -> Option<&Extension> {
+        self.extensions.iter().filter(|e| e.keys.contains(&one.key)).max_by_key(|e| e.due)
+    }
+
+    /// From when nothing of this student counts.
+    fn closing(&self, one: &Submission) -> Option<Timestamp> {
+        let closed = self.deadline.as_ref()?.closed?;
+        Some(self.extension(one).map_or(closed, |granted| closed.max(granted.due)))
+    }
+
+    /// True when it came too late to count.
+    pub(super) fn is_closed(&self, one: &Submission) -> bool {
+        self.closing(one).zip(self.received(one)).is_some_and(|(closed, at)| at > closed)
     }
 
     fn penalty(deadline: &Deadline, days: i64, note: i64) -> Term {
@@ -145,14 +163,14 @@ impl Course {
 
     fn count_attempts(&self, one: &Submission, settled: &mut Settled) {
         let Some(attempts) = &self.attempts else { return };
-        let said = one.identity.get(&attempts.column).map_or("", |text| text.trim());
+        let (Some(column), Some(cap)) = (&attempts.column, attempts.cap) else { return };
+        let said = one.identity.get(column).map_or("", |text| text.trim());
         if let Ok(made) = said.parse::<u32>()
-            && made > attempts.cap
+            && made > cap
         {
-            settled.remarks.push(format!(
-                "{made} envois pour {} annoncés ; c'est la copie donnée ici qui compte",
-                attempts.cap
-            ));
+            settled
+                .remarks
+                .push(format!("{made} envois pour {cap} annoncés ; c'est la copie donnée ici qui compte"));
         }
     }
 }

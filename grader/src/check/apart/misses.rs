@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Apart, Leak, Port};
+use crate::check::inside::inside;
 use crate::check::tell;
 use crate::check::world::World;
 use crate::event::Miss;
@@ -104,7 +105,7 @@ impl Apart {
             hint: format!("quels services ont vraiment besoin de « {target} » ?"),
             try_it: match &self.from_service {
                 Some(service) => {
-                    format!("docker compose exec {service} nc -zv {} {}", leak.way.host, leak.way.port)
+                    inside(world, service, &format!("nc -zv {} {}", leak.way.host, leak.way.port))
                 }
                 None => "docker compose config".to_owned(),
             },

@@ -12,6 +12,7 @@ use serde_json::json;
 
 pub use decide::{Absent, Look, Present, absent, present};
 
+use super::inside::inside;
 use super::world::{Instance, World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
@@ -147,7 +148,7 @@ impl Dns {
         ];
         let base = Miss {
             expected: format!("depuis « {} », le nom « {name} » donne l'adresse de « {to} »", self.from),
-            try_it: format!("docker compose exec {} nslookup {name}", self.from),
+            try_it: inside(world, &self.from, &format!("nslookup {name}")),
             facts: facts.clone(),
             ..Miss::default()
         };
@@ -261,7 +262,7 @@ impl Dns {
         let base = Miss {
             expected: format!("depuis « {} », le nom « {name} » n'existe pas", self.from),
             control: format!("depuis « {control} », « {name} » répond : {}", there.words.join(" ; ")),
-            try_it: format!("docker compose exec {} nslookup {name}", self.from),
+            try_it: inside(world, &self.from, &format!("nslookup {name}")),
             facts: facts.clone(),
             ..Miss::default()
         };

@@ -8,6 +8,7 @@ use super::super::world::World;
 use super::Metrics;
 use super::parse::{Page, Sample, number};
 use super::run::{Measure, Run};
+use crate::check::inside::inside;
 use crate::check::kit;
 use crate::event::{Fact, Miss, Verdict};
 use crate::time::french;
@@ -58,9 +59,10 @@ impl Metrics {
                 &[name, ".inc(", ".observe(", "startTimer", &traffic.metrics.path],
                 "métrique déclarée ou servie ici",
             ),
-            try_it: format!(
-                "docker compose exec {service} wget -qO- http://127.0.0.1:{}{}",
-                traffic.metrics.port, traffic.metrics.path
+            try_it: inside(
+                world,
+                service,
+                &format!("wget -qO- http://127.0.0.1:{}{}", traffic.metrics.port, traffic.metrics.path),
             ),
             ..Miss::default()
         }

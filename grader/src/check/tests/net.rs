@@ -19,7 +19,7 @@ async fn honest_lab_01() {
     world.interfaces.insert("muet".into(), vec![lo(), device("tunl0", None), device("sit0", None)]);
     world.files.insert(
         "reponses.yaml".into(),
-        "\u{feff}sous_reseau: 172.30.0.0/24\r\npasserelle: '172.30.0.1'\r\nbridge_par_defaut_resout_les_noms: Non\r\n".into(),
+        "\u{feff}sous_reseau: 172.30.0.0/24\r\npasserelle: '172.30.0.1'\r\nbridge_par_defaut_resout_les_noms: Non\r\ndocker_gwbridge_vient_de: Swarm\r\n".into(),
     );
     for spec in super::lab("01").checks {
         passes(&judge("01", &spec.card.id, &world).await);

@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::progress::{Journal, Record};
 use crate::cli::{places, shell};
 use crate::error::ExitCode;
-use crate::{french, lab};
+use crate::french;
+use crate::lab::{self, Lab};
+
+/// Widest column of titles: with it a line has 80 columns.
+const TITLE: usize = 53;
 
 /// `grader status`
 pub fn status(dir: Option<&Path>) -> ExitCode {
@@ -27,12 +33,13 @@ pub fn status(dir: Option<&Path>) -> ExitCode {
             return ExitCode::Usage;
         }
     };
+    let labs: Vec<Lab> = lab::list(&labs).iter().filter_map(|dir| places::lab_in(&labs, dir).ok()).collect();
+    let column = labs.iter().map(|lab| lab.title.width()).max().unwrap_or(0).min(TITLE);
     // What is begun comes first.
     let (mut next, mut fresh) = (None, None);
-    for dir in lab::list(&labs) {
-        let Ok(lab) = places::lab_in(&labs, &dir) else { continue };
+    for lab in &labs {
         let record = journal.lab(&lab.id);
-        shell::say(&line(&lab.id, &lab.title, lab.checks.len(), record));
+        shell::say(&lines(&lab.id, &lab.title, column, lab.checks.len(), record));
         let whole = record.and_then(|r| r.best.as_ref()).is_some_and(|m| m.points >= m.total);
         if !whole {
             let slot = if record.is_some_and(|r| r.folder.is_some()) { &mut next } else { &mut fresh };
@@ -62,29 +69,35 @@ pub fn next(dir: Option<&Path>) -> ExitCode {
     ExitCode::Passed
 }
 
-/// `02  Titre   14/20 au mieux (16 contrôles sur 19 au dernier essai, 3 essais, 2 indices)`
-fn line(id: &str, title: &str, checks: usize, record: Option<&Record>) -> String {
-    let told = match record {
-        None => "pas commencé".to_owned(),
-        Some(record) => match &record.best {
-            None => "commencé, pas encore corrigé".to_owned(),
-            Some(best) => {
-                let hints: usize = record.hints.values().sum();
-                let plural = |n: usize| french::agree(n as u64, "", "s");
-                let attempts = usize::try_from(record.attempts).unwrap_or(usize::MAX);
-                format!(
-                    "{}/{} au mieux · {} contrôle{} sur {checks} au dernier essai · {attempts} essai{} · {hints} indice{}",
-                    french::number(best.points),
-                    french::number(best.total),
-                    record.passed.len(),
-                    plural(record.passed.len()),
-                    plural(attempts),
-                    plural(hints),
-                )
-            }
-        },
+/// `02  Titre   14/20 au mieux`, then what the last attempt was: 80 columns at most.
+fn lines(id: &str, title: &str, column: usize, checks: usize, record: Option<&Record>) -> String {
+    let best = record.and_then(|record| Some((record, record.best.as_ref()?)));
+    let state = match (record, best) {
+        (None, _) => "pas commencé".to_owned(),
+        (Some(_), None) => "commencé, non corrigé".to_owned(),
+        (_, Some((_, best))) => {
+            format!("{}/{} au mieux", french::number(best.points), french::number(best.total))
+        }
     };
-    format!("{id}  {title:<46} {told}")
+    let indent = " ".repeat(id.width() + 2);
+    // A longer title has its line for itself.
+    let head = match column.checked_sub(title.width()) {
+        Some(room) => format!("{id}  {title}{}", " ".repeat(room)),
+        None => format!("{id}  {title}\n{indent}{}", " ".repeat(column)),
+    };
+    let last = best.map_or_else(String::new, |(record, _)| {
+        let hints: usize = record.hints.values().sum();
+        let plural = |n: usize| french::agree(n as u64, "", "s");
+        let attempts = usize::try_from(record.attempts).unwrap_or(usize::MAX);
+        format!(
+            "\n{indent}{} contrôle{} sur {checks} au dernier essai · {attempts} essai{} · {hints} indice{}",
+            record.passed.len(),
+            plural(record.passed.len()),
+            plural(attempts),
+            plural(hints),
+        )
+    });
+    format!("{head}  {state}{last}")
 }
 
 /// The command that goes on with a lab.
@@ -104,16 +117,23 @@ mod tests {
 
     #[test]
     fn each_state_has_its_words() {
-        assert!(line("01", "Réseaux", 12, None).ends_with("pas commencé"));
+        let line = |record: Option<&Record>| lines("01", "Réseaux", 20, 12, record);
+        assert_eq!(line(None), "01  Réseaux               pas commencé");
         let mut record = Record { folder: Some("tp-01".into()), ..Record::default() };
-        assert!(line("01", "Réseaux", 12, Some(&record)).ends_with("commencé, pas encore corrigé"));
+        assert!(line(Some(&record)).ends_with("  commencé, non corrigé"));
         let mark = Mark { points: 14.5, total: 20.0, at: String::new() };
         record.note(mark, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
         record.hints.insert("a".into(), 2);
-        assert!(
-            line("01", "Réseaux", 12, Some(&record))
-                .ends_with("14,5/20 au mieux · 2 contrôles sur 12 au dernier essai · 1 essai · 2 indices")
+        assert_eq!(
+            line(Some(&record)),
+            "01  Réseaux               14,5/20 au mieux\n    2 contrôles sur 12 au dernier essai · 1 essai · 2 indices"
         );
+        for title in ["Court", &"é".repeat(TITLE), &"é".repeat(70)] {
+            for record in [None, Some(&Record::default()), Some(&record)] {
+                let told = lines("01", title, TITLE, 12, record);
+                assert!(told.lines().all(|line| line.width() <= 80), "{told}");
+            }
+        }
         assert_eq!(advice("01", Some(&record)), "grader check 01 -C tp-01");
         assert_eq!(advice("02", None), "grader init 02");
     }
