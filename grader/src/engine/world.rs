@@ -118,7 +118,8 @@ impl StackWorld {
     pub(super) async fn set_stopped(&self, service: &str) -> Result<i64, Fault> {
         let instance = self.running(service).await?;
         let probe = self.stack.probe_inside(service).await?;
-        let stop = wire::Ask::SignalAll(wire::SignalAll { signal: wire::SignalName::Stop, timeout_ms: 5_000 });
+        let stop =
+            wire::Ask::SignalAll(wire::SignalAll { signal: wire::SignalName::Stop, timeout_ms: 5_000 });
         let (signalled, first) = tokio::join!(probe.ask(stop), self.kill(&instance.id, "SIGSTOP"));
         first?;
         acknowledged(service, &[signalled?])

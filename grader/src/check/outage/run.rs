@@ -182,7 +182,8 @@ pub async fn revive(world: &dyn World, service: &str) -> Result<(), Fault> {
 /// Whether the health check of a service names another one, itself or by a variable.
 async fn asks_elsewhere(world: &dyn World, service: &str) -> Result<bool, Fault> {
     let declared = world.declared();
-    let test = declared.services.get(service).and_then(|s| s.healthcheck.clone()).unwrap_or_default().join(" ");
+    let test =
+        declared.services.get(service).and_then(|s| s.healthcheck.clone()).unwrap_or_default().join(" ");
     let mut said = vec![test.clone()];
     for instance in world.instances(service).await? {
         let cited = instance.env.into_iter().filter(|(name, _)| is_named(&test, name));
