@@ -56,6 +56,22 @@ impl Script {
         }
     }
 
+    /// The miss of a stack whose health checks see nothing.
+    fn blind(script: &super::experiment::Script) -> Miss {
+        Miss {
+            headline: "les healthchecks ne voient pas les pannes : aucun script ne peut les dire".to_owned(),
+            expected: format!(
+                "un healthcheck qui échoue, pour deux au moins de {}",
+                tell::names(&script.breakable)
+            ),
+            observed: "un seul au plus échoue quand son service est suspendu".to_owned(),
+            hint: "corrigez d'abord les contrôles de santé : ceux qui sont manqués plus haut disent lesquels"
+                .to_owned(),
+            try_it: "docker compose ps".to_owned(),
+            ..Miss::default()
+        }
+    }
+
     /// The miss of a script that did not come to its end.
     fn unended(cx: &Cx<'_>, played: &Played) -> Option<Miss> {
         let deadline = cx.experiments.script.as_ref().map(|s| s.deadline.0).unwrap_or_default();
@@ -195,13 +211,14 @@ impl Check for Script {
             }
         }
         let healthy = self.proof == ScriptProof::Healthy;
-        let played = if healthy {
+        let seen = if healthy {
             run::healthy(cx, script, &self.image).await?
         } else {
             run::broken(cx, script, &self.image).await?
         };
+        let Some(played) = seen.as_ref() else { return tell::fail(Self::blind(script)) };
         let facts = vec![Fact::new("said", played.facts(), played.told())];
-        if let Some(miss) = Self::unended(cx, &played) {
+        if let Some(miss) = Self::unended(cx, played) {
             return tell::fail(Miss { facts, ..miss });
         }
         let code = played.code.unwrap_or(-1);
@@ -216,10 +233,10 @@ impl Check for Script {
                 control: played.told_broken(),
                 hint: "le code de sortie d'un script est celui de sa dernière commande, sauf si exit en dit un autre".to_owned(),
                 facts,
-                ..Self::base(cx, &played)
+                ..Self::base(cx, played)
             });
         }
-        if let Some(miss) = Self::wrong(cx, &played, healthy) {
+        if let Some(miss) = Self::wrong(cx, played, healthy) {
             return tell::fail(Miss { facts, ..miss });
         }
         if healthy && code != 0 {
@@ -230,7 +247,7 @@ impl Check for Script {
                 control: "le moteur dit tous les services en bonne santé, avant et après".to_owned(),
                 hint: "quelle commande, dans ce script, s'exécute en dernier ?".to_owned(),
                 facts,
-                ..Self::base(cx, &played)
+                ..Self::base(cx, played)
             });
         }
         tell::pass(facts)

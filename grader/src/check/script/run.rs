@@ -86,8 +86,10 @@ impl Played {
     }
 }
 
+/// Running, and healthy where it has a health check.
 fn is_well(found: &[Instance]) -> bool {
-    !found.is_empty() && found.iter().all(|i| i.state == State::Running && i.health == Some(Health::Healthy))
+    let well = |i: &Instance| i.state == State::Running && matches!(i.health, Some(Health::Healthy) | None);
+    !found.is_empty() && found.iter().all(well)
 }
 
 /// Services that are well now.
@@ -125,8 +127,12 @@ async fn play(
         })
         .await?;
     let after = well(world, &script.services).await?;
+    let checked =
+        |service: &String| world.declared().services.get(service).is_some_and(|s| s.healthcheck.is_some());
     let truth = |service: &String| match broken.get(service) {
         Some(truth) => truth.clone(),
+        // Nobody can say how it is.
+        None if !checked(service) => Truth::Either,
         None if before.contains(service) && after.contains(service) => Truth::Well,
         None => Truth::Either,
     };
@@ -141,7 +147,7 @@ async fn play(
 }
 
 /// The script on a stack that is well, run once.
-pub(super) async fn healthy(cx: &Cx<'_>, script: &Script, image: &str) -> Result<Arc<Played>, Fault> {
+pub(super) async fn healthy(cx: &Cx<'_>, script: &Script, image: &str) -> Result<Arc<Option<Played>>, Fault> {
     cx.memo
         .once("script:healthy", async {
             let _alone = cx.memo.alone().await;
@@ -155,8 +161,8 @@ pub(super) async fn healthy(cx: &Cx<'_>, script: &Script, image: &str) -> Result
             }
             for _ in 0..TRIES {
                 let played = play(cx, script, image, &BTreeMap::new()).await?;
-                if played.truth.values().all(|truth| *truth == Truth::Well) {
-                    return Ok(played);
+                if well(cx.world, &script.services).await?.len() == script.services.len() {
+                    return Ok(Some(played));
                 }
             }
             Err(kit::noise("la santé des services change d'elle-même pendant que le script regarde"))
@@ -170,8 +176,9 @@ async fn turns_sick(world: &dyn World, service: &str) -> Result<bool, Fault> {
     Ok(sick(&kit::patiently(SICK, sick, || world.instances(service)).await?))
 }
 
-/// The script on a stack of which one service, drawn, is frozen, and another one stopped; run once.
-pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<Arc<Played>, Fault> {
+/// The script on a stack of which one service, drawn, is frozen, and another one stopped; run once. `None` when no two health
+/// checks can fail.
+pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<Arc<Option<Played>>, Fault> {
     // Only a health check that can fail tells the truth about a frozen service.
     let outages = together(cx).await?;
     cx.memo
@@ -183,9 +190,12 @@ pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<
                     run.health.unhealthy && run.health.runs.iter().all(|r| r.exit_code != 0)
                 })
             };
+            let known: Vec<&String> = script.breakable.iter().filter(honest).collect();
+            if known.len() < 2 {
+                return Ok(None);
+            }
             let found = all_well(world, &script.services).await?;
-            let mut drawn: Vec<&String> =
-                script.breakable.iter().filter(honest).filter(|s| found.contains(s)).collect();
+            let mut drawn: Vec<&String> = known.into_iter().filter(|s| found.contains(s)).collect();
             drawn.sort_by_key(|service| kit::draw(world, &format!("broken:{service}")));
             let [sick, dead, ..] = drawn[..] else {
                 return Err(kit::noise(
@@ -211,7 +221,7 @@ pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<
             // Whatever happened, both are given back.
             world.thaw(sick).await?;
             world.start(dead).await?;
-            played
+            played.map(Some)
         })
         .await
 }
