@@ -105,7 +105,7 @@ fn class(dir: &Path, grader: &Path) {
     let beside = grader.parent().unwrap_or(Path::new("."));
     for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name == "grader" || (name.starts_with("grader-probe-") && !name.ends_with(".d")) {
+        if name == "grader" || (name.starts_with("grader-probe-") && !name.contains('.')) {
             let copied = std::fs::copy(entry.path(), tools.join(&name));
             copied.unwrap_or_else(|e| panic!("{name}: {e}"));
         }
@@ -133,9 +133,9 @@ fn a_swarm_job_grades_as_one_batch_does() {
         return;
     };
     let local = ["swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377"];
-    let begun = engine.docker(&local);
+    let said = engine.docker(&local);
     let swarm = Swarm { engine };
-    assert!(begun.contains("is now a manager"), "{begun}");
+    assert!(said.contains("is now a manager"), "{said}");
     let grader = tp_tests::grader();
     let (dir, work) = (swarm.engine.dir().join("classe"), swarm.engine.dir().join("travail"));
     make(&work);

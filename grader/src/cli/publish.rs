@@ -55,8 +55,8 @@ fn again(args: &PublishArgs, global: &Global) -> Result<(), Fault> {
             (into, done)
         }
         _ => {
-            let what = "plusieurs dossiers de résultats";
-            let todo = "donnez --into et --course, dont [attempts] dit quel envoi compte";
+            let what = "plusieurs dossiers de résultats : lequel compte, et où l'écrire ?";
+            let todo = "donnez --into, et --course dont [attempts] dit quel envoi compte";
             return Err(Fault::new(FaultKind::Lab, what, todo));
         }
     };
