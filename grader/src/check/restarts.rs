@@ -91,7 +91,8 @@ impl Restarts {
                     .iter()
                     .any(|i| i.state == State::Running && matches!(i.health, None | Some(Health::Healthy)))
             };
-            killed.ready = ready(&kit::patiently(BACK, ready, || world.instances(service)).await?);
+            let seen = kit::patiently(BACK, ready, || world.instances(service)).await?;
+            killed.ready = ready(&seen);
         }
         Ok(killed)
     }

@@ -33,9 +33,8 @@ pub struct DotenvWish {
 
 /// A text of the copy; `None` when it is not there, or not a text.
 fn text(path: &Path) -> Option<String> {
-    let meta = path.symlink_metadata().ok().filter(|m| m.is_file() && m.len() <= 1 << 20)?;
-    drop(meta);
-    decode(&std::fs::read(path).ok()?)
+    let small = path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= 1 << 20);
+    if small { decode(&std::fs::read(path).ok()?) } else { None }
 }
 
 /// The example without the variables that are drawn.
