@@ -57,6 +57,18 @@ fn lab_07_corpus_is_as_expected() {
 }
 
 #[test]
+#[ignore = "needs the images of lab 08 (make test-all)"]
+fn lab_08_corpus_is_as_expected() {
+    corpus("08");
+}
+
+#[test]
+#[ignore = "needs the images of lab 09 (make test-all)"]
+fn lab_09_corpus_is_as_expected() {
+    corpus("09");
+}
+
+#[test]
 #[ignore = "needs the images of lab 10 (make test-all)"]
 fn lab_10_corpus_is_as_expected() {
     corpus("10");
