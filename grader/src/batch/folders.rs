@@ -65,7 +65,7 @@ pub fn fingerprint(dir: &Path) -> String {
         Ok(top) => hash.dir(&top, 0),
         Err(e) => hash.note(&["unreadable", &e.to_string()]),
     }
-    hash.digest.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect()
+    hex::encode(&hash.digest.finalize()[..16])
 }
 
 /// A fingerprint in the making.

@@ -180,7 +180,7 @@ pub(super) fn sync_dir(file: &Path) -> io::Result<()> {
 }
 
 fn sum(body: &str) -> String {
-    Sha256::digest(body.as_bytes()).iter().take(SUM / 2).map(|b| format!("{b:02x}")).collect()
+    hex::encode(&Sha256::digest(body.as_bytes())[..SUM / 2])
 }
 
 fn line(n: u64, after: &str, record: &Record) -> io::Result<String> {

@@ -32,7 +32,7 @@ fn judges(dir: &Path) -> io::Result<String> {
         }
     }
     lines.sort();
-    Ok(hex(&Sha256::digest(lines.join("\n"))))
+    Ok(hex::encode(Sha256::digest(lines.join("\n"))))
 }
 
 fn walk(path: &Path, name: &str, lines: &mut Vec<String>) -> io::Result<()> {
@@ -51,11 +51,7 @@ fn walk(path: &Path, name: &str, lines: &mut Vec<String>) -> io::Result<()> {
 fn sum(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
     io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
-    Ok(hex(&digest.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hex::encode(digest.finalize()))
 }
 
 #[cfg(test)]

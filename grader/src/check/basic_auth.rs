@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -58,8 +57,7 @@ impl BasicAuth {
         let mut ask = wire::Http::get(gate.ip.to_string(), self.port, &self.path);
         ask.timeout_ms = 10_000;
         if let Who::Pair(pair) = who {
-            let coded = base64::engine::general_purpose::STANDARD.encode(pair);
-            ask.headers = vec![("Authorization".to_owned(), format!("Basic {coded}"))];
+            ask.headers = vec![("Authorization".to_owned(), kit::basic(pair))];
         }
         gate.send(ask).await
     }
@@ -186,6 +184,7 @@ mod tests {
     use super::super::tests::{fails, passes};
     use super::super::{Cx, Memo};
     use super::*;
+    use base64::Engine as _;
 
     /// A page that lets in those of `pairs`; an empty list is an open page.
     fn world(pairs: &'static [&'static str]) -> FakeWorld {

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -135,7 +133,7 @@ impl Door {
             }
             By::Basic | By::Token => {
                 let header = |secret: &str| match self.by {
-                    By::Basic => format!("Basic {}", STANDARD.encode(format!("{}:{secret}", self.user))),
+                    By::Basic => kit::basic(&format!("{}:{secret}", self.user)),
                     _ => format!("Token {secret}"),
                 };
                 let headers = secret.map(|s| ("Authorization".to_owned(), header(s))).into_iter().collect();

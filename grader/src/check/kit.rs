@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
 use super::world::{Instance, State, Vantage, World, wire};
@@ -193,6 +195,11 @@ pub async fn interfaces(world: &dyn World, from: &Vantage) -> Result<Vec<wire::I
 /// The vantage of a service.
 pub fn inside(service: &str) -> Vantage {
     Vantage::Service(service.to_owned())
+}
+
+/// `Authorization: Basic` of a `user:password`.
+pub fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
 }
 
 /// The running containers of a service.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::world::{Health, State};
+use super::world::Instance;
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -86,11 +86,7 @@ impl Restarts {
         let seen = kit::patiently(BACK, back, || world.inspections(service)).await?;
         killed.again = back(&seen);
         if killed.again {
-            let ready = |found: &Vec<super::world::Instance>| {
-                found
-                    .iter()
-                    .any(|i| i.state == State::Running && matches!(i.health, None | Some(Health::Healthy)))
-            };
+            let ready = |found: &Vec<Instance>| found.iter().any(Instance::is_well);
             let seen = kit::patiently(BACK, ready, || world.instances(service)).await?;
             killed.ready = ready(&seen);
         }

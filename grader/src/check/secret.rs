@@ -198,7 +198,7 @@ impl Check for SecretUsed {
 
 /// The value itself and its usual disguises.
 fn needles(value: &str) -> Vec<String> {
-    let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex = hex::encode(value);
     vec![value.to_owned(), STANDARD.encode(value), STANDARD.encode(format!("{value}\n")), hex]
 }
 

@@ -190,7 +190,7 @@ impl Up {
 }
 
 fn is_ready(instance: &Instance, checked: bool) -> bool {
-    instance.state == State::Running && (!checked || matches!(instance.health, Some(Health::Healthy) | None))
+    instance.is_well() || (!checked && instance.state == State::Running)
 }
 
 #[async_trait]

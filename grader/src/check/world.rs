@@ -194,6 +194,13 @@ pub struct Instance {
     pub exposed: Vec<u16>,
 }
 
+impl Instance {
+    /// Running, and healthy where it has a health check.
+    pub fn is_well(&self) -> bool {
+        self.state == State::Running && matches!(self.health, Some(Health::Healthy) | None)
+    }
+}
+
 /// What happened to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {

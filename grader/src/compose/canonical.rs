@@ -58,15 +58,16 @@ async fn ask(staged: &Staged, compose: &ComposeTool) -> Result<ComposeModel, Con
     let files = &staged.choice.files;
     let alone = staged.choice.alone.as_ref().map(|files| arguments(staged, files, &active));
     let besides = staged.profiles.iter().map(|name| profile(staged, compose, name));
-    let besides = futures_util::future::try_join_all(besides).await?;
     let (active, all) = (arguments(staged, files, &active), arguments(staged, files, &["*"]));
-    let (active, all, alone) = tokio::join!(
+    let (besides, active, all, alone) = tokio::join!(
+        futures_util::future::try_join_all(besides),
         compose.run(&active, &staged.root),
         compose.run(&all, &staged.root),
         futures_util::future::OptionFuture::from(
             alone.as_ref().map(|alone| compose.run(alone, &staged.root))
         ),
     );
+    let besides = besides?;
     let (active, active_said) = read(staged, active)?;
     let (all, all_said) = read(staged, all)?;
     let alone = alone.map(|said| read(staged, said)).transpose()?.map(|(alone, _)| alone);

@@ -17,7 +17,7 @@ use super::model::ComposeModel;
 pub fn fingerprint(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     add(&mut hash, path)?;
-    Ok(hex(&hash.finalize()))
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// True for a scratch file of an editor: no verdict depends on it.
@@ -40,7 +40,7 @@ impl ComposeModel {
             part(&mut hash, b"file", file.name.as_bytes());
             add(&mut hash, &self.root.join(&file.name))?;
         }
-        Ok(hex(&hash.finalize()))
+        Ok(hex::encode(hash.finalize()))
     }
 
     /// By built service, a fingerprint of all that its image is built from.
@@ -58,7 +58,7 @@ impl ComposeModel {
                 for file in files.chain(plan.contexts.values()).chain(plan.secrets.values()) {
                     add(&mut hash, &self.root.join(file))?;
                 }
-                Ok((service, hex(&hash.finalize())))
+                Ok((service, hex::encode(hash.finalize())))
             })
             .collect()
     }
@@ -103,10 +103,6 @@ fn add(hash: &mut Sha256, path: &Path) -> io::Result<()> {
         add(hash, &path.join(name))?;
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

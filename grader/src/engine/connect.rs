@@ -102,7 +102,7 @@ fn find_host() -> Result<String, Fault> {
     let Some(context) = named.filter(|c| !c.is_empty() && c != "default") else {
         return Ok(default.to_owned());
     };
-    let digest: String = Sha256::digest(context.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    let digest = hex::encode(Sha256::digest(context.as_bytes()));
     let meta = config_dir.join("contexts/meta").join(digest).join("meta.json");
     let host = std::fs::read_to_string(&meta).ok().and_then(|text| {
         let meta: serde_json::Value = serde_json::from_str(&text).ok()?;

@@ -213,7 +213,7 @@ async fn pull(engine: &Engine, name: &str) -> Result<(), String> {
 pub async fn probe_image(engine: &Engine, session: &Session) -> Result<String, Fault> {
     let binary = probe_binary(engine).await?;
     let bytes = std::fs::read(&binary).map_err(|e| missing_probe(&e.to_string()))?;
-    let hash: String = Sha256::digest(&bytes).iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let hash = hex::encode(&Sha256::digest(&bytes)[..6]);
     let tag = format!("tp-docker-probe:{hash}");
     if let Ok(there) = engine.docker.inspect_image(&tag).await {
         return Ok(there.id.unwrap_or(tag));

@@ -145,11 +145,7 @@ fn full_hash(
         hash.update(full_hash(need, raws, open)?);
     }
     open.remove(folder);
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    Ok(hex::encode(hash.finalize()))
 }
 
 fn hash_folder(dir: &Path) -> std::io::Result<String> {
@@ -173,7 +169,7 @@ fn hash_folder(dir: &Path) -> std::io::Result<String> {
         hash.update(std::fs::read(&file)?);
         hash.update([0]);
     }
-    Ok(hex(&hash.finalize()))
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// The honest label of an image, when it is one of ours, with the hash of its recipe.

@@ -63,8 +63,7 @@ fn image_name(service: &str) -> String {
     if name == service {
         return format!("s-{name}");
     }
-    let digest: String =
-        Sha256::digest(service.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(&Sha256::digest(service.as_bytes())[..4]);
     format!("s-{name}-{digest}").replace("--", "-")
 }
 

@@ -13,6 +13,7 @@ use super::plan::selected;
 use super::{Ctx, Stop, intake, secret};
 use crate::check::Memo;
 use crate::check::deep::{Dotenv, Drawn};
+use crate::check::experiment::Outage;
 use crate::check::world::{BringUp, Declared};
 use crate::compose::{self, ApprovedModel, SandboxedModel, Staged};
 use crate::engine::{self, BuildRequest, Stack, StackPlan, StackWorld};
@@ -96,21 +97,9 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Services that a check will break on this copy.
-fn breakable(cx: &Ctx<'_>, second: bool) -> Vec<String> {
-    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second);
-    outages.map(|o| o.service.clone()).collect()
-}
-
-/// Those of them whose health check is judged meanwhile.
-fn watched(cx: &Ctx<'_>, second: bool) -> Vec<String> {
-    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && !o.unwatched);
-    outages.map(|o| o.service.clone()).collect()
-}
-
-/// Those of them that are broken side by side.
-fn crowded(cx: &Ctx<'_>, second: bool) -> Vec<String> {
-    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && o.together);
+/// Services that a check will break on this copy, in one of these outages.
+fn broken(cx: &Ctx<'_>, second: bool, is: impl Fn(&Outage) -> bool) -> Vec<String> {
+    let outages = cx.lab.experiments.outage.iter().filter(|o| o.second == second && is(o));
     outages.map(|o| o.service.clone()).collect()
 }
 
@@ -147,8 +136,9 @@ pub(super) fn sandboxed(
             port: receiver.port,
             image: shared.probe_image.clone(),
         }),
-        brittle: watched(cx, second),
-        crowded: crowded(cx, second),
+        // Those whose health check is judged meanwhile.
+        brittle: broken(cx, second, |o| !o.unwatched),
+        crowded: broken(cx, second, |o| o.together),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
         kept,
         cpus: shared.processors.unwrap_or(ordinary.cpus),
@@ -169,7 +159,7 @@ pub(super) fn stack_plan(
         model,
         builds: shared.builds.clone(),
         probe_image: shared.probe_image.clone(),
-        breakable: breakable(cx, second),
+        breakable: broken(cx, second, |_| true),
     }
 }
 

@@ -52,8 +52,7 @@ fn wishes(cx: &Ctx<'_>) -> Wishes {
 
 /// The value of a secret of this session: the same at each reading.
 fn value(secret: &str, name: &str) -> String {
-    let digest = Sha256::digest(format!("{secret}\n{name}"));
-    digest.iter().take(12).fold("k".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    format!("k{}", hex::encode(&Sha256::digest(format!("{secret}\n{name}"))[..12]))
 }
 
 /// The model that Compose reads in it, accepted by the policy.

@@ -1,21 +1,11 @@
 //! The signature of a request to S3 (AWS Signature Version 4), for `GET /` without a body.
 
-use std::fmt::Write as _;
-
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 const REGION: &str = "us-east-1";
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 fn keyed(key: &[u8], text: &str) -> Vec<u8> {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
@@ -39,10 +29,10 @@ pub(super) fn headers(
         "GET\n/\n\nhost:{host}\nx-amz-content-sha256:{body}\nx-amz-date:{moment}\n\n{signed}\n{body}"
     );
     let scope = format!("{day}/{REGION}/s3/aws4_request");
-    let text = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}", hex(&Sha256::digest(request)));
+    let text = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}", hex::encode(Sha256::digest(request)));
     let first = keyed(format!("AWS4{secret}").as_bytes(), day);
     let key = [REGION, "s3", "aws4_request"].iter().fold(first, |key, part| keyed(&key, part));
-    let signature = hex(&keyed(&key, &text));
+    let signature = hex::encode(keyed(&key, &text));
     let authorization =
         format!("AWS4-HMAC-SHA256 Credential={user}/{scope}, SignedHeaders={signed}, Signature={signature}");
     [
@@ -62,7 +52,7 @@ mod tests {
     #[test]
     fn a_known_code() {
         // RFC 4231, test case 2.
-        let code = hex(&keyed(b"Jefe", "what do ya want for nothing?"));
+        let code = hex::encode(keyed(b"Jefe", "what do ya want for nothing?"));
         assert_eq!(code, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 

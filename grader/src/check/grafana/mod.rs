@@ -7,8 +7,6 @@ pub mod vars;
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -129,7 +127,7 @@ impl<'a> Grafana<'a> {
 
     /// The same, as this user.
     pub fn with_user(mut self, user: &str, password: &str) -> Self {
-        self.authorization = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+        self.authorization = Some(kit::basic(&format!("{user}:{password}")));
         self
     }
 

@@ -13,27 +13,6 @@ pub(super) enum Word {
     Both,
 }
 
-/// A text without what colours a terminal.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
-            out.push(c);
-            continue;
-        }
-        // `ESC [ … letter`; another escape is two characters.
-        if chars.next() == Some('[') {
-            for c in chars.by_ref() {
-                if c.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        }
-    }
-    out
-}
-
 fn verdict(word: &str) -> Option<Word> {
     match word.to_uppercase().as_str() {
         "OK" => Some(Word::Ok),
@@ -45,7 +24,7 @@ fn verdict(word: &str) -> Option<Word> {
 /// What the first two words of each line say: a service and a verdict, in whichever order.
 pub(super) fn report(text: &str, services: &[String]) -> BTreeMap<String, Word> {
     let mut seen: BTreeMap<String, Word> = BTreeMap::new();
-    for line in plain(text).lines() {
+    for line in console::strip_ansi_codes(text).lines() {
         let words = line.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
         let words: Vec<&str> =
             words.map(|w| w.trim_matches(['-', '_'])).filter(|w| !w.is_empty()).take(2).collect();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::deep::ScriptRun;
 use super::super::experiment::Script;
 use super::super::outage::together;
-use super::super::world::{Health, Instance, State, World};
+use super::super::world::{Health, Instance, World};
 use super::super::{Cx, kit, tell};
 use super::read::{self, Word};
 use crate::error::Fault;
@@ -86,17 +86,12 @@ impl Played {
     }
 }
 
-/// Running, and healthy where it has a health check.
-fn is_well(found: &[Instance]) -> bool {
-    let well = |i: &Instance| i.state == State::Running && matches!(i.health, Some(Health::Healthy) | None);
-    !found.is_empty() && found.iter().all(well)
-}
-
 /// Services that are well now.
 async fn well(world: &dyn World, services: &[String]) -> Result<Vec<String>, Fault> {
     let mut found = Vec::new();
     for service in services {
-        if is_well(&world.instances(service).await?) {
+        let instances = world.instances(service).await?;
+        if !instances.is_empty() && instances.iter().all(Instance::is_well) {
             found.push(service.clone());
         }
     }

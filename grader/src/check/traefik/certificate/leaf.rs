@@ -53,7 +53,7 @@ impl Leaf {
             from: read.validity().not_before.timestamp(),
             until: read.validity().not_after.timestamp(),
             self_signed: same && read.verify_signature(None).is_ok(),
-            print: Sha256::digest(&der).iter().map(|b| format!("{b:02x}")).collect(),
+            print: hex::encode(Sha256::digest(&der)),
         })
     }
 
