@@ -69,6 +69,7 @@ mod pushed;
 mod reach;
 mod restarts;
 mod retention;
+mod rewinds;
 mod rotation;
 mod rules;
 mod scenario;
@@ -419,6 +420,8 @@ kinds! {
     pushed: pushed::Pushed,
     /// Dumps of a database that are kept and restored.
     backup: backup::Backup,
+    /// A database given back as it was at an instant.
+    rewinds: rewinds::Rewinds,
     /// A model that scores, explains itself and tells a drift.
     model: model::Model,
     /// A websocket opened through a reverse proxy.

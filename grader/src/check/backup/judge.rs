@@ -2,15 +2,16 @@
 
 use serde_json::json;
 
-use super::run::{Calls, Restored, Rows};
+use super::base::{Restored, Rows};
+use super::run::Calls;
 use super::world::World;
 use super::{Backup, tell};
 use crate::event::{Fact, Miss, Verdict};
 
 /// No such service: the challenge was left aside.
-pub fn undone(check: &Backup, miss: Miss) -> Miss {
+pub fn undone(service: &str, miss: Miss) -> Miss {
     Miss {
-        headline: format!("défi non fait : pas de service « {} »", check.service),
+        headline: format!("défi non fait : pas de service « {service} »"),
         hint: "ce défi demande un service de plus, qui sauvegarde la base à la demande".to_owned(),
         ..miss
     }
@@ -165,7 +166,7 @@ pub fn rotation(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
 }
 
 /// How two tables differ; `None` when they are the same, row by row.
-fn differ(wanted: &Rows, got: Option<&Rows>) -> Option<String> {
+pub fn differ(wanted: &Rows, got: Option<&Rows>) -> Option<String> {
     let Some(got) = got else { return Some("la table n'existe pas".to_owned()) };
     if wanted == got {
         return None;
@@ -262,9 +263,10 @@ pub fn restored(check: &Backup, world: &dyn World, calls: &Calls, restored: &Res
 #[cfg(test)]
 mod tests {
     use super::super::Proof;
+    use super::super::base::Truth;
     use super::super::database::Login;
     use super::super::deep::Executed;
-    use super::super::run::{Call, Truth};
+    use super::super::run::Call;
     use super::*;
     use crate::check::testing::FakeWorld;
 

@@ -1,7 +1,8 @@
 //! `backup`: a service that dumps a database on demand, keeps the latest dumps only, and whose dumps
 //! restore into an empty server.
 
-mod judge;
+pub(super) mod base;
+pub(super) mod judge;
 mod run;
 
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl Check for Backup {
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         if let Some(miss) = tell::absent(cx.world.declared(), &self.service) {
-            return tell::fail(judge::undone(self, miss));
+            return tell::fail(judge::undone(&self.service, miss));
         }
         for service in [&self.service, &self.store] {
             if kit::settled(cx.world, service, Duration::from_secs(5)).await?.is_empty() {
