@@ -35,7 +35,8 @@ fn default_file() -> String {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Truth {
-    /// Any of these texts; case, accents, spaces and hyphens do not matter.
+    /// Any of these texts; case, accents, spaces and hyphens do not matter. When all of them are numbers,
+    /// words around the number do not matter either.
     #[serde(default)]
     pub accept: Vec<String>,
     /// The declared subnet of a network that these services share.
@@ -57,9 +58,11 @@ enum Mark {
     Wrong(String, String),
 }
 
-/// Reads `oui`, `non`, `true`…
+/// Reads `oui`, `non`, `true`…, alone or before a comma and a reason.
 fn yes_no(text: &str) -> Option<bool> {
-    match normal(text).as_str() {
+    let text = normal(text);
+    let (word, _) = text.split_once([',', '.', ';', ':', '(']).unwrap_or((&text, ""));
+    match word.trim_end() {
         "oui" | "yes" | "true" | "vrai" | "o" | "y" | "on" | "1" => Some(true),
         "non" | "no" | "false" | "faux" | "n" | "off" | "0" => Some(false),
         _ => None,
@@ -87,6 +90,22 @@ fn loose(text: &str) -> String {
     };
     let folded: String = normal(text).chars().map(plain).collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The only number of a text: `304` of « 304 Not Modified ».
+fn only_number(text: &str) -> Option<&str> {
+    let mut runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+    runs.next().filter(|_| runs.next().is_none())
+}
+
+/// Whether an answer is one of these texts.
+fn accepted(accept: &[String], given: &str) -> bool {
+    let numbers = accept.iter().all(|text| text.chars().all(|c| c.is_ascii_digit()));
+    accept.iter().any(|text| {
+        loose(text) == loose(given)
+            || yes_no(text).is_some_and(|truth| yes_no(given) == Some(truth))
+            || (numbers && only_number(given) == Some(text.as_str()))
+    })
 }
 
 fn wrong(what: impl Into<String>, hint: impl Into<String>) -> Mark {
@@ -296,11 +315,7 @@ impl Answer {
                 mark_gateway(given, &all)
             }));
         }
-        let right = truth
-            .accept
-            .iter()
-            .any(|a| loose(a) == loose(given) || yes_no(a).is_some_and(|truth| yes_no(given) == Some(truth)));
-        Ok(Ok(if right {
+        Ok(Ok(if accepted(&truth.accept, given) {
             Mark::Right
         } else {
             wrong(format!("« {} »", tell::cut(given, 80)), "relisez la partie du cours citée par ce contrôle")
@@ -363,7 +378,10 @@ mod tests {
         assert_eq!(yes_no(" Oui "), Some(true));
         assert_eq!(yes_no("\"NON\""), Some(false));
         assert_eq!(yes_no("false"), Some(false));
-        assert_eq!(yes_no("peut-être"), None);
+        assert_eq!(yes_no("Non, pas tant que dure le délai"), Some(false));
+        for unsure in ["peut-être", "oui et non", "non ou oui", ""] {
+            assert_eq!(yes_no(unsure), None, "{unsure}");
+        }
     }
 
     #[test]
@@ -374,6 +392,20 @@ mod tests {
             assert_eq!(loose(given), loose("reseau-manquant"), "{given}");
         }
         assert_ne!(loose("reseau"), loose("reseau-manquant"));
+    }
+
+    #[test]
+    fn numbers_in_their_words() {
+        let code = ["304".to_owned()];
+        for given in ["304", "304 Not Modified", "code 304", "HTTP : 304."] {
+            assert!(accepted(&code, given), "{given}");
+        }
+        for given in ["200", "304 ou 200", "3040", "trois cent quatre", "30 4"] {
+            assert!(!accepted(&code, given), "{given}");
+        }
+        // A unit counts as soon as one of the texts has one.
+        let length = ["600".to_owned(), "10 min".to_owned()];
+        assert!(accepted(&length, "10 min") && !accepted(&length, "600 min") && !accepted(&length, "10 s"));
     }
 
     #[test]
