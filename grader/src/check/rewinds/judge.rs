@@ -60,8 +60,8 @@ fn mistaken(seen: &Rewound, one: &Asked) -> (&'static str, &'static str) {
         ("rien n'est écrit", "la sauvegarde est attendue sur la sortie standard")
     } else if one.restored.main.is_none() && one.restored.other.is_none() {
         (
-            "la base rendue est celle d'après la suppression",
-            "le rejeu doit s'arrêter : à quel réglage l'instant est-il donné, et le serveur le lit-il ?",
+            "la sauvegarde rendue n'a pas les tables",
+            "quelle base est rendue, et d'avant leur suppression ? À quel réglage l'instant est-il donné ?",
         )
     } else if got == seen.start {
         (
@@ -216,7 +216,7 @@ mod tests {
         all.asked[0].restored = gives(&truth("?"));
         assert!(told(&all).0.contains("n'est pas celle"));
         all.asked[0].restored = Restored { main: None, other: None, ..gives(&truth("?")) };
-        assert!(told(&all).0.contains("d'après la suppression"));
+        assert!(told(&all).0.contains("n'a pas les tables"));
         all.asked[0].restored = Restored::default();
         assert!(told(&all).0.contains("rien n'est écrit"));
         // The second one counts as much.
