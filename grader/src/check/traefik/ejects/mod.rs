@@ -184,6 +184,29 @@ impl Ejects {
     }
 }
 
+impl Ejects {
+    /// The replica that is made sick: drawn, so that none is the one that is never looked at, among those that
+    /// serve. One that never does is the business of another check. The error says why the first one does not.
+    async fn victim<'a>(
+        &self,
+        cx: &Cx<'_>,
+        gate: &Gate<'_>,
+        found: &'a [Replica],
+    ) -> Result<Result<&'a Replica, String>, Fault> {
+        let rank = usize::try_from(kit::draw(cx.world, "ejects") % found.len() as u64).unwrap_or(0);
+        let (before, from) = found.split_at(rank);
+        let mut first = None;
+        for one in from.iter().chain(before) {
+            let serves = || self.serves(gate, one);
+            match kit::patiently(PATIENCE, Result::is_ok, serves).await? {
+                Ok(()) => return Ok(Ok(one)),
+                Err(why) => first = first.or(Some(why)),
+            }
+        }
+        Ok(Err(first.unwrap_or_default()))
+    }
+}
+
 #[async_trait]
 impl Check for Ejects {
     fn stage(&self, _: &Experiments) -> Stage {
@@ -252,24 +275,22 @@ impl Check for Ejects {
                 ..self.base(cx)
             });
         }
-        // Drawn: no replica is the one that is never looked at.
-        let rank = usize::try_from(kit::draw(world, "ejects") % found.len() as u64).unwrap_or(0);
-        let victim = &found[rank];
+        let victim = match self.victim(cx, &gate, &found).await? {
+            Ok(victim) => victim,
+            Err(why) => {
+                return tell::fail(Miss {
+                    headline: "avant toute panne, aucune réplique ne sert".to_owned(),
+                    observed: why,
+                    noted: vec![rhythm.told()],
+                    hint: "une réplique saine que Traefik croit malade ne reçoit rien : que répond le chemin contrôlé ?".to_owned(),
+                    ..self.base(cx)
+                });
+            }
+        };
         let links = match self.links(cx, victim).await? {
             Ok(links) => links,
             Err(miss) => return tell::fail(*miss),
         };
-        let ready =
-            kit::patiently(PATIENCE, |done: &Result<(), String>| done.is_ok(), || self.serves(&gate, victim));
-        if let Err(why) = ready.await? {
-            return tell::fail(Miss {
-                headline: "avant toute panne, les répliques ne servent pas toutes".to_owned(),
-                observed: why,
-                noted: vec![rhythm.told()],
-                hint: "une réplique saine que Traefik croit malade ne reçoit rien : que répond le chemin contrôlé ?".to_owned(),
-                ..self.base(cx)
-            });
-        }
         let window = self.window(&rhythm).mul_f64(strain());
         let seen = self.observe(&gate, victim, &links, window).await?;
         Ok(self.verdict(cx, victim, &rhythm, window, &seen))
