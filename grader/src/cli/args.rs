@@ -338,9 +338,9 @@ pub struct OpenArgs {
 /// `hint`
 #[derive(Debug, Args)]
 pub struct HintArgs {
-    /// Le TP
+    /// Le TP (par défaut, celui du dossier)
     #[arg(value_name = "TP")]
-    pub lab: String,
+    pub lab: Option<String>,
     /// Le contrôle
     #[arg(value_name = "ID")]
     pub check: Option<String>,
@@ -352,12 +352,12 @@ pub struct HintArgs {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Le TP
+    /// Le TP (par défaut, celui du dossier)
     #[arg(value_name = "TP")]
-    pub lab: String,
+    pub lab: Option<String>,
     /// Le contrôle
     #[arg(value_name = "ID")]
-    pub check: String,
+    pub check: Option<String>,
 }
 
 /// `clean`

@@ -1,17 +1,27 @@
 //! `explain`: what a check asks, with the part of the statement that speaks of it.
 
+use std::path::Path;
+
 use super::args::ExplainArgs;
 use super::{places, shell};
 use crate::error::ExitCode;
 use crate::french;
 
 /// `grader explain`
-pub fn explain(args: &ExplainArgs) -> ExitCode {
-    let lab = match places::find_lab(&args.lab) {
-        Ok(lab) => lab,
+pub fn explain(args: &ExplainArgs, dir: Option<&Path>) -> ExitCode {
+    let found = places::lab_and_check("explain", args.lab.as_deref(), args.check.as_deref(), dir);
+    let (lab, check) = match found {
+        Ok(found) => found,
         Err(code) => return code,
     };
-    let spec = match places::check(&lab, &args.check) {
+    let Some(check) = check else {
+        shell::complain(&format!(
+            "erreur · quel contrôle ?\n  à faire  grader hint {} (il les nomme tous)",
+            lab.id
+        ));
+        return ExitCode::Usage;
+    };
+    let spec = match places::check(&lab, &check) {
         Ok(spec) => spec,
         Err(code) => return code,
     };

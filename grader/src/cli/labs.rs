@@ -37,11 +37,12 @@ pub fn list() -> ExitCode {
 
 /// `grader hint`
 pub fn hint(args: &HintArgs, dir: Option<&Path>) -> ExitCode {
-    let lab = match places::find_lab(&args.lab) {
-        Ok(lab) => lab,
+    let found = places::lab_and_check("hint", args.lab.as_deref(), args.check.as_deref(), dir);
+    let (lab, check) = match found {
+        Ok(found) => found,
         Err(code) => return code,
     };
-    let Some(id) = &args.check else {
+    let Some(id) = &check else {
         for spec in &lab.checks {
             shell::say(&format!("{:<20} {} ({} indices)", spec.card.id, spec.card.title, spec.hints.len()));
         }

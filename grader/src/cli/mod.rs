@@ -103,7 +103,7 @@ async fn run(command: Command, global: Global) -> ExitCode {
         Command::Verify(args) => verify::verify(&args, &global).await,
         Command::Compare(args) => compare::compare(&args, &global),
         Command::Policy(args) => policy::policy(&args, &global).await,
-        Command::Explain(args) => explain::explain(&args),
+        Command::Explain(args) => explain::explain(&args, global.dir.as_deref()),
         Command::Open(args) => student::open(&args, global.dir.as_deref()),
         Command::Hint(args) => labs::hint(&args, global.dir.as_deref()),
         Command::Images { command: ImagesCommand::List } => images::list().await,

@@ -97,6 +97,30 @@ pub fn find_lab(id: &str) -> Result<Lab, ExitCode> {
     lab(&labs().map_err(|e| shell::fault(&e))?, id)
 }
 
+/// What `grader VERB [LAB] [CHECK]` is about: one word alone is a check of the folder's lab when no lab has that name.
+pub fn lab_and_check(
+    verb: &str,
+    first: Option<&str>,
+    second: Option<&str>,
+    dir: Option<&Path>,
+) -> Result<(Lab, Option<String>), ExitCode> {
+    let labs = labs().map_err(|e| shell::fault(&e))?;
+    let around = || lab_around(&labs, dir.unwrap_or(Path::new(".")));
+    let (id, check) = match (first, second) {
+        (Some(word), None) if lab::load(&labs, word).is_err() => (around(), first),
+        (Some(word), check) => (Some(word.to_owned()), check),
+        (None, _) => (around(), None),
+    };
+    let Some(id) = id else {
+        shell::complain(&format!(
+            "erreur · de quel TP s'agit-il ?\n  à faire  grader {verb} 02 {} (grader list montre les TP)",
+            check.unwrap_or("CONTRÔLE")
+        ));
+        return Err(ExitCode::Usage);
+    };
+    Ok((lab(&labs, &id)?, check.map(str::to_owned)))
+}
+
 /// The lab of a folder given by [`lab::list`].
 pub fn lab_in(labs: &Path, dir: &Path) -> Result<Lab, LabError> {
     lab::load(labs, &dir.file_name().unwrap_or_default().to_string_lossy())

@@ -43,7 +43,8 @@ pub fn status(dir: Option<&Path>) -> ExitCode {
         let whole = record.and_then(|r| r.best.as_ref()).is_some_and(|m| m.points >= m.total);
         if !whole {
             let slot = if record.is_some_and(|r| r.folder.is_some()) { &mut next } else { &mut fresh };
-            slot.get_or_insert_with(|| advice(&lab.id, record));
+            let folder = record.and_then(|r| r.folder.as_deref()).map(|folder| journal.root().join(folder));
+            slot.get_or_insert_with(|| advice(&lab.id, folder.as_deref()));
         }
     }
     match next.or(fresh) {
@@ -100,11 +101,22 @@ fn lines(id: &str, title: &str, column: usize, checks: usize, record: Option<&Re
     format!("{head}  {state}{last}")
 }
 
-/// The command that goes on with a lab.
-fn advice(id: &str, record: Option<&Record>) -> String {
-    match record.and_then(|r| r.folder.as_deref()) {
-        Some(folder) => format!("grader check {id} -C {folder}"),
-        None => format!("grader init {id}"),
+/// A path as a shell takes it.
+fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\:._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// The command that goes on with a lab, as one would type it from here.
+fn advice(id: &str, folder: Option<&Path>) -> String {
+    let Some(folder) = folder else { return format!("grader init {id}") };
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (folder, here) = (whole(folder), whole(Path::new(".")));
+    match folder.strip_prefix(&here) {
+        Ok(inside) if inside.as_os_str().is_empty() => format!("grader check {id}"),
+        Ok(inside) => format!("grader check {id} -C {}", typed(inside)),
+        Err(_) => format!("grader check {id} -C {}", typed(&folder)),
     }
 }
 
@@ -134,7 +146,10 @@ mod tests {
                 assert!(told.lines().all(|line| line.width() <= 80), "{told}");
             }
         }
-        assert_eq!(advice("01", Some(&record)), "grader check 01 -C tp-01");
+        // Tests run in the folder of the crate.
+        assert_eq!(advice("01", Some(Path::new("src"))), "grader check 01 -C src");
+        assert_eq!(advice("01", Some(Path::new("."))), "grader check 01");
+        assert_eq!(typed(Path::new("l'été 1/tp")), "'l'\\''été 1/tp'");
         assert_eq!(advice("02", None), "grader init 02");
     }
 }

@@ -237,7 +237,7 @@ impl Desk<'_> {
         let all = self.subject.lab.checks.iter().find(|spec| spec.card.id == id).map_or(0, |s| s.hints.len());
         let level = given.entry(id.clone()).or_default();
         *level = (*level + 1).min(all);
-        let hint = HintArgs { lab: self.subject.lab.id.clone(), check: Some(id), level: *level };
+        let hint = HintArgs { lab: Some(self.subject.lab.id.clone()), check: Some(id), level: *level };
         labs::hint(&hint, Some(&self.subject.dir));
         None
     }
