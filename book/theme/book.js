@@ -190,17 +190,30 @@
     const found = [];
     for (const section of index) {
       let score = 0;
+      // The title of the page helps a section, and does not find it.
+      let own = false;
       const every = wanted.every((forms_) => {
-        const points = hit(section.tt, forms_) * 10 + hit(section.cc, forms_) * 4 + hit(section.xx, forms_);
+        const here = hit(section.tt, forms_) * 10 + hit(section.xx, forms_);
+        const points = here + hit(section.cc, forms_) * 4;
+        own ||= here > 0;
         score += points;
         return points > 0;
       });
-      if (every) {
-        const often = wanted.reduce((n, f) => n + section.xx.filter((w) => f.some((form) => w.startsWith(form))).length, 0);
+      if (every && own) {
+        const often = wanted.reduce((n, f) => n + section.xx.filter((w) => f.some((form) => w.startsWith(form) || singular(w) === form)).length, 0);
         found.push({ section, score: score + Math.min(often, 12) / 4 });
       }
     }
-    return found.sort((a, b) => b.score - a.score).slice(0, 25).map((f) => f.section);
+    found.sort((a, b) => b.score - a.score);
+    // A page that speaks of nothing else does not hide the others: three of its sections, then the rest.
+    const seen = new Map();
+    for (const one of found) {
+      const page = one.section.u.split('#')[0];
+      one.rank = seen.get(page) ?? 0;
+      seen.set(page, one.rank + 1);
+    }
+    const [first, rest] = [found.filter((f) => f.rank < 3), found.filter((f) => f.rank >= 3)];
+    return [...first, ...rest].slice(0, 25).map((f) => f.section);
   };
   // The piece of text around the first word found, words found marked.
   const teaser = (text, query) => {
