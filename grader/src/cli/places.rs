@@ -107,7 +107,10 @@ pub fn lab_and_check(
     let labs = labs().map_err(|e| shell::fault(&e))?;
     let around = || lab_around(&labs, dir.unwrap_or(Path::new(".")));
     let (id, check) = match (first, second) {
-        (Some(word), None) if lab::load(&labs, word).is_err() => (around(), first),
+        (Some(word), None) => match lab::load(&labs, word) {
+            Ok(lab) => return Ok((lab, None)),
+            Err(_) => (around(), first),
+        },
         (Some(word), check) => (Some(word.to_owned()), check),
         (None, _) => (around(), None),
     };

@@ -186,7 +186,9 @@ async fn test_all(args: &LabTest, global: &Global) -> Result<ExitCode, Fault> {
     let engine = Engine::connect().await?;
     engine::clean(&engine, false).await?;
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let jobs = args.jobs.unwrap_or(cores).max(1);
+    // A check waits for its stack during about a third of its time: one more
+    // than the cores keeps them busy.
+    let jobs = args.jobs.unwrap_or(cores + 1).max(1);
     let (start, total) = (Instant::now(), variants.len());
     shell::say(&format!("TP {} · {total} copies, {jobs} de front", lab.id));
     let runs = variants.iter().map(|variant| {

@@ -47,7 +47,7 @@ fn card(lab: &LabChapter) -> String {
         row("Contrôles", &lab.lab.checks.len().to_string()),
         row("Temps de correction", &format!("{} au plus, images déjà là", budget(lab))),
         row("Corriger", &format!("<code>grader check {}</code>", lab.lab.id)),
-        format!("<div class=\"large\"><dt>Images</dt><dd>{}</dd></div>", images.join(", ")),
+        row("Images", &images.join(", ")),
     ];
     format!(
         "<div class=\"fiche\"><dl>{}</dl><label class=\"fait\"><input type=\"checkbox\" class=\"suivi\" \

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use super::super::database::{Login, logins};
+use super::super::database::{Login, cell, logins};
 use super::super::deep::Exec;
-use super::super::kit;
 use super::super::world::{TWIN_SCRATCH, TwinPlan, Vantage, World, wire};
+use super::super::{kit, tell};
 use crate::error::{Fault, FaultKind};
+use crate::event::Miss;
 
 /// Rows of the table that is written first.
 const ROWS: usize = 600;
@@ -43,6 +44,29 @@ pub struct Restored {
     pub main: Option<Rows>,
     /// The same of the other.
     pub other: Option<Rows>,
+}
+
+/// What is missing for any proof: the service that does the work, or one of both that does not run.
+pub async fn absent(world: &dyn World, service: &str, store: &str) -> Result<Option<Miss>, Fault> {
+    if let Some(miss) = tell::absent(world.declared(), service) {
+        // The challenge was left aside.
+        return Ok(Some(Miss {
+            headline: format!("défi non fait : pas de service « {service} »"),
+            hint: "ce défi demande un service de plus, qui sauvegarde la base à la demande".to_owned(),
+            ..miss
+        }));
+    }
+    for service in [service, store] {
+        if kit::settled(world, service, Duration::from_secs(5)).await?.is_empty() {
+            return Ok(Some(tell::stopped(world, service).await?));
+        }
+    }
+    Ok(None)
+}
+
+/// A command that could not even be run.
+pub fn unrunnable(command: &str) -> String {
+    format!("la commande « {command} » n'existe pas dans le conteneur, ou n'est pas exécutable")
 }
 
 /// Names of both tables: one of `public`, one of another schema.
@@ -206,11 +230,7 @@ pub async fn into_empty(
     let count = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
     let ready = kit::patiently(READY, Result::is_ok, || sql(world, &twin, login, count, 1)).await?;
     let tables_before = match ready {
-        Ok(results) => results
-            .last()
-            .and_then(|r| r.rows.first()?.first()?.clone())
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0),
+        Ok(results) => cell(&results).and_then(|n| n.parse().ok()).unwrap_or(0),
         Err(failure) => {
             return Err(refused("démarrer un serveur vide", &failure.message));
         }

@@ -2,20 +2,11 @@
 
 use serde_json::json;
 
-use super::base::{Restored, Rows};
+use super::base::{Restored, Rows, unrunnable};
 use super::run::Calls;
 use super::world::World;
 use super::{Backup, tell};
 use crate::event::{Fact, Miss, Verdict};
-
-/// No such service: the challenge was left aside.
-pub fn undone(service: &str, miss: Miss) -> Miss {
-    Miss {
-        headline: format!("défi non fait : pas de service « {service} »"),
-        hint: "ce défi demande un service de plus, qui sauvegarde la base à la demande".to_owned(),
-        ..miss
-    }
-}
 
 fn base(check: &Backup, world: &dyn World) -> Miss {
     Miss {
@@ -48,10 +39,7 @@ pub fn dumps(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
     for (rank, call) in calls.each.iter().enumerate() {
         if !call.done.ok() {
             let observed = match call.done.code {
-                Some(126 | 127) => format!(
-                    "la commande « {} » n'existe pas dans le conteneur, ou n'est pas exécutable",
-                    check.command
-                ),
+                Some(126 | 127) => unrunnable(&check.command),
                 Some(code) => format!("appel n° {} : sorti avec le code {code}", rank + 1),
                 None => format!("appel n° {} : pas fini en 30 s", rank + 1),
             };

@@ -57,13 +57,8 @@ impl Check for Backup {
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
-        if let Some(miss) = tell::absent(cx.world.declared(), &self.service) {
-            return tell::fail(judge::undone(&self.service, miss));
-        }
-        for service in [&self.service, &self.store] {
-            if kit::settled(cx.world, service, Duration::from_secs(5)).await?.is_empty() {
-                return tell::fail(tell::stopped(cx.world, service).await?);
-            }
+        if let Some(miss) = base::absent(cx.world, &self.service, &self.store).await? {
+            return tell::fail(miss);
         }
         let seen = cx
             .memo

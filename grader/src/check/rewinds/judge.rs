@@ -1,6 +1,6 @@
 //! Judging what both instants gave back.
 
-use super::backup::base::Truth;
+use super::backup::base::{Truth, unrunnable};
 use super::backup::judge::differ;
 use super::deep::Executed;
 use super::run::{Asked, DEADLINE, Rewound};
@@ -27,9 +27,7 @@ fn base(check: &Rewinds, world: &dyn World) -> Miss {
 /// How a command failed.
 fn failed(command: &str, done: &Executed) -> String {
     match done.code {
-        Some(126 | 127) => {
-            format!("la commande « {command} » n'existe pas dans le conteneur, ou n'est pas exécutable")
-        }
+        Some(126 | 127) => unrunnable(command),
         Some(code) => format!("« {command} » est sortie avec le code {code}"),
         None => format!("« {command} » n'a pas fini en {} s", DEADLINE.as_secs()),
     }

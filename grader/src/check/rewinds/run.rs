@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::backup::base::{self, Restored, Truth, refused, sql};
-use super::database::Login;
+use super::database::{Login, cell};
 use super::deep::{Exec, Executed};
 use super::world::{Vantage, World};
 use super::{Rewinds, kit};
@@ -52,7 +52,7 @@ async fn write(world: &dyn World, at: &Vantage, login: &Login, text: &str) -> Re
 async fn clock(world: &dyn World, at: &Vantage, login: &Login) -> Result<String, Fault> {
     let ask = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'";
     let told = sql(world, at, login, ask, 1).await?;
-    let cell = told.as_ref().ok().and_then(|all| all.last()?.rows.first()?.first()?.clone());
+    let cell = told.as_ref().ok().and_then(|all| cell(all));
     cell.ok_or_else(|| refused("lire l'heure du serveur", &told.err().map(|f| f.message).unwrap_or_default()))
 }
 

@@ -182,9 +182,7 @@ impl Ejects {
         }
         Ok(Ok(links))
     }
-}
 
-impl Ejects {
     /// The replica that is made sick: drawn, so that none is the one that is never looked at, among those that
     /// serve. One that never does is the business of another check. The error says why the first one does not.
     async fn victim<'a>(
