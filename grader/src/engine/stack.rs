@@ -24,6 +24,12 @@ use crate::error::{Fault, FaultKind};
 /// Longest bring-up of a stack whose images are ready.
 const UP_DEADLINE: Duration = Duration::from_secs(240);
 
+/// Longest time without looking at a stack that is still on its way.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Shortest time between two looks: events come by dozens while a stack starts.
+const LOOKS_APART: Duration = Duration::from_millis(50);
+
 /// What a stack needs besides its model.
 pub struct StackPlan {
     /// The rewritten model.
@@ -52,6 +58,8 @@ pub struct Stack {
     /// Links of containers that were taken off a network: container and network.
     pub(super) unplugged: Arc<Mutex<HashMap<(String, String), EndpointSettings>>>,
     doors: Arc<Mutex<HashMap<String, Arc<OnceCell<()>>>>>,
+    /// The container of each service that was last found running.
+    pub(super) seats: std::sync::Mutex<HashMap<String, String>>,
     /// Services that a check froze or stopped: true until it gave them back.
     pub(super) disturbed: std::sync::Mutex<BTreeMap<String, bool>>,
 }
@@ -70,6 +78,7 @@ impl Stack {
             twins: Mutex::new(HashMap::new()),
             unplugged: Arc::default(),
             doors: Arc::default(),
+            seats: std::sync::Mutex::default(),
             disturbed: std::sync::Mutex::default(),
         })
     }
@@ -87,6 +96,7 @@ impl Stack {
             twins: Mutex::new(HashMap::new()),
             unplugged: Arc::clone(&self.unplugged),
             doors: Arc::clone(&self.doors),
+            seats: std::sync::Mutex::default(),
             disturbed: std::sync::Mutex::default(),
         })
     }
@@ -180,6 +190,7 @@ impl Stack {
     ) -> Result<BringUp, Fault> {
         let start = Instant::now();
         loop {
+            let looked = Instant::now();
             let (pending, not_ready) = self.unsettled(only).await?;
             let late = start.elapsed() > deadline;
             if pending.is_empty() || late || compose_error.is_some() {
@@ -194,7 +205,9 @@ impl Stack {
             if let Some(broken) = self.watch.broken() {
                 return Err(from_text("le suivi des événements", &broken));
             }
-            self.watch.next(Duration::from_millis(100)).await;
+            // What changes is an event; the other looks only guard against one that is never told.
+            self.watch.next(LOOK_AGAIN).await;
+            tokio::time::sleep(LOOKS_APART.saturating_sub(looked.elapsed())).await;
         }
     }
 
@@ -209,8 +222,9 @@ impl Stack {
         let services = self.plan.model.services().keys();
         let services: Vec<String> =
             services.filter(|s| only.is_empty() || only.contains(s)).cloned().collect();
+        let mut all = self.all_instances().await?;
         for service in services {
-            let instances = self.instances(&service).await?;
+            let instances = all.remove(&service).unwrap_or_default();
             if instances.is_empty() {
                 pending.insert(service.clone(), "jamais créé".to_owned());
                 continue;
