@@ -333,7 +333,9 @@ pub trait World: super::Deep {
     async fn thaw(&self, service: &str) -> Result<(), Fault>;
 
     /// Ends the containers of a service at once, frozen or not; the engine does not restart them.
-    async fn stop(&self, service: &str) -> Result<(), Fault>;
+    /// Returns when the first of them had ended, unix microseconds of the engine's clock: on a busy
+    /// machine the engine's acknowledgement comes a second or two later.
+    async fn stop(&self, service: &str) -> Result<Option<i64>, Fault>;
 
     /// Starts the stopped containers of a service again, whole, without waiting until it is ready.
     async fn start(&self, service: &str) -> Result<(), Fault>;

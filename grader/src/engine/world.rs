@@ -9,6 +9,7 @@ use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
     StopContainerOptionsBuilder,
 };
+use futures_util::future::try_join_all;
 use grader_probe::wire;
 
 use super::build::{BuildRequest, build};
@@ -20,7 +21,7 @@ use super::tree::{alter, list_tree};
 use crate::check::deep::{Dotenv, Drawn};
 use crate::check::world::{
     Alteration, BringUp, BuildOutcome, Declared, HealthRun, HostAnswer, Instance, RelaySeen, StackEvent,
-    ToolOutcome, ToolRun, TwinPlan, Vantage, World,
+    State, ToolOutcome, ToolRun, TwinPlan, Vantage, World,
 };
 use crate::compose::{SourceMap, Staged};
 use crate::error::{Fault, FaultKind};
@@ -274,14 +275,21 @@ impl World for StackWorld {
         Ok(())
     }
 
-    async fn stop(&self, service: &str) -> Result<(), Fault> {
+    async fn stop(&self, service: &str) -> Result<Option<i64>, Fault> {
         self.stack.note_disturbed(service, true);
-        for instance in self.stack.instances(service).await? {
+        let docker = &self.stack.engine.docker;
+        let instances = self.stack.instances(service).await?;
+        let ended = try_join_all(instances.iter().map(|instance| async move {
             let now = StopContainerOptionsBuilder::new().t(0).build();
-            let stopped = self.stack.engine.docker.stop_container(&instance.id, Some(now)).await;
-            stopped.map_err(|e| engine_fault("l'arrêt d'un conteneur", &e))?;
-        }
-        Ok(())
+            docker.stop_container(&instance.id, Some(now)).await?;
+            let seen = docker.inspect_container(&instance.id, None::<InspectContainerOptions>).await?;
+            // One that had ended before was not ended now.
+            Ok((instance.state != State::Exited).then_some(seen))
+        }))
+        .await
+        .map_err(|e| engine_fault("l'arrêt d'un conteneur", &e))?;
+        let ended = ended.into_iter().flatten().filter_map(|seen| seen.state?.finished_at?.parse().ok());
+        Ok(ended.map(jiff::Timestamp::as_microsecond).filter(|at| *at > 0).min())
     }
 
     async fn start(&self, service: &str) -> Result<(), Fault> {

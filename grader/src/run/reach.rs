@@ -1,15 +1,16 @@
 //! The reachability matrix: which service sees which, by which network, on which port.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::Ctx;
 use crate::check::world::{Instance, State, Vantage, World, wire};
 use crate::event::{Event, Reach, ReachCell, ReachTarget};
+use crate::time::strain;
 
-/// Longest connection attempt of a cell, milliseconds.
-const CELL_MS: u64 = 500;
+/// Longest connection attempt of a cell, on a quiet machine.
+const CELL: Duration = Duration::from_millis(500);
 
 /// Observes the matrix and emits it; a probe that fails leaves its row unknown.
 pub(super) async fn draw(cx: &Ctx<'_>, world: &dyn World) {
@@ -78,7 +79,7 @@ async fn row(
     }
     let ask = wire::Ask::Matrix(wire::Matrix {
         targets: targets.iter().map(|(_, _, t)| t.clone()).collect(),
-        timeout_ms: CELL_MS,
+        timeout_ms: u64::try_from(CELL.mul_f64(strain()).as_millis()).unwrap_or(u64::MAX),
     });
     let results = match world.ask(&Vantage::Service(from.service.clone()), ask).await {
         Ok(wire::Answer { outcome: wire::Outcome::Matrix(matrix), .. }) => matrix.results,

@@ -47,10 +47,13 @@ pub async fn verdict(alert: &Alert, cx: &Cx<'_>, outcome: &Outcome) -> Result<Ve
             let what = format!("Prometheus n'a pas vu l'arrêt de « {} »", alert.after.stop);
             return Ok(Verdict::Inconclusive { fault: kit::noise(what), facts: facts(alert, run) });
         }
+        if run.strained {
+            return Ok(behind(alert, run));
+        }
         return tell::fail(never(alert, cx, &twin.files, run));
     }
     let kept = window::keeps(run.pace.promise(false), alert.asked());
-    match (kept, run.judged(alert)) {
+    match (kept, run.judged()) {
         (Err(broken), _) => tell::fail(promised(alert, cx, &twin.files, run, broken)),
         (Ok(()), Judgement::Inside) if run.resolved.until.is_none() => {
             tell::fail(endless(alert, cx, &twin.files, run))
@@ -60,12 +63,15 @@ pub async fn verdict(alert: &Alert, cx: &Cx<'_>, outcome: &Outcome) -> Result<Ve
             fault: kit::noise("la mesure est trop grossière pour dire si l'alerte est à l'heure"),
             facts: facts(alert, run),
         }),
-        (Ok(()), _) if run.strained => Ok(Verdict::Inconclusive {
-            fault: kit::noise("Prometheus n'a pas pu tenir son propre rythme pendant la mesure"),
-            facts: facts(alert, run),
-        }),
+        (Ok(()), _) if run.strained => Ok(behind(alert, run)),
         (Ok(()), judgement) => tell::fail(measured(alert, cx, &twin.files, run, judgement)),
     }
+}
+
+/// The machine did not follow.
+fn behind(alert: &Alert, run: &Run) -> Verdict {
+    let fault = kit::noise("Prometheus n'a pas pu tenir son propre rythme pendant la mesure");
+    Verdict::Inconclusive { fault, facts: facts(alert, run) }
 }
 
 /// What kept the experiment from being made.

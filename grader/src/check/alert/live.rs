@@ -22,7 +22,7 @@ const CALM: Duration = Duration::from_secs(12);
 /// Longest wait for the service to be scraped well again, besides one round.
 const RECOVERY: Duration = Duration::from_secs(30);
 
-/// One instant of the experiment, in the time of the measure.
+/// One instant of the experiment, in the time of the measure, from time zero: when the service ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mark {
     /// Last look that had not seen it yet.
@@ -33,21 +33,73 @@ pub struct Mark {
     pub said_us: Option<i64>,
 }
 
+/// Time zero: when the service ended, as the engine dates it. Its acknowledgement may come seconds
+/// later on a busy machine, and what is counted from there would seem early.
+struct Zero {
+    /// Before the engine was asked.
+    asked: Instant,
+    /// Once it had acknowledged; looks are counted from here until [`Zero::put`].
+    acked: Instant,
+    /// End of the service on the engine's clock, unix microseconds.
+    ended_us: Option<i64>,
+    /// What the engine's clock said at `acked`, at least and at most: each look narrows it.
+    clock_us: (i64, i64),
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl Zero {
+    fn new(asked: Instant, ended_us: Option<i64>) -> Self {
+        Self { asked, acked: Instant::now(), ended_us, clock_us: (i64::MIN, i64::MAX) }
+    }
+
+    /// A look knows what the engine's clock said between its sending and its return.
+    fn look(&mut self, look: &Look) {
+        let (least, most) = &mut self.clock_us;
+        *least = (*least).max(look.unix_us - micros(look.got - self.acked));
+        *most = (*most).min(look.unix_us - micros(look.sent - self.acked));
+    }
+
+    /// How long before the acknowledgement the service ended, at least and at most.
+    fn before(&self) -> (Duration, Duration) {
+        let whole = self.acked - self.asked;
+        let (least, most) = self.clock_us;
+        let Some(ended) = self.ended_us.filter(|_| least <= most && least != i64::MIN) else {
+            return (Duration::ZERO, whole);
+        };
+        let since = |now: i64| Duration::from_micros(u64::try_from(now - ended).unwrap_or(0)).min(whole);
+        (since(least), since(most))
+    }
+
+    /// Counts a mark from the end of the service.
+    fn put(&self, mark: &mut Mark) {
+        let (least, most) = self.before();
+        mark.after += least;
+        mark.until = mark.until.map(|until| until + most);
+        // What Prometheus says is told by the clock that dated the end.
+        let (ended, clock) = (self.ended_us, self.clock_us.0);
+        mark.said_us = mark.said_us.map(|at| at - ended.unwrap_or(clock));
+    }
+}
+
 impl Mark {
     /// As an observed interval.
     pub fn seen(&self) -> Seen {
         Seen { after: self.after, until: self.until }
     }
 
-    fn look(&mut self, look: &Look, zero: Instant, seen: bool, said_us: Option<i64>) {
+    /// Counted from the acknowledgement, `said_us` on the engine's clock, until [`Zero::put`].
+    fn look(&mut self, look: &Look, zero: &Zero, seen: bool, said_us: Option<i64>) {
         if self.until.is_some() {
             return;
         }
         if seen {
-            self.until = Some(look.got - zero);
-            self.said_us = said_us.map(|at| at - look.zero_us(zero));
+            self.until = Some(look.got - zero.acked);
+            self.said_us = said_us;
         } else {
-            self.after = look.sent - zero;
+            self.after = look.sent - zero.acked;
         }
     }
 }
@@ -85,9 +137,19 @@ pub struct Run {
 
 impl Run {
     /// Where the measured firing lies in what the configuration promises.
-    pub fn judged(&self, _: &Alert) -> Judgement {
+    pub fn judged(&self) -> Judgement {
         let seen = window::scaled(self.firing.seen(), self.factor);
         window::measured(&self.pace, seen, self.took * self.factor, self.factor)
+    }
+
+    /// Whether it is worth a second measure: the configuration promises what is asked, and the first
+    /// measure does not say the same; or nothing was seen on a machine that does not follow.
+    pub fn leaves_a_doubt(&self, alert: &Alert) -> bool {
+        if self.pending.until.is_none() {
+            return self.strained;
+        }
+        let kept = window::keeps(self.pace.promise(false), alert.asked()).is_ok();
+        kept && self.judged() != Judgement::Inside
     }
 }
 
@@ -127,12 +189,6 @@ struct Look {
 }
 
 impl Look {
-    /// Time zero on Prometheus's clock, unix microseconds.
-    fn zero_us(&self, zero: Instant) -> i64 {
-        let since = (self.sent - zero).as_micros();
-        self.unix_us - i64::try_from(since).unwrap_or(0)
-    }
-
     fn state(&self) -> AlertState {
         let states = self.rule.iter().flat_map(|r| &r.alerts).map(|a| a.state);
         states.fold(AlertState::Inactive, |worst, state| match (worst, state) {
@@ -304,9 +360,15 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
     let watched = watch(&bench, &mut run, alert).await;
     // Whatever happened, the service is given back.
     let given_back = cx.world.start(service).await;
-    let zero = watched?;
+    let mut zero = watched?;
     given_back?;
-    recover(&bench, &mut run, zero, round).await?;
+    recover(&bench, &mut run, &mut zero, round).await?;
+    run.started += zero.before().0;
+    for mark in [&mut run.failed, &mut run.pending, &mut run.firing, &mut run.resolved] {
+        zero.put(mark);
+    }
+    // An alert dated before its cause, by more than a look: Prometheus lags behind its own clock.
+    run.strained |= run.pending.said_us.is_some_and(|at| at < -micros(POLL));
     Ok(Outcome::Ran(Box::new(run)))
 }
 
@@ -348,26 +410,27 @@ impl Rhythm {
 }
 
 /// Stops the service and watches until the alert fires or is certainly late; gives time zero.
-async fn watch(bench: &Bench<'_>, run: &mut Run, alert: &Alert) -> Result<Instant, Fault> {
+async fn watch(bench: &Bench<'_>, run: &mut Run, alert: &Alert) -> Result<Zero, Fault> {
     let limit = alert.by.0 + run.pace.timeout + run.pace.scrape + window::SLACK * run.factor;
-    bench.cx.world.stop(&alert.after.stop).await?;
-    let zero = Instant::now();
+    let asked = Instant::now();
+    let mut zero = Zero::new(asked, bench.cx.world.stop(&alert.after.stop).await?);
     let mut rhythm = Rhythm::default();
     loop {
         let look = bench.look().await?;
         rhythm.look(&look);
+        zero.look(&look);
         let down = look.targets.iter().find(|t| t.health == Health::Down);
         if let Some(target) = down.filter(|_| run.failed.until.is_none()) {
             run.error = tell::cut(&target.last_error, 160);
             run.took = Duration::try_from_secs_f64(target.last_scrape_duration).unwrap_or_default();
         }
-        run.failed.look(&look, zero, down.is_some(), down.and_then(|t| unix_us(&t.last_scrape)));
+        run.failed.look(&look, &zero, down.is_some(), down.and_then(|t| unix_us(&t.last_scrape)));
         let state = look.state();
-        run.pending.look(&look, zero, state != AlertState::Inactive, look.active_at());
+        run.pending.look(&look, &zero, state != AlertState::Inactive, look.active_at());
         // The evaluation that made it fire is the last one.
         let evaluated = look.rule.as_ref().and_then(|r| unix_us(&r.last_evaluation));
-        run.firing.look(&look, zero, state == AlertState::Firing, evaluated);
-        if run.firing.until.is_some() || (look.sent - zero) * run.factor > limit {
+        run.firing.look(&look, &zero, state == AlertState::Firing, evaluated);
+        if run.firing.until.is_some() || (look.sent - zero.acked) * run.factor > limit {
             break;
         }
         tokio::time::sleep_until(look.sent + POLL).await;
@@ -377,13 +440,14 @@ async fn watch(bench: &Bench<'_>, run: &mut Run, alert: &Alert) -> Result<Instan
 }
 
 /// Watches the service come back and the alert end.
-async fn recover(bench: &Bench<'_>, run: &mut Run, zero: Instant, round: Duration) -> Result<(), Fault> {
+async fn recover(bench: &Bench<'_>, run: &mut Run, zero: &mut Zero, round: Duration) -> Result<(), Fault> {
     let began = Instant::now();
-    run.started = began - zero;
+    run.started = began - zero.acked;
     let keeps = Duration::try_from_secs_f64(run.rule.keep_firing_for).unwrap_or_default() / run.factor;
     let active = run.pending.until.is_some();
     loop {
         let look = bench.look().await?;
+        zero.look(&look);
         let up = !look.targets.is_empty() && look.targets.iter().all(|t| t.health == Health::Up);
         let inactive = look.state() == AlertState::Inactive;
         if active {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::{Check, Cx, Experiments, Stage, tell};
 use crate::error::Fault;
 use crate::event::Verdict;
-use crate::time::{Judgement, Span, Window};
+use crate::time::{Span, Window};
 
 pub use live::concerns;
 pub use window::told;
@@ -116,7 +116,7 @@ impl Check for Alert {
         }
         let first = self.run(cx, 0).await?;
         let doubtful = match first.as_ref() {
-            live::Outcome::Ran(run) => run.judged(self) == Judgement::Straddles || run.strained,
+            live::Outcome::Ran(run) => run.leaves_a_doubt(self),
             live::Outcome::Stopped(_) => false,
         };
         let outcome = if doubtful { self.run(cx, 1).await? } else { first };

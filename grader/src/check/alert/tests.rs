@@ -64,6 +64,18 @@ async fn an_honest_alert_passes_in_divided_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_slow_to_acknowledge_does_not_make_an_alert_early() {
+    let mut world = FakeAlert::default().world();
+    world.slow_stop = std::time::Duration::from_millis(2_500);
+    let verdict = judge_on(&world).await;
+    passes(&verdict);
+    let line = timeline(&verdict);
+    let firing = line.moments.iter().find(|m| m.key == "firing").expect("a moment");
+    let (after, until) = (firing.after_ms, firing.until_ms.expect("seen"));
+    assert!(after >= 59_000 && until <= 92_000 && until - after <= 3_000, "{firing:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn real_time_starts_no_copy() {
     let mut world = FakeAlert::default().world();
     world.real_time = true;

@@ -201,7 +201,7 @@ pub(super) async fn broken(cx: &Cx<'_>, script: &Script, image: &str) -> Result<
             let seen = turns_sick(world, sick).await;
             let stopped = world.stop(dead).await;
             let played = match (seen, stopped) {
-                (Ok(true), Ok(())) => {
+                (Ok(true), Ok(_)) => {
                     let truth = BTreeMap::from([
                         (sick.clone(), Truth::Broken("en marche mais « unhealthy »")),
                         (dead.clone(), Truth::Broken("arrêté")),

@@ -112,6 +112,8 @@ pub struct FakeWorld {
     pub traefik: Option<Traefik>,
     /// Whether the probe itself is broken.
     pub probe_broken: bool,
+    /// Time between the end of a container and its acknowledgement.
+    pub slow_stop: Duration,
     /// What every service logs.
     pub log: String,
     /// Whether times are measured as they are.
@@ -219,6 +221,7 @@ impl FakeWorld {
             host: HostAnswer { status: Some(200), ..HostAnswer::default() },
             traefik: None,
             probe_broken: false,
+            slow_stop: Duration::ZERO,
             log: "journal".into(),
             real_time: false,
             tools: None,
@@ -341,12 +344,15 @@ impl World for FakeWorld {
         self.lock().frozen.remove(service);
         Ok(())
     }
-    async fn stop(&self, service: &str) -> Result<(), Fault> {
-        let now = self.since_birth();
-        let mut memory = self.lock();
-        memory.frozen.entry(service.into()).or_insert_with(Instant::now);
-        memory.ended.push((service.into(), now, None));
-        Ok(())
+    async fn stop(&self, service: &str) -> Result<Option<i64>, Fault> {
+        let (now, at) = (self.since_birth(), self.unix_us());
+        {
+            let mut memory = self.lock();
+            memory.frozen.entry(service.into()).or_insert_with(Instant::now);
+            memory.ended.push((service.into(), now, None));
+        }
+        tokio::time::sleep(self.slow_stop).await;
+        Ok(Some(at))
     }
     async fn start(&self, service: &str) -> Result<(), Fault> {
         let now = self.since_birth();
