@@ -7,6 +7,7 @@ mod live;
 mod show;
 pub mod twin;
 mod window;
+mod zero;
 
 use std::time::Duration;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Alert;
-use super::live::{Mark, Run};
+use super::live::Run;
 use super::window::{self, told};
+use super::zero::Mark;
 use crate::event::{Fact, Moment, Stretch, Timeline};
 use crate::time::Window;
 
