@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::api::{self, Silence, View};
 use super::gate::Gate;
@@ -13,6 +14,7 @@ use super::world::wire;
 use super::{Check, Cx, Experiments, Stage, check_host, is_unrouted, kit, port_https, said, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
+use crate::time::strain;
 
 /// Services that the proxy must not lead to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -31,6 +33,10 @@ pub struct ExposedOnly {
 
 /// Traefik may still be reading what the engine tells it.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// A configuration may lag behind the engine that long: Traefik takes a new one at most every two
+/// seconds (`providersThrottleDuration`), and one that has just come up takes a healthy container for
+/// one that is still starting. What is absent earlier than this may simply be late.
+const FRESH: Duration = Duration::from_millis(2_500);
 
 /// A way to a service that must stay hidden.
 struct Way {
@@ -77,6 +83,25 @@ impl ExposedOnly {
             }
         }
         Ok(found)
+    }
+
+    /// The configuration in force once Traefik has read its providers and leads somewhere, which is the
+    /// control; at once when it leads to a hidden service, else when what is absent can no longer be late.
+    async fn fresh(&self, gate: &Gate<'_>) -> Result<Result<View, Silence>, Fault> {
+        let began = Instant::now();
+        let told = |seen: &(Result<View, Silence>, bool)| {
+            let settled = began.elapsed() >= FRESH.mul_f64(strain());
+            seen.1 || (settled && seen.0.as_ref().is_ok_and(leads))
+        };
+        let look = || async {
+            let seen = api::view(gate, &self.host).await?;
+            let caught = match &seen {
+                Ok(view) => !self.ways(gate, view).await?.is_empty(),
+                Err(_) => false,
+            };
+            Ok((seen, caught))
+        };
+        Ok(kit::patiently(PATIENCE, told, look).await?.0)
     }
 
     fn shown(&self, gate: &Gate<'_>, ways: &[Way]) -> Miss {
@@ -132,13 +157,9 @@ impl Check for ExposedOnly {
                 )));
             }
         }
-        // The control: Traefik has read its providers and leads somewhere.
-        let loaded = |seen: &Result<View, Silence>| {
-            seen.as_ref().is_ok_and(|v| v.all_services().any(|(_, s)| s.servers().next().is_some()))
-        };
-        let seen = kit::patiently(PATIENCE, loaded, || api::view(&gate, &self.host)).await?;
+        let seen = self.fresh(&gate).await?;
         let view = match seen {
-            Ok(view) if loaded(&Ok(view.clone())) => view,
+            Ok(view) if leads(&view) => view,
             Ok(_) => return tell::fail(self.empty(&gate).await?),
             Err(silence) => return tell::fail(self.silent(&gate, &silence).await?),
         };
@@ -175,6 +196,11 @@ impl Check for ExposedOnly {
         }
         tell::pass(facts)
     }
+}
+
+/// Whether a configuration leads anywhere.
+fn leads(view: &View) -> bool {
+    view.all_services().any(|(_, s)| s.servers().next().is_some())
 }
 
 /// Hosts by which Traefik's default rule would serve a hidden service: its name and the project's,
