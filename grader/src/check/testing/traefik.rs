@@ -69,6 +69,8 @@ pub struct Traefik {
     pub machine: IpAddr,
     /// The configuration in force.
     pub raw: Value,
+    /// What the API tells before it has read all that the engine says, and until when.
+    pub early: Option<(std::time::Duration, Value)>,
     /// That of a twin; `None`: a twin cannot be started.
     pub twin: Option<Value>,
 }
@@ -149,6 +151,7 @@ impl Traefik {
             machine: IpAddr::from([10, 1, 0, 1]),
             twin: Some(raw.clone()),
             raw,
+            early: None,
         }
     }
 }
@@ -342,7 +345,10 @@ impl FakeWorld {
             Behind::Own | Behind::OnlyPage if plain == "/dashboard" && path.ends_with('/') => {
                 said(200, "<html><title>Traefik</title></html>")
             }
-            Behind::Own if plain == "/api/rawdata" => said(200, traefik.raw.to_string()),
+            Behind::Own if plain == "/api/rawdata" => {
+                let early = traefik.early.as_ref().filter(|(until, _)| self.since_birth() < *until);
+                said(200, early.map_or(&traefik.raw, |(_, raw)| raw).to_string())
+            }
             Behind::Own | Behind::OnlyPage => said(404, "404 page not found"),
         })
     }

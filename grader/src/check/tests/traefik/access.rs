@@ -1,5 +1,7 @@
 //! Who may read what, what is exposed, and by which network.
 
+use std::time::Duration;
+
 use super::super::super::testing::{Behind, FakeWorld, raw};
 use super::super::super::world::HostAnswer;
 use super::{facts, fails, judge, passes, route, unsure, with};
@@ -64,6 +66,13 @@ async fn exposed_services() {
         t.raw = raw(&routers, servers);
     });
     fails(&judge("exposed", &exposed).await, "redis-tp@docker");
+    // Seen by Traefik two seconds after the rest, which it shows at once.
+    let late = with(|t| {
+        let api = ("api@docker", &["http://10.1.0.2:5000"] as &[&str]);
+        t.raw = raw(&routers, &[api, ("redis-tp@docker", &["http://10.2.0.4:6379"])]);
+        t.early = Some((Duration::from_secs(2), raw(&routers, &[api])));
+    });
+    fails(&judge("exposed", &late).await, "redis-tp@docker");
     let empty = with(|t| t.raw = raw(&routers, &[]));
     fails(&judge("exposed", &empty).await, "aucun service");
     let silent = with(|t| {
