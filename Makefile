@@ -11,7 +11,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 GRADER := $(TARGET_DIR)/release/grader
 CARGO ?= cargo
 
-.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser class-browser class-swarm release clean
+.PHONY: help setup build images demo test test-pure test-engine test-all security bench lint actionlint fmt schema book book-browser serve-browser class-browser class-swarm class-evening release clean
 
 help: ## Liste les cibles
 	@echo 'Cibles (make CIBLE) :'
@@ -102,6 +102,10 @@ class-browser: ## Lit les pages d'une classe dans Chromium : tri, filtres, clavi
 # Some minutes, as root: an engine of its own becomes a Swarm.
 class-swarm: images-01 build ## Corrige une classe par un travail de Swarm, une tâche tuée en route
 	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) test --quiet -p tp-tests --test swarm -- --ignored --nocapture
+
+# An hour: TP_EVENING_LABS, TP_EVENING_SIZE and TP_EVENING_KILLS make it shorter.
+class-evening: images-01 images-02 images-05 build ## La soirée de l'enseignant : 60 copies, une par une, en lot, tué cinq fois ; mémoire et débit
+	@TP_GRADER=$(abspath $(GRADER)) $(CARGO) run --release --quiet -p tp-tests --bin evening
 
 clean: ## Supprime ce que des corrections interrompues ont laissé
 	@$(GRADER) clean
