@@ -10,12 +10,10 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use super::fault::{engine_fault, is_gone};
+use super::labels::{PROJECT, SERVICE};
 use super::stack::Stack;
 use crate::check::world::{Attachment, Health, Instance, State};
 use crate::error::Fault;
-
-/// The label that names a container's service.
-const SERVICE: &str = "com.docker.compose.service";
 
 impl Stack {
     /// Containers of a service now.
@@ -38,7 +36,7 @@ impl Stack {
 
     /// What the engine says of the containers of this copy, or of one of its services, by id.
     async fn labelled(&self, service: Option<&str>) -> Result<Vec<ContainerInspectResponse>, Fault> {
-        let mut labels = vec![format!("com.docker.compose.project={}", self.project())];
+        let mut labels = vec![format!("{PROJECT}={}", self.project())];
         labels.extend(service.map(|service| format!("{SERVICE}={service}")));
         let filters = HashMap::from([("label".to_owned(), labels)]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::connect::Engine;
+use super::labels;
 use super::session::SESSION;
 use crate::check::world::Happening;
 
@@ -162,8 +163,8 @@ fn record(log: &Mutex<Log>, message: EventMessage) {
     let seen = Seen {
         at_us: message.time_nano.unwrap_or_default() / 1000,
         container: actor.id.unwrap_or_default(),
-        project: get("com.docker.compose.project"),
-        service: get("com.docker.compose.service"),
+        project: get(labels::PROJECT),
+        service: get(labels::SERVICE),
         what,
     };
     if log.forgotten.contains(&seen.container) {

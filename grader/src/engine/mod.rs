@@ -15,6 +15,7 @@ mod host;
 mod image_scan;
 mod images;
 mod kept;
+mod labels;
 mod probe;
 mod processes;
 mod recipe;

@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 
 use super::connect::Engine;
 use super::fault::{engine_fault, is_gone};
+use super::labels;
 use super::stack::Stack;
 use super::sweep::of_session;
 use crate::compose::SandboxedModel;
@@ -27,8 +28,8 @@ impl Stack {
         for container in &all {
             let Some(id) = container.id.clone() else { continue };
             let label = |key: &str| container.labels.as_ref().and_then(|l| l.get(key));
-            let own = label("com.docker.compose.project").is_some_and(|p| p == self.project());
-            if own && label("com.docker.compose.service").is_some_and(|s| services.contains(s)) {
+            let own = label(labels::PROJECT).is_some_and(|p| p == self.project());
+            if own && label(labels::SERVICE).is_some_and(|s| services.contains(s)) {
                 gone.push(id);
             } else if container.names.iter().flatten().any(|name| name.starts_with(&prefix)) {
                 twins.push(id);

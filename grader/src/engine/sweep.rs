@@ -17,12 +17,10 @@ use tokio::sync::watch;
 
 use super::connect::Engine;
 use super::fault::{engine_fault, is_gone};
+use super::labels::PROJECT;
 use super::session::{INSTALL, SESSION, base, is_alive};
 use crate::error::{Fault, FaultKind};
 use crate::event::Inventory;
-
-/// Label that Compose gives to what belongs to a project.
-const PROJECT: &str = "com.docker.compose.project";
 
 /// Objects found under one label.
 #[derive(Default)]

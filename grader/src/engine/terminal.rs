@@ -17,11 +17,9 @@ use tokio::time::timeout;
 
 use super::connect::Engine;
 use super::fault::engine_fault;
+use super::labels::{FOLDER, SERVICE};
 use super::session::SESSION;
 use crate::error::{Fault, FaultKind};
-
-/// Label by which Compose notes the folder of a project.
-const FOLDER: &str = "com.docker.compose.project.working_dir";
 
 /// Longest wait for the shell's first line, and for its end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,7 +54,7 @@ impl Engine {
                 let labels = c.labels.filter(|l| !l.contains_key(SESSION))?;
                 // The same folder, however it was written (symbolic links, Windows).
                 let folder = Path::new(labels.get(FOLDER)?).canonicalize().ok()?;
-                let service = labels.get("com.docker.compose.service").cloned().unwrap_or_default();
+                let service = labels.get(SERVICE).cloned().unwrap_or_default();
                 let name = c.names.and_then(|n| n.into_iter().next()).unwrap_or_default();
                 let name = name.trim_start_matches('/').to_owned();
                 folders.contains(&folder).then_some(OwnContainer { id: c.id?, name, service, folder })

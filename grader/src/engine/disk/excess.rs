@@ -5,6 +5,8 @@ use std::path::Path;
 
 use bollard::models::ContainerSummary;
 
+use super::super::labels::SERVICE;
+
 /// Most that a container may write in its own layer, in one volume, or with others in the folder that
 /// was handed in, bytes. The most demanding lab writes less than a tenth of it.
 pub(super) const MOST: u64 = 2 << 30;
@@ -33,7 +35,7 @@ impl Writer {
         };
         Some(Self {
             id: container.id?,
-            service: labels.get("com.docker.compose.service").map_or("?", String::as_str).to_owned(),
+            service: labels.get(SERVICE).map_or("?", String::as_str).to_owned(),
             layer: container.size_rw.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
             volumes: of_type("volume").filter_map(|m| m.name.clone()).collect(),
             folders: of_type("bind").filter_map(|m| m.source.clone()).collect(),
