@@ -47,8 +47,11 @@ pub fn explain(error: &clap::Error) -> ProcessCode {
 
 /// The few words that clap writes by itself.
 fn french_help(text: &str) -> String {
-    text.replace("Arguments:", "Arguments :")
+    text.replace("Usage: ", "Usage : ")
+        .replace("<COMMAND>", "<COMMANDE>")
+        .replace("Arguments:", "Arguments :")
         .replace("Options:", "Options :")
+        .replace("Options communes:", "Options communes :")
         .replace("Commands:", "Commandes :")
         .replace("Commandes:", "Commandes :")
         .replace("[default: ", "[par défaut : ")
