@@ -53,6 +53,10 @@ pub async fn verdict(alert: &Alert, cx: &Cx<'_>, outcome: &Outcome) -> Result<Ve
         return tell::fail(never(alert, cx, &twin.files, run));
     }
     let kept = window::keeps(run.pace.promise(false), alert.asked());
+    if kept.is_ok() && run.shaken {
+        let what = "une autre cible de Prometheus est tombée pendant la mesure, et l'alerte ne dit pas laquelle elle voit";
+        return Ok(Verdict::Inconclusive { fault: kit::noise(what), facts: facts(alert, run) });
+    }
     match (kept, run.judged()) {
         (Err(broken), _) => tell::fail(promised(alert, cx, &twin.files, run, broken)),
         (Ok(()), Judgement::Inside) if run.resolved.until.is_none() => {

@@ -1,11 +1,12 @@
 //! The experiment: stop a service, watch Prometheus every tenth of a second, start it again.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::prom::{self, AlertState, Health, Prom, Rule, Rules, Target, Targets, span};
+use super::super::prom::{self, ActiveAlert, AlertState, Health, Prom, Rule, Rules, Target, Targets, span};
 use super::super::rules::expr;
 use super::super::scenario::{RuleScenario, expression_delay};
 use super::super::world::wire;
@@ -52,6 +53,8 @@ pub struct Run {
     pub resolved: Mark,
     /// The machine was too slow for Prometheus's own rhythm.
     pub strained: bool,
+    /// Another target fell meanwhile, and the alert does not tell which one it is about.
+    pub shaken: bool,
 }
 
 impl Run {
@@ -68,7 +71,7 @@ impl Run {
             return self.strained;
         }
         let kept = window::keeps(self.pace.promise(false), alert.asked()).is_ok();
-        kept && self.judged() != Judgement::Inside
+        kept && (self.shaken || self.judged() != Judgement::Inside)
     }
 }
 
@@ -108,11 +111,37 @@ pub(super) struct Look {
     pub(super) unix_us: i64,
     rule: Option<Rule>,
     targets: Vec<Target>,
+    /// The other targets.
+    rest: Vec<Target>,
+}
+
+/// Whether the labels of an alert are those of this target, as far as it has any.
+fn is_of(alert: &ActiveAlert, target: &Target) -> bool {
+    ["job", "instance"]
+        .iter()
+        .all(|key| alert.labels.get(*key).is_none_or(|value| target.labels.get(*key) == Some(value)))
 }
 
 impl Look {
+    /// Alerts of the rule, but for those of another target: on a busy machine a scrape that has nothing to do
+    /// with the service may fail at the same time.
+    fn alerts(&self) -> impl Iterator<Item = &ActiveAlert> {
+        let all = self.rule.iter().flat_map(|r| &r.alerts);
+        all.filter(|a| self.targets.iter().any(|t| is_of(a, t)) || !self.rest.iter().any(|t| is_of(a, t)))
+    }
+
+    /// Whether the rule is active without telling for which target.
+    fn is_anonymous(&self) -> bool {
+        self.alerts().any(|a| !a.labels.contains_key("job") && !a.labels.contains_key("instance"))
+    }
+
+    /// Other targets that do not answer, by what is scraped.
+    fn fallen(&self) -> BTreeSet<String> {
+        self.rest.iter().filter(|t| t.health == Health::Down).map(|t| t.scrape_url.clone()).collect()
+    }
+
     fn state(&self) -> AlertState {
-        let states = self.rule.iter().flat_map(|r| &r.alerts).map(|a| a.state);
+        let states = self.alerts().map(|a| a.state);
         states.fold(AlertState::Inactive, |worst, state| match (worst, state) {
             (AlertState::Firing, _) | (_, AlertState::Firing) => AlertState::Firing,
             (AlertState::Pending, _) | (_, AlertState::Pending) => AlertState::Pending,
@@ -121,8 +150,7 @@ impl Look {
     }
 
     fn active_at(&self) -> Option<i64> {
-        let all = self.rule.iter().flat_map(|r| &r.alerts);
-        all.filter_map(|a| unix_us(a.active_at.as_deref()?)).min()
+        self.alerts().filter_map(|a| unix_us(a.active_at.as_deref()?)).min()
     }
 }
 
@@ -168,16 +196,15 @@ impl Bench<'_> {
         )?;
         let unix_us = rules.1.min(targets.1);
         let rules = rules.0.groups.into_iter().flat_map(|g| g.rules);
-        let targets = targets.0.active_targets;
+        let concerned = |t: &Target| concerns(t, &self.alert.after.stop, &self.addresses);
+        let (targets, rest) = targets.0.active_targets.into_iter().partition(concerned);
         Ok(Look {
             sent,
             got: Instant::now(),
             unix_us,
             rule: rules.into_iter().find(|r| r.name == self.alert.name),
-            targets: targets
-                .into_iter()
-                .filter(|t| concerns(t, &self.alert.after.stop, &self.addresses))
-                .collect(),
+            targets,
+            rest,
         })
     }
 
@@ -279,7 +306,7 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
     if let Some(hurdle) = hurdle(&before) {
         return Ok(Outcome::Stopped(hurdle));
     }
-    let watched = watch(&bench, &mut run, alert).await;
+    let watched = watch(&bench, &mut run, alert, &before.fallen()).await;
     // Whatever happened, the service is given back.
     let given_back = cx.world.start(service).await;
     let mut zero = watched?;
@@ -332,15 +359,23 @@ impl Rhythm {
 }
 
 /// Stops the service and watches until the alert fires or is certainly late; gives time zero.
-async fn watch(bench: &Bench<'_>, run: &mut Run, alert: &Alert) -> Result<Zero, Fault> {
+async fn watch(
+    bench: &Bench<'_>,
+    run: &mut Run,
+    alert: &Alert,
+    down_before: &BTreeSet<String>,
+) -> Result<Zero, Fault> {
     let limit = alert.by.0 + run.pace.timeout + run.pace.scrape + window::SLACK * run.factor;
     let asked = Instant::now();
     let mut zero = Zero::new(asked, bench.cx.world.stop(&alert.after.stop).await?);
     let mut rhythm = Rhythm::default();
+    let (mut fallen, mut anonymous) = (false, false);
     loop {
         let look = bench.look().await?;
         rhythm.look(&look);
         zero.look(&look);
+        fallen |= !look.fallen().is_subset(down_before);
+        anonymous |= look.is_anonymous();
         let down = look.targets.iter().find(|t| t.health == Health::Down);
         if let Some(target) = down.filter(|_| run.failed.until.is_none()) {
             run.error = tell::cut(&target.last_error, 160);
@@ -358,6 +393,7 @@ async fn watch(bench: &Bench<'_>, run: &mut Run, alert: &Alert) -> Result<Zero, 
         tokio::time::sleep_until(look.sent + POLL).await;
     }
     run.strained = rhythm.is_strained(run.pace.evaluation / run.factor);
+    run.shaken = fallen && anonymous;
     Ok(zero)
 }
 

@@ -124,6 +124,20 @@ async fn an_alert_that_sees_nothing_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_alert_on_another_target_sees_nothing_even_when_that_one_falls_too() {
+    let about = Some(("prometheus", "localhost:9090"));
+    fails(&judge(FakeAlert { about, shaken: true, ..FakeAlert::default() }).await, "ne voit pas l'arrêt");
+    // The right one, and one that does not tell.
+    passes(&judge(FakeAlert { shaken: true, ..FakeAlert::default() }).await);
+    passes(&judge(FakeAlert { about: None, ..FakeAlert::default() }).await);
+    unsure(&judge(FakeAlert { about: None, shaken: true, ..FakeAlert::default() }).await);
+    fails(
+        &judge(FakeAlert { about: None, shaken: true, hold: 600, ..FakeAlert::default() }).await,
+        "trop tard",
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_keeps_from_measuring() {
     fails(&judge(FakeAlert { name: "ApiDown", ..FakeAlert::default() }).await, "n'est pas chargée");
     fails(&judge(FakeAlert { up: false, sees: false, ..FakeAlert::default() }).await, "déjà en échec");

@@ -1,10 +1,9 @@
 //! The grader's own way into the student's Redis.
 
-use std::collections::BTreeSet;
-
 use super::super::kit::{self, When};
 use super::super::world::wire::{self, RedisValue};
-use super::super::world::{Instance, Vantage, World};
+use super::super::world::{Vantage, World};
+use super::logins::{self, Login};
 use crate::error::{Fault, FaultKind};
 
 /// An open way into a Redis server.
@@ -13,84 +12,69 @@ pub struct Store {
     from: Vantage,
     host: String,
     port: u16,
-    password: Option<String>,
-}
-
-/// Passwords that the stack shows: the server's command line, and the environment of all services.
-pub fn passwords(instances: &[Instance]) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    for instance in instances {
-        let words: Vec<&str> = instance.command.iter().flat_map(|c| c.split_whitespace()).collect();
-        for (i, word) in words.iter().enumerate() {
-            let bare = word.trim_matches(|c| c == '"' || c == '\'');
-            if let Some(value) = bare.strip_prefix("--requirepass=") {
-                found.insert(value.to_owned());
-            } else if bare == "--requirepass"
-                && let Some(value) = words.get(i + 1)
-            {
-                found.insert(value.trim_matches(|c| c == '"' || c == '\'').to_owned());
-            }
-        }
-        for (name, value) in &instance.env {
-            let name = name.to_uppercase();
-            if (name.contains("PASS") || name.contains("AUTH"))
-                && !name.ends_with("_FILE")
-                && !value.is_empty()
-            {
-                found.insert(value.clone());
-            }
-            if let Some((_, rest)) = value.split_once("://")
-                && let Some((login, _)) = rest.split_once('@')
-                && let Some((_, password)) = login.split_once(':')
-                && !password.is_empty()
-            {
-                found.insert(password.to_owned());
-            }
-        }
-    }
-    found.into_iter().filter(|p| !p.starts_with('$')).collect()
+    login: Login,
 }
 
 fn pong(seen: &Result<Vec<RedisValue>, wire::Failure>) -> bool {
     matches!(seen, Ok(replies) if matches!(replies.first(), Some(RedisValue::Status(s)) if s == "PONG"))
 }
 
+/// True when the account may not list what the server holds.
+fn is_limited(seen: &Result<Vec<RedisValue>, wire::Failure>) -> bool {
+    matches!(seen, Ok(replies) if replies.iter().skip(1).any(|r| matches!(r, RedisValue::Error { .. })))
+}
+
 impl Store {
     /// Finds a way in, as the server itself would be asked from its own container.
     pub async fn open(world: &dyn World, service: &str, port: u16) -> Result<Self, Fault> {
-        let (_, ip) = kit::needed(world, service).await?;
+        let (own, ip) = kit::needed(world, service).await?;
         let mut all = Vec::new();
         for name in world.declared().services.keys() {
             all.extend(world.instances(name).await?);
         }
-        let mut tries = vec![None];
-        tries.extend(passwords(&all).into_iter().map(Some));
-        let mut last = String::new();
-        for host in ["127.0.0.1".to_owned(), ip.to_string()] {
-            for password in &tries {
-                let store =
-                    Self { from: kit::inside(service), host: host.clone(), port, password: password.clone() };
-                let (seen, _) = kit::redis(world, &store.from, store.ask(vec![vec!["PING".into()]])).await?;
-                if pong(&seen) {
-                    return Ok(store);
+        let hosts = ["127.0.0.1".to_owned(), ip.to_string()];
+        let (mut tried, mut poor, mut last) = (Vec::new(), None, String::new());
+        // Looked for further away only when what is in plain sight does not do.
+        for further in [false, true] {
+            let texts = if further { logins::texts(world, &own).await? } else { Vec::new() };
+            for login in logins::logins(&all, &texts) {
+                if tried.contains(&login) {
+                    continue;
                 }
-                last = format!("{seen:?}");
+                tried.push(login.clone());
+                for host in &hosts {
+                    let store =
+                        Self { from: kit::inside(service), host: host.clone(), port, login: login.clone() };
+                    let ask =
+                        store.ask(vec![cmd(&["PING"]), cmd(&["INFO", "keyspace"]), cmd(&["SCAN", "0"])]);
+                    let (seen, _) = kit::redis(world, &store.from, ask).await?;
+                    if pong(&seen) && !is_limited(&seen) {
+                        return Ok(store);
+                    }
+                    if pong(&seen) {
+                        // An account that may not look around; another one may.
+                        poor.get_or_insert(store);
+                    }
+                    last = format!("{seen:?}");
+                }
             }
         }
-        Err(Fault::new(
-            FaultKind::Engine,
-            format!("le correcteur n'a pas pu entrer dans « {service} » pour regarder ce qu'il contient"),
-            "si Redis a un mot de passe, donnez-le par la commande ou par une variable d'environnement",
-        )
-        .detail(last))
+        poor.ok_or_else(|| {
+            Fault::new(
+                FaultKind::Engine,
+                format!("le correcteur n'a pas pu entrer dans « {service} » pour regarder ce qu'il contient"),
+                "si Redis a un mot de passe, donnez-le par la commande, une variable, un secret ou son fichier de configuration",
+            )
+            .detail(last)
+        })
     }
 
     fn ask(&self, commands: Vec<Vec<String>>) -> wire::Redis {
         wire::Redis {
             host: self.host.clone(),
             port: self.port,
-            user: None,
-            password: self.password.clone(),
+            user: self.login.user.clone(),
+            password: self.login.password.clone(),
             commands,
             timeout_ms: 5_000,
         }
@@ -190,24 +174,5 @@ pub fn int(value: &RedisValue) -> Option<i64> {
     match value {
         RedisValue::Int(n) => Some(*n),
         other => text(other)?.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::testing;
-
-    #[test]
-    fn passwords_are_found_where_students_put_them() {
-        let mut redis = testing::instance("redis", "10.0.0.3");
-        redis.command = vec!["sh".into(), "-c".into(), "redis-server --requirepass 'tres secret'".into()];
-        let mut api = testing::instance("api", "10.0.0.4");
-        api.env.insert("REDIS_URL".into(), "redis://:parurl@redis:6379/0".into());
-        api.env.insert("REDIS_PASSWORD".into(), "parenv".into());
-        api.env.insert("DB_PASSWORD_FILE".into(), "/run/secrets/x".into());
-        let found = passwords(&[redis, api]);
-        assert!(found.contains(&"parurl".to_owned()) && found.contains(&"parenv".to_owned()));
-        assert!(!found.iter().any(|p| p.starts_with('/')));
     }
 }

@@ -8,7 +8,7 @@ use super::super::experiment::CacheExperiment;
 use super::super::world::World;
 use super::super::{kit, tell};
 use super::Proof;
-use super::run::{Call, Run, SHORT_MS, window};
+use super::run::{Call, Renewal, Run, window};
 use super::value::instant;
 use crate::event::{Fact, Miss, Verdict};
 use crate::time::{Judgement, french};
@@ -100,11 +100,7 @@ fn facts(run: &Run) -> Vec<Fact> {
         ));
     }
     if let Some(renewal) = &run.renewal {
-        facts.push(Fact::new(
-            "ttl-after-read-ms",
-            renewal.pttl_ms,
-            format!("après une lecture, clé ramenée à 30 s : {}", life(renewal.pttl_ms)),
-        ));
+        facts.push(Fact::new("ttl-after-read-ms", renewal.pttl_ms, told_renewal(renewal)));
     }
     if let Some(expiry) = &run.expiry {
         let last = expiry.calls.last();
@@ -115,6 +111,17 @@ fn facts(run: &Run) -> Vec<Fact> {
         ));
     }
     facts
+}
+
+fn told_renewal(renewal: &Renewal) -> String {
+    let reads =
+        if renewal.reads == 1 { "une lecture".to_owned() } else { format!("{} lectures", renewal.reads) };
+    let before = if renewal.shortened {
+        "clé ramenée à 30 s".to_owned()
+    } else {
+        format!("clé de {}", life(renewal.most_ms))
+    };
+    format!("{before}, puis {reads} : il reste {}", life(renewal.pttl_ms))
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -316,10 +323,10 @@ fn lifetime(run: &Run, e: &CacheExperiment, world: &dyn World) -> Result<(), Sto
     if renewal.pttl_ms == -2 {
         return Err(Stop::Unsure("la clé a disparu pendant la mesure".into()));
     }
-    if renewal.pttl_ms > SHORT_MS || renewal.pttl_ms == -1 {
+    if renewal.pttl_ms > renewal.most_ms || renewal.pttl_ms == -1 {
         return miss(Miss {
             headline: "une lecture prolonge la vie de la valeur".to_owned(),
-            observed: format!("clé ramenée à 30 s, puis une lecture : il reste {}", life(renewal.pttl_ms)),
+            observed: told_renewal(renewal),
             hint: "cherchez ce qui, à la lecture, touche encore à la clé".to_owned(),
             place: tell::in_app(
                 world,

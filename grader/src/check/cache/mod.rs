@@ -3,6 +3,7 @@
 
 pub mod access;
 mod judge;
+mod logins;
 mod run;
 mod scan;
 pub mod value;

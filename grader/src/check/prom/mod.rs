@@ -15,8 +15,8 @@ use super::world::{Vantage, World, wire};
 use super::{kit, tell};
 use crate::error::Fault;
 pub use answer::{
-    AlertState, Data, Flags, Health, Labels, Rule, RuleGroup, RuleKind, Rules, RuntimeInfo, Sample, Target,
-    Targets,
+    ActiveAlert, AlertState, Data, Flags, Health, Labels, Rule, RuleGroup, RuleKind, Rules, RuntimeInfo,
+    Sample, Target, Targets,
 };
 
 /// The largest answer read, bytes.

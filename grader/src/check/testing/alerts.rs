@@ -30,6 +30,10 @@ pub struct FakeAlert {
     pub lags: u64,
     /// Health of the target before anything is stopped.
     pub up: bool,
+    /// Target that the alert names; `None` when it has no label of a target.
+    pub about: Option<(&'static str, &'static str)>,
+    /// Another target falls at the same time.
+    pub shaken: bool,
     /// Name of the alert that is loaded.
     pub name: &'static str,
 }
@@ -46,6 +50,8 @@ impl Default for FakeAlert {
             early: false,
             lags: 1,
             up: true,
+            about: Some(("express-api", "api:5000")),
+            shaken: false,
             name: "APIDown",
         }
     }
@@ -146,7 +152,12 @@ impl FakeAlert {
                 };
                 good(&json!({"activeTargets": [
                     target("http://api:5000/metrics", "express-api", "api:5000", health),
-                    target("http://localhost:9090/metrics", "prometheus", "localhost:9090", "up"),
+                    target(
+                        "http://localhost:9090/metrics",
+                        "prometheus",
+                        "localhost:9090",
+                        if self.shaken { health } else { "up" },
+                    ),
                 ]}))
             }
             "/api/v1/rules" => {
@@ -154,7 +165,12 @@ impl FakeAlert {
                     .active
                     .iter()
                     .map(|(since, firing)| {
-                        json!({"labels": {"alertname": self.name}, "activeAt": stamp(world, *since),
+                        let mut labels = json!({"alertname": self.name});
+                        if let Some((job, instance)) = self.about {
+                            labels["job"] = job.into();
+                            labels["instance"] = instance.into();
+                        }
+                        json!({"labels": labels, "activeAt": stamp(world, *since),
                             "state": if *firing { "firing" } else { "pending" }, "value": "0"})
                     })
                     .collect();
