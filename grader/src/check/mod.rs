@@ -46,6 +46,7 @@ mod interfaces;
 mod intervals;
 mod kit;
 mod lacks;
+mod lasting;
 mod limits;
 mod login;
 mod metrics;

@@ -22,6 +22,12 @@ pub struct Network {
     /// It must have an explicit IPv4 subnet.
     #[serde(default)]
     pub subnet: bool,
+    /// The key that it must have in the file.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// That subnet must be a private one (RFC 1918).
+    #[serde(default)]
+    pub private: bool,
     /// The subnet that it must have.
     #[serde(default)]
     pub range: Option<String>,
@@ -41,7 +47,16 @@ pub fn shared<'a>(declared: &'a Declared, services: &[String]) -> Vec<(&'a str, 
         .collect()
 }
 
+/// Within one of the private ranges of RFC 1918.
+fn is_private(subnet: ipnet::Ipv4Net) -> bool {
+    subnet.network().is_private() && subnet.broadcast().is_private()
+}
+
 impl Network {
+    fn right_name(&self, key: &str) -> bool {
+        self.name.as_ref().is_none_or(|name| name == key)
+    }
+
     fn right_driver(&self, network: &DeclaredNetwork) -> bool {
         self.driver.as_ref().is_none_or(|wanted| {
             network.driver.as_deref().filter(|d| !d.is_empty()).unwrap_or("bridge") == wanted
@@ -50,11 +65,13 @@ impl Network {
 
     fn expected(&self) -> String {
         format!(
-            "{} sur un même réseau{}{}",
+            "{} sur un même réseau{}{}{}",
             tell::names(&self.services),
+            self.name.as_ref().map(|name| format!(" « {name} »")).unwrap_or_default(),
             self.driver.as_ref().map(|d| format!(" de pilote {d}")).unwrap_or_default(),
             match &self.range {
                 Some(range) => format!(", de plage {range}"),
+                None if self.private => ", avec un sous-réseau IPv4 privé écrit dans le fichier".to_owned(),
                 None if self.subnet => ", avec un sous-réseau IPv4 écrit dans le fichier".to_owned(),
                 None => String::new(),
             }
@@ -63,10 +80,13 @@ impl Network {
 
     fn right_range(&self, network: &DeclaredNetwork) -> bool {
         let v4 = |s: &ipnet::IpNet| match s {
-            ipnet::IpNet::V4(seen) => self.range.as_ref().is_none_or(|range| range.parse() == Ok(*seen)),
+            ipnet::IpNet::V4(seen) => {
+                self.range.as_ref().is_none_or(|range| range.parse() == Ok(*seen))
+                    && (!self.private || is_private(*seen))
+            }
             ipnet::IpNet::V6(_) => false,
         };
-        (!self.subnet && self.range.is_none()) || network.subnets.iter().any(v4)
+        (!self.subnet && !self.private && self.range.is_none()) || network.subnets.iter().any(v4)
     }
 
     fn nothing_shared(&self, cx: &Cx<'_>) -> Miss {
@@ -100,8 +120,25 @@ impl Network {
         }
     }
 
+    /// They share a network, under another name.
+    fn misnamed(&self, cx: &Cx<'_>, found: &[(&str, &DeclaredNetwork)]) -> Miss {
+        let (other, name) = (found[0].0, self.name.clone().unwrap_or_default());
+        Miss {
+            headline: format!("le réseau commun ne s'appelle pas « {name} »"),
+            expected: self.expected(),
+            observed: format!("réseau commun : « {other} »"),
+            place: cx.world.place(&["networks", other], "nom de ce réseau dans le fichier"),
+            hint: "l'énoncé fixe le nom de ce réseau".to_owned(),
+            try_it: "docker compose config".to_owned(),
+            ..Miss::default()
+        }
+    }
+
     fn unfit(&self, cx: &Cx<'_>, found: &[(&str, &DeclaredNetwork)]) -> Miss {
-        let (name, network) = found[0];
+        let Some((name, network)) = found.iter().find(|(name, _)| self.right_name(name)) else {
+            return self.misnamed(cx, found);
+        };
+        let name = *name;
         let wrong_driver = !self.right_driver(network);
         let driver = network.driver.as_deref().unwrap_or("bridge");
         let written = cx.world.place(&["networks", name], "");
@@ -112,6 +149,12 @@ impl Network {
         {
             (
                 format!("le réseau « {name} » n'a pas la plage demandée"),
+                format!("plage écrite : {other}"),
+                cx.world.place(&["networks", name, "ipam"], "plage du réseau commun"),
+            )
+        } else if let (false, Some(other), true) = (wrong_driver, other, self.private) {
+            (
+                format!("la plage du réseau « {name} » n'est pas privée"),
                 format!("plage écrite : {other}"),
                 cx.world.place(&["networks", name, "ipam"], "plage du réseau commun"),
             )
@@ -186,7 +229,9 @@ impl Check for Network {
         if found.is_empty() {
             return tell::fail(self.nothing_shared(cx));
         }
-        let fit = found.iter().find(|(_, network)| self.right_driver(network) && self.right_range(network));
+        let fit = found.iter().find(|(name, network)| {
+            self.right_name(name) && self.right_driver(network) && self.right_range(network)
+        });
         let Some((name, network)) = fit else { return tell::fail(self.unfit(cx, &found)) };
         let subnets: Vec<String> = network.subnets.iter().map(ToString::to_string).collect();
         tell::pass(vec![

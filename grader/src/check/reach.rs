@@ -151,6 +151,18 @@ impl Check for Reach {
                     answer.status,
                     format!("GET {path} : {} {}", answer.status, tell::cut(&answer.reason, 40)),
                 ));
+                if answer.status >= 400 {
+                    return tell::fail(Miss {
+                        headline: format!("{} ne donne pas sa page", self.name()),
+                        observed: format!("GET {path} : {} {}", answer.status, tell::cut(&answer.reason, 40)),
+                        control: format!("la connexion TCP s'établit en {took}"),
+                        place: cx.world.place(&["services", &self.to], "ce serveur répond par une erreur"),
+                        hint: "le serveur répond, mais par une erreur : que doit-il servir, et d'où ?"
+                            .to_owned(),
+                        facts,
+                        ..self.base(cx.world)
+                    });
+                }
                 tell::pass(facts)
             }
         }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::world::{Happening, Health, Instance, StackEvent, State};
-use super::{Check, Cx, Experiments, Stage, advice, kit, lacks, tell};
+use super::{Check, Cx, Experiments, Stage, advice, kit, lacks, lasting, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 use crate::time::Span;
@@ -27,6 +27,9 @@ pub struct Up {
 const STEADY: Duration = Duration::from_secs(6);
 /// Longest wait for a service that keeps ending.
 const STEADY_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A command that says that it ends sooner than that is waited for.
+const SOON: Duration = Duration::from_secs(60);
 
 /// How long a service that was ready may take to be ready again when it is looked at.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,10 +74,17 @@ impl Life {
 
 impl Up {
     /// Waits until the service is seen to stay up; `Some` says how it does not.
-    async fn unsteady(&self, cx: &Cx<'_>, service: &str) -> Result<Option<String>, Fault> {
-        let hold = self.hold.map_or(Duration::ZERO, |h| h.0);
+    async fn unsteady(
+        &self,
+        cx: &Cx<'_>,
+        service: &str,
+        found: &[Instance],
+    ) -> Result<Option<String>, Fault> {
+        let end = found.iter().filter_map(|i| lasting::ends_after(&i.command)).min();
+        let end = end.filter(|end| *end <= SOON).unwrap_or_default();
+        let hold = self.hold.map_or(Duration::ZERO, |hold| hold.0.max(end + Duration::from_secs(1)));
         let life = kit::patiently(
-            STEADY_PATIENCE,
+            STEADY_PATIENCE + end,
             |life: &Life| life.is_steady(hold),
             || async { Ok(Life::of(&cx.world.timeline().await?, service)) },
         )
@@ -237,7 +247,7 @@ impl Check for Up {
                 first_miss.get_or_insert(miss);
                 continue;
             }
-            if let Some(how) = self.unsteady(cx, service).await? {
+            if let Some(how) = self.unsteady(cx, service, &found).await? {
                 return tell::fail(Self::not_ready(cx, service, found.first(), Some(&how)).await?);
             }
             let restarts: i64 = found.iter().map(|i| i.restarts).sum();

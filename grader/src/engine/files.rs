@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
+use bollard::body_full;
+use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder};
 use futures_util::StreamExt;
 
 use super::connect::Engine;
@@ -103,6 +104,36 @@ async fn found(engine: &Engine, container: &str, path: &str) -> Result<Option<Fo
     Ok(None)
 }
 
+/// Copies files from a container to another one, at the same paths, before it starts. A path that is not there is
+/// left out.
+pub(super) async fn carry(engine: &Engine, (from, to): (&str, &str), paths: &[String]) -> Result<(), Fault> {
+    let failed = |e: std::io::Error| from_text("la copie d'un fichier d'un conteneur", &e.to_string());
+    for path in paths {
+        let Some(bytes) = archive(engine, from, path).await? else { continue };
+        let moved = rooted(&bytes, path).map_err(failed)?;
+        let there = UploadToContainerOptionsBuilder::new().path("/").build();
+        engine
+            .docker
+            .upload_to_container(to, Some(there), body_full(moved.into()))
+            .await
+            .map_err(|e| engine_fault("la copie d'un fichier dans un conteneur", &e))?;
+    }
+    Ok(())
+}
+
+/// The archive of one file, to be laid out from the root.
+fn rooted(bytes: &[u8], path: &str) -> std::io::Result<Vec<u8>> {
+    let mut out = tar::Builder::new(Vec::new());
+    for entry in tar::Archive::new(bytes).entries()? {
+        let mut entry = entry?;
+        if entry.header().entry_type().is_file() && entry.size() <= MAX_FILE {
+            let mut header = entry.header().clone();
+            out.append_data(&mut header, path.trim_start_matches('/'), &mut entry)?;
+        }
+    }
+    out.into_inner()
+}
+
 /// A text file of a container.
 pub(super) async fn read(engine: &Engine, container: &str, path: &str) -> Result<Option<String>, Fault> {
     Ok(match found(engine, container, path).await? {
@@ -132,6 +163,21 @@ mod tests {
             header.set_link_name("../real.yml").expect("a name");
         }
         tar.append_data(&mut header, path, content).expect("an entry");
+    }
+
+    #[test]
+    fn a_file_is_laid_out_from_the_root() {
+        let mut tar = tar::Builder::new(Vec::new());
+        entry(&mut tar, "routes.yml", tar::EntryType::Regular, b"http: {}\n");
+        let moved = rooted(&tar.into_inner().expect("bytes"), "/etc/traefik/routes.yml").expect("an archive");
+        let mut archive = tar::Archive::new(moved.as_slice());
+        let mut found = archive.entries().expect("entries").map(|e| e.expect("an entry"));
+        let mut one = found.next().expect("a file");
+        assert_eq!(one.path().expect("a path").to_string_lossy(), "etc/traefik/routes.yml");
+        let mut text = String::new();
+        one.read_to_string(&mut text).expect("text");
+        assert_eq!(text, "http: {}\n");
+        assert!(found.next().is_none());
     }
 
     #[test]

@@ -81,6 +81,7 @@ async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Fault> {
     let mut labels: HashMap<String, String> = stack.session.labels().clone().into_iter().collect();
     labels.insert("tp-docker.role".into(), "twin".into());
     let name = format!("{}-twin-{}", stack.project(), slug(&plan.name));
+    let written = copied(stack, &plan.service, &seen, &plan.files);
     let mut body = body(seen, plan, files, labels);
     let times = CLONES.checked_div(plan.amplify.len()).map_or(0, |n| n.max(FEWEST_CLONES));
     if times > 0
@@ -97,11 +98,33 @@ async fn start(stack: &Stack, plan: &TwinPlan) -> Result<String, Fault> {
         .create_container(Some(options), body)
         .await
         .map_err(|e| engine_fault("la création d'un jumeau", &e))?;
+    super::files::carry(&stack.engine, (&instance.id, &created.id), &written).await?;
     docker
         .start_container(&created.id, None)
         .await
         .map_err(|e| engine_fault("le démarrage d'un jumeau", &e))?;
     Ok(created.id)
+}
+
+/// Files that Compose copied into the container of a service: configurations and secrets that it does not mount,
+/// because their content is in the Compose file or in a variable.
+fn copied(
+    stack: &Stack,
+    service: &str,
+    seen: &ContainerInspectResponse,
+    given: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let declared = &stack.plan.model.file()["services"][service];
+    let mounted: Vec<&str> = seen.mounts.iter().flatten().filter_map(|m| m.destination.as_deref()).collect();
+    let families = [("configs", "/"), ("secrets", "/run/secrets/")];
+    let all = families.iter().flat_map(|(family, folder)| {
+        declared[*family].as_array().into_iter().flatten().filter_map(move |one| {
+            let source = one.as_str().or_else(|| one["source"].as_str())?;
+            let target = one["target"].as_str().filter(|target| !target.is_empty()).unwrap_or(source);
+            Some(if target.starts_with('/') { target.to_owned() } else { format!("{folder}{target}") })
+        })
+    });
+    all.filter(|path| !mounted.contains(&path.as_str()) && !given.contains_key(path)).collect()
 }
 
 /// A fault that says why a twin is not running, with the end of its log.

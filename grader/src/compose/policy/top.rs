@@ -150,7 +150,7 @@ fn volume_driver(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     }
 }
 
-/// Memory in place of a disk is a plain volume as far as anybody can tell.
+/// Memory in place of a disk is kept: what it holds does not outlive its containers.
 fn volume_options(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
     let text = |key: &str| value.get(key).and_then(scalar).unwrap_or_default();
     let known = ["size", "uid", "gid", "mode", "nr_inodes", "noexec", "nosuid", "nodev"];
@@ -158,10 +158,7 @@ fn volume_options(judge: &mut Judge<'_>, path: &[&str], value: &Value) {
         && matches!(text("device").as_str(), "" | "tmpfs" | "none")
         && text("o").split(',').all(|o| o.is_empty() || known.contains(&o.split('=').next().unwrap_or(o)))
         && value.as_object().is_some_and(|v| v.keys().all(|k| matches!(k.as_str(), "type" | "device" | "o")));
-    if plain {
-        let at = path.iter().map(|part| (*part).to_owned()).collect();
-        judge.dropped.push((at, "remplacé par un volume ordinaire, vide lui aussi au départ"));
-    } else if !super::is_empty(value) {
+    if !plain && !super::is_empty(value) {
         judge.refuse("volume-driver", path, &short(value));
     }
 }

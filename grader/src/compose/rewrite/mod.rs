@@ -303,6 +303,7 @@ pub fn sandbox(approved: &ApprovedModel, plan: &Plan) -> SandboxedModel {
         engine.view.hidden_services.insert(relay.service.clone());
     }
     let mounts = files::mounts(&work, source);
+    nets::plain_keys(&mut file);
     for change in &mut work.changes {
         change.text = super::typography::typeset(&change.text);
     }

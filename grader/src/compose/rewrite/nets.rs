@@ -29,6 +29,37 @@ pub(super) fn rewrite(work: &mut Work<'_>, source: &Value) -> Map<String, Value>
     out
 }
 
+/// Gives the networks keys that Compose's schema takes in both forms: a service that lists its networks may name one
+/// with any letter, but the longer form, which is the one written here, takes ASCII only. The order is kept.
+pub(super) fn plain_keys(file: &mut Value) {
+    let fine = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let odd: BTreeMap<String, String> = entries(file, "networks")
+        .map(|(key, _)| key)
+        .enumerate()
+        .filter(|(_, key)| !fine(key))
+        .map(|(index, key)| {
+            let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+            (key.clone(), format!("{plain}-tp-{index}"))
+        })
+        .collect();
+    if odd.is_empty() {
+        return;
+    }
+    let rename = |holder: Option<&mut Value>| {
+        let Some(Value::Object(members)) = holder else { return };
+        let renamed = std::mem::take(members)
+            .into_iter()
+            .map(|(key, value)| (odd.get(&key).cloned().unwrap_or(key), value));
+        *members = renamed.collect();
+    };
+    rename(file.get_mut("networks"));
+    let services = file.get_mut("services").and_then(Value::as_object_mut);
+    for (_, service) in services.into_iter().flatten() {
+        rename(service.get_mut("networks"));
+        rename(service.get_mut("build").and_then(|build| build.get_mut("networks")));
+    }
+}
+
 /// The new names, in the order of the real ones: among the networks of a container, Docker takes
 /// the first by name for its default route, and so for what enters by a published port
 /// (libnetwork, `Endpoint.Less`, before priorities of gateways in version 28).

@@ -28,7 +28,12 @@ pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<St
     let mut out = Map::new();
     for (key, value) in entries(source, family) {
         let labels = labels(work.plan, value.get("labels"));
-        out.insert(key.clone(), json!({ "name": names[key], "labels": labels }));
+        let mut volume = json!({ "name": names[key], "labels": labels });
+        if let Some(options) = value.get("driver_opts").and_then(in_memory) {
+            volume["driver"] = "local".into();
+            volume["driver_opts"] = options;
+        }
+        out.insert(key.clone(), volume);
         let project = work.approved.model().project();
         let real = value.get("name").and_then(scalar).unwrap_or_default();
         if real != format!("{project}_{key}") {
@@ -36,6 +41,31 @@ pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<St
         }
     }
     out
+}
+
+/// Most that a volume held in memory may take, bytes.
+const MOST_MEMORY: u64 = 256 << 20;
+
+/// The options of a volume held in memory, its size bounded; nothing for a volume on a disk.
+fn in_memory(options: &Value) -> Option<Value> {
+    if options.get("type").and_then(scalar)? != "tmpfs" {
+        return None;
+    }
+    let asked = options.get("o").and_then(scalar).unwrap_or_default();
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mut size = MOST_MEMORY;
+    let mut kept = Vec::new();
+    for option in asked.split(',') {
+        match option.split_once('=') {
+            Some(("size", bytes)) => size = bytes.parse().map_or(size, |asked: u64| asked.min(size)),
+            Some(("uid" | "gid" | "mode" | "nr_inodes", value)) if number(value) => kept.push(option),
+            None if matches!(option, "noexec" | "nosuid" | "nodev") => kept.push(option),
+            _ => {}
+        }
+    }
+    let size = format!("size={size}");
+    kept.push(&size);
+    Some(json!({ "type": "tmpfs", "device": "tmpfs", "o": kept.join(",") }))
 }
 
 /// Name of the variable that holds a secret or config at start-up.
