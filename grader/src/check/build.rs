@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::http::join;
 use super::world::{Alteration, World};
-use super::{Check, Cx, Experiments, Stage, advice, tell};
+use super::{Check, Cx, Experiments, Stage, advice, installed, tell};
 use crate::error::{Fault, FaultKind};
 use crate::event::{Fact, Miss, Verdict};
 
@@ -118,6 +118,40 @@ fn lock_refused(log: &str) -> bool {
     log.contains("eusage") || (log.contains("npm ci") && log.contains("can only install"))
 }
 
+impl Lockfile {
+    /// The lock file is asked for; what is in the image must be what it describes.
+    async fn as_locked(
+        world: &dyn World,
+        service: &str,
+        project: &Project,
+        lock: &str,
+        (base, mut facts): (Miss, Vec<Fact>),
+    ) -> Result<Verdict, Fault> {
+        let text = world.read(&project.path(lock)).unwrap_or_default();
+        let lock: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
+        let Some(installed) = installed::list(world, service).await? else { return tell::pass(facts) };
+        let other = installed::differences(&lock, &installed);
+        facts.push(Fact::new(
+            "other-than-locked",
+            json!(other),
+            format!("{} paquet(s) autres que ceux du verrou", other.len()),
+        ));
+        if other.is_empty() {
+            return tell::pass(facts);
+        }
+        let shown: Vec<&String> = other.iter().take(3).collect();
+        tell::fail(Miss {
+            headline: "l'image ne contient pas ce que décrit le verrou".to_owned(),
+            observed: format!("{} paquet(s) : {}", other.len(), tell::names(&shown)),
+            place: at_install(world, project, "installation des paquets"),
+            hint: "npm ci installe le verrou et rien d'autre ; que fait la suite de la construction ?"
+                .to_owned(),
+            facts,
+            ..base
+        })
+    }
+}
+
 #[async_trait]
 impl Check for Lockfile {
     fn stage(&self, _: &Experiments) -> Stage {
@@ -196,7 +230,7 @@ impl Check for Lockfile {
             });
         }
         if lock_refused(&outcome.log) {
-            return tell::pass(facts);
+            return Self::as_locked(world, service, &project, lock, (base, facts)).await;
         }
         let what = if advice::is_network_trouble(&outcome.log) {
             "la reconstruction de contrôle a échoué faute de réseau"
@@ -245,7 +279,7 @@ pub fn dev_only(package: &Value, lock: Option<&Value>) -> Vec<String> {
 }
 
 /// Folders in which `node_modules` is looked for: the working directory and its parents.
-fn roots(working_dir: &str) -> Vec<String> {
+pub(super) fn roots(working_dir: &str) -> Vec<String> {
     let mut dir = working_dir.trim_end_matches('/').to_owned();
     let mut found = Vec::new();
     while !dir.is_empty() {
@@ -318,6 +352,15 @@ impl Check for NoDev {
                 }
             }
             for path in &unwanted {
+                if world.exists(service, &format!("{root}/{path}")).await? {
+                    present.push(path.clone());
+                }
+            }
+        }
+        // npm itself is there, whatever a lock file says.
+        let own = ["node_modules/npm", "node_modules/corepack"];
+        for root in installed::GLOBAL {
+            for path in unwanted.iter().filter(|path| !own.contains(&path.as_str())) {
                 if world.exists(service, &format!("{root}/{path}")).await? {
                     present.push(path.clone());
                 }

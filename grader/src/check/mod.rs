@@ -42,6 +42,7 @@ mod healthcheck;
 mod http;
 mod ingest;
 mod inside;
+mod installed;
 mod interfaces;
 mod intervals;
 mod kit;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::database::{Database, PORT, cell};
 use super::world::{World, wire};
@@ -21,6 +22,23 @@ pub struct Persists {
     /// Its port in the container.
     #[serde(default = "default_port")]
     pub port: u16,
+    /// What it writes must be in a named volume.
+    #[serde(default)]
+    pub named_volume: bool,
+}
+
+/// The mount of a container that holds a path: its type and its name, if it has one.
+fn holder(inspection: &Value, path: &str) -> Option<(String, String)> {
+    let text =
+        |mount: &Value, key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let holds = |mount: &&Value| {
+        let at = text(mount, "Destination");
+        let at = at.trim_end_matches('/');
+        path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mounts = inspection.get("Mounts").and_then(Value::as_array)?;
+    let deepest = mounts.iter().filter(holds).max_by_key(|mount| text(mount, "Destination").len())?;
+    Some((text(deepest, "Type"), text(deepest, "Name")))
 }
 
 fn default_port() -> u16 {
@@ -65,6 +83,29 @@ impl Persists {
             facts,
             ..Miss::default()
         }
+    }
+}
+
+impl Persists {
+    /// Data that survives is where it must be.
+    async fn where_kept(&self, cx: &Cx<'_>, directory: &str, facts: Vec<Fact>) -> Result<Verdict, Fault> {
+        let inspections = if self.named_volume { cx.world.inspections(&self.service).await? } else { vec![] };
+        let bound =
+            inspections.iter().filter_map(|one| holder(one, directory)).any(|(kind, _)| kind == "bind");
+        if !bound {
+            return tell::pass(facts);
+        }
+        tell::fail(Miss {
+            headline: format!("les données de « {} » ne sont pas dans un volume nommé", self.service),
+            expected: "un volume nommé, déclaré sous volumes: en tête du fichier".to_owned(),
+            observed: format!("{directory} est un dossier de la machine"),
+            control: "les données survivent bien à « down » puis « up »".to_owned(),
+            place: tell::at(cx.world, &self.service, "volumes", "montage d'un dossier"),
+            hint: "devant les deux-points, un nom désigne un volume ; un chemin, un dossier".to_owned(),
+            try_it: "docker volume ls".to_owned(),
+            facts,
+            ..Miss::default()
+        })
     }
 }
 
@@ -144,7 +185,7 @@ impl Check for Persists {
             Ok(results) if cell(&results).as_ref() == Some(&value) => {
                 // Nothing of ours stays; a failure here costs nothing, the volume is thrown away.
                 let _ = database.run(world, &format!("DROP TABLE {table}")).await?;
-                tell::pass(facts)
+                self.where_kept(cx, &directory, facts).await
             }
             Ok(_) => tell::fail(self.lost(cx, &directory, "la table est là, mais vide".to_owned(), facts)),
             Err(failure) => match failure.sqlstate.as_deref() {
@@ -165,5 +206,23 @@ impl Check for Persists {
                 }),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_deepest_mount_holds() {
+        let seen = json!({"Mounts": [
+            {"Type": "bind", "Destination": "/var/lib/postgresql"},
+            {"Type": "volume", "Name": "tp_pg", "Destination": "/var/lib/postgresql/data/"},
+        ]});
+        let of = |path: &str| holder(&seen, path);
+        assert_eq!(of("/var/lib/postgresql/data/pg"), Some(("volume".into(), "tp_pg".into())));
+        assert_eq!(of("/var/lib/postgresql/x"), Some(("bind".into(), String::new())));
+        assert_eq!(of("/var/lib/postgresql2"), None);
     }
 }

@@ -10,7 +10,7 @@ use crate::event::Miss;
 use crate::time::french;
 
 impl Apart {
-    fn expected(&self) -> String {
+    pub(super) fn expected(&self) -> String {
         let to: Vec<String> = self.to.iter().map(|p| format!("{}:{}", p.service, p.port)).collect();
         format!("aucune connexion depuis {} vers {}", self.vantage_told(), to.join(" ni "))
     }
@@ -104,9 +104,8 @@ impl Apart {
             place: tell::at_networks(world, target, network.unwrap_or("default")),
             hint: format!("quels services ont vraiment besoin de « {target} » ?"),
             try_it: match &self.from_service {
-                Some(service) => {
-                    inside(world, service, &format!("nc -zv {} {}", leak.way.host, leak.way.port))
-                }
+                // Never an address of this run: the student's own stack has others.
+                Some(service) => inside(world, service, &format!("nc -zv {target} {}", leak.way.port)),
                 None => "docker compose config".to_owned(),
             },
             ..Miss::default()

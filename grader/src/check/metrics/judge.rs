@@ -7,7 +7,7 @@ use super::super::tell;
 use super::super::world::World;
 use super::Metrics;
 use super::parse::{Page, Sample, number};
-use super::run::{Measure, Run};
+use super::run::{Long, Measure, Run, Sent};
 use crate::check::inside::inside;
 use crate::check::kit;
 use crate::event::{Fact, Miss, Verdict};
@@ -45,7 +45,8 @@ impl Metrics {
 
     /// Sum over the series of a path.
     fn total(&self, page: &Page, name: &str, path: &str) -> f64 {
-        page.of(name).filter(|s| self.is_of(s, path)).map(|s| s.value).sum()
+        // The sum of nothing is -0.
+        page.of(name).filter(|s| self.is_of(s, path)).map(|s| s.value).sum::<f64>() + 0.0
     }
 
     fn base(&self, traffic: &Traffic, world: &dyn World) -> Miss {
@@ -94,6 +95,11 @@ impl Metrics {
             }));
         }
         let mut last = None;
+        // A counter that goes down is no counter, however right the next measure.
+        let fallen = run.measures.iter().find_map(|measure| self.fallen(measure, traffic, &base));
+        if let Some(miss) = fallen {
+            return Verdict::Fail(Box::new(Miss { facts, ..miss }));
+        }
         for measure in &run.measures {
             match self.measured(measure, run, traffic, &base) {
                 Ok(()) => return Verdict::Pass { facts },
@@ -133,6 +139,34 @@ impl Metrics {
             }
         }
         facts
+    }
+
+    /// A total that goes down although the process is the same.
+    fn fallen(&self, m: &Measure, traffic: &Traffic, base: &Miss) -> Option<Miss> {
+        let birth = |page: &Page| page.of("process_start_time_seconds").map(|s| s.value).next();
+        let births = [&m.before.page, &m.idle.page, &m.after.page].map(birth);
+        let [Some(first), rest @ ..] = births else { return None };
+        if rest.iter().any(|birth| *birth != Some(first)) {
+            return None;
+        }
+        let name = self.count_name();
+        self.paths(traffic).iter().find_map(|path| {
+            let [before, idle, after] =
+                [&m.before, &m.idle, &m.after].map(|reading| self.total(&reading.page, &name, path));
+            let (from, to) = if idle < before { (before, idle) } else { (idle, after) };
+            (to < from).then(|| Miss {
+                headline: format!("« {} » redescend", self.name()),
+                expected: "un compteur qui ne fait que monter tant que l'API est en marche".to_owned(),
+                observed: format!(
+                    "{path} : {} puis {}, dans le même processus",
+                    number_told(from),
+                    number_told(to)
+                ),
+                hint: "Prometheus calcule un débit à partir d'un compteur qui ne revient jamais en arrière"
+                    .to_owned(),
+                ..base.clone()
+            })
+        })
     }
 
     fn measured(&self, m: &Measure, run: &Run, traffic: &Traffic, base: &Miss) -> Result<(), Wrong> {
@@ -272,6 +306,14 @@ impl Metrics {
         }))
     }
 
+    /// What was sent to a path while its sum stayed where it was from the beginning of the measure to the end of the
+    /// many requests that followed it.
+    fn unmoved<'l>(&self, m: &Measure, long: &'l Long, path: &str) -> Option<&'l Sent> {
+        let sum = format!("{}_sum", self.name());
+        let [first, last] = [&m.before, &long.after].map(|reading| self.total(&reading.page, &sum, path));
+        long.sent.get(path).filter(|sent| (last - first).abs() < 1e-9 && sent.bad == 0)
+    }
+
     /// Type, buckets and sum of a histogram.
     fn shaped(&self, m: &Measure, traffic: &Traffic, base: &Miss) -> Result<(), Wrong> {
         let name = self.name();
@@ -321,6 +363,17 @@ impl Metrics {
             let moved = self.total(page, &sum, path) - self.total(&m.before.page, &sum, path);
             let took = m.sent.get(path).map(|s| s.took).unwrap_or_default();
             let most = took.as_secs_f64() * 1.5 + 0.05;
+            if let Some(long) = m.long.as_ref().and_then(|long| self.unmoved(m, long, path)) {
+                return wrong(
+                    format!("« {name} » ne mesure aucune durée"),
+                    format!(
+                        "_sum n'a pas bougé pendant {} requêtes à {path}, qui ont duré {} en tout",
+                        long.sure,
+                        french(long.took)
+                    ),
+                    "la durée s'observe en secondes, avec ses décimales : 20 ms valent 0,02",
+                );
+            }
             if moved < -1e-9 || moved > most || moved.is_nan() {
                 return wrong(
                     format!("« {name} » ne mesure pas des secondes"),

@@ -47,6 +47,34 @@ pub struct Measure {
     pub sent: BTreeMap<String, Sent>,
     /// Runs of the service's health check that may have fallen between `before` and `after`.
     pub health_runs: u64,
+    /// Many more requests, when a sum of durations did not move: a clock that tells milliseconds may see nothing in a
+    /// few quick answers.
+    pub long: Option<Long>,
+}
+
+/// What followed a measure.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Long {
+    /// After the requests.
+    pub after: Reading,
+    /// What was sent, by path.
+    pub sent: BTreeMap<String, Sent>,
+}
+
+/// Requests to each path when a sum did not move.
+const MANY: u32 = 60;
+
+/// Whether a histogram or a summary has counted without its sum moving.
+fn is_still(before: &Page, after: &Page) -> bool {
+    let value = |page: &Page, name: &str, like: &super::parse::Sample| {
+        page.of(name).find(|s| s.labels == like.labels).map_or(0.0, |s| s.value)
+    };
+    after.samples.iter().any(|sum| {
+        let Some(stem) = sum.name.strip_suffix("_sum") else { return false };
+        let count = format!("{stem}_count");
+        value(after, &count, sum) > value(before, &count, sum)
+            && (sum.value - value(before, &sum.name, sum)).abs() < 1e-9
+    })
 }
 
 /// What the experiment saw.
@@ -151,7 +179,16 @@ impl Bench<'_> {
         let lasted = began.elapsed();
         let runs = self.world.health_log(service).await?;
         let health_runs = may_have_run(&runs, lasted);
-        Ok(Ok(Measure { before, idle, after, sent, health_runs }))
+        let long = if is_still(&before.page, &after.page) { self.long().await? } else { None };
+        Ok(Ok(Measure { before, idle, after, sent, health_runs, long }))
+    }
+
+    async fn long(&self) -> Result<Option<Long>, Fault> {
+        let mut sent = BTreeMap::new();
+        for path in &self.traffic.paths {
+            sent.insert(path.clone(), self.send(path, MANY).await?);
+        }
+        Ok(self.read().await?.ok().map(|after| Long { after, sent }))
     }
 }
 
