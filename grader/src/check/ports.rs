@@ -1,12 +1,13 @@
 //! `published` and `unpublished`: ports on the host.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::world::{DeclaredPort, HostAnswer, World};
+use super::world::{Declared, DeclaredPort, HostAnswer, World};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -35,6 +36,38 @@ pub struct Published {
 pub struct Unpublished {
     /// Services.
     pub services: Vec<String>,
+    /// Services that publish nothing either, when they are there.
+    #[serde(default)]
+    pub optional: Vec<String>,
+    /// Services that publish these ports of the host and no other.
+    #[serde(default)]
+    pub only: BTreeMap<String, Vec<u16>>,
+}
+
+impl Unpublished {
+    /// A service that publishes more than its ports.
+    fn excess<'a>(&'a self, declared: &Declared) -> Option<(&'a String, &'static str, String)> {
+        self.only.iter().find_map(|(service, hosts)| {
+            let all = &declared.services.get(service)?.ports;
+            let own = |port: &DeclaredPort| {
+                port.published
+                    .as_deref()
+                    .and_then(|p| p.parse().ok())
+                    .is_some_and(|p: u16| hosts.contains(&p))
+            };
+            let other: Vec<String> = all.iter().filter(|port| !own(port)).map(told).collect();
+            (!other.is_empty()).then(|| (service, "ports", format!("ports de trop : {}", other.join(", "))))
+        })
+    }
+
+    /// What is asked, in words.
+    fn asked(&self) -> String {
+        let only = self.only.iter().map(|(service, hosts)| {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            format!(", rien que {} pour « {service} »", hosts.join(" et "))
+        });
+        format!("aucun port publié pour {}{}", tell::names(&self.services), only.collect::<String>())
+    }
 }
 
 /// A published port, as the short form writes it.
@@ -59,7 +92,12 @@ impl Published {
         let swapped =
             ports.iter().any(|p| p.target == self.host && p.published == Some(self.target.to_string()));
         let right_target = ports.iter().find(|p| p.target == self.target);
-        let hint = if swapped {
+        let foreign = |p: &&DeclaredPort| {
+            p.target == self.target && p.published == Some(self.host.to_string()) && !self.is_right(p)
+        };
+        let hint = if ports.iter().any(|p| foreign(&p)) {
+            "ce port n'est pas ouvert sur l'adresse que « localhost » désigne, ou pas en TCP"
+        } else if swapped {
             "le nombre de gauche est celui de la machine, celui de droite celui du conteneur"
         } else if ports.is_empty() {
             "sans publication, aucun port du conteneur n'est joignable depuis votre terminal ; expose ne publie rien"
@@ -201,7 +239,7 @@ impl Check for Unpublished {
                 return tell::fail(miss);
             }
         }
-        let open = self.services.iter().find_map(|service| {
+        let open = self.services.iter().chain(&self.optional).find_map(|service| {
             let found = declared.services.get(service)?;
             let all: Vec<String> = found.ports.iter().map(told).collect();
             if found.network_mode.as_deref() == Some("host") {
@@ -213,7 +251,7 @@ impl Check for Unpublished {
             }
             (!all.is_empty()).then(|| (service, "ports", format!("ports publiés : {}", all.join(", "))))
         });
-        match open {
+        match open.or_else(|| self.excess(declared)) {
             None => tell::pass(vec![Fact::new(
                 "published",
                 0,
@@ -223,8 +261,12 @@ impl Check for Unpublished {
                 let apart = declared.alone.as_ref().and_then(|alone| alone.services.get(service));
                 let inherited = apart.is_some_and(|s| !s.ports.is_empty());
                 tell::fail(Miss {
-                    headline: format!("« {service} » publie un port sur la machine"),
-                    expected: format!("aucun port publié pour {}", tell::names(&self.services)),
+                    headline: if self.only.contains_key(service) {
+                        format!("« {service} » publie un port de trop sur la machine")
+                    } else {
+                        format!("« {service} » publie un port sur la machine")
+                    },
+                    expected: self.asked(),
                     observed,
                     place: tell::at(
                         cx.world,

@@ -9,7 +9,7 @@ const WORDS: &[&str] =
     &["ipwhitelist", "ipallowlist", "ipWhiteList", "ipAllowList", "sourcerange", "sourceRange"];
 
 impl AllowList {
-    fn place(&self, gate: &Gate<'_>) -> Option<Place> {
+    pub(super) fn place(&self, gate: &Gate<'_>) -> Option<Place> {
         said::place(gate.world, &self.via, WORDS, "plages autorisées ici")
     }
 

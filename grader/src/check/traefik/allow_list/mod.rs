@@ -3,11 +3,13 @@
 
 mod attempts;
 mod misses;
+mod range;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -40,6 +42,9 @@ pub struct AllowList {
     pub inside: String,
     /// Network from which the path must be refused.
     pub outside: String,
+    /// Subnet that this network must have; the list in force must not let in more than that.
+    #[serde(default)]
+    pub range: Option<String>,
     /// Path that is open to everybody: the positive control.
     pub alive: String,
     /// A counter of those metrics, by which they are recognised.
@@ -116,10 +121,16 @@ impl Check for AllowList {
         if self.inside == self.outside {
             return Err("allow-list : inside et outside sont le même réseau".into());
         }
+        if let Some(range) = self.range.as_ref().filter(|range| range.parse::<Ipv4Net>().is_err()) {
+            return Err(format!("allow-list.range : « {range} » n'est pas un réseau IPv4"));
+        }
         self.spellings.iter().flatten().try_for_each(|p| check_path("allow-list.spellings", p))
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
+        if let Some(miss) = self.other_range(cx.world) {
+            return tell::fail(miss);
+        }
         let mut gates = Vec::new();
         for network in [&self.inside, &self.outside] {
             match Gate::open(cx.world, &self.via, Some(network)).await? {
@@ -154,6 +165,9 @@ impl Check for AllowList {
         }
         if let Some(odd) = attempts.iter().find(|a| a.must_be_403 && a.status != Some(403)) {
             return tell::fail(Miss { facts, ..self.not_403(outside, odd).await? });
+        }
+        if let Some(miss) = self.too_wide(outside, allowed).await? {
+            return tell::fail(Miss { facts, ..miss });
         }
         tell::pass(facts)
     }
