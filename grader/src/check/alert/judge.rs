@@ -52,7 +52,7 @@ pub async fn verdict(alert: &Alert, cx: &Cx<'_>, outcome: &Outcome) -> Result<Ve
         }
         return tell::fail(never(alert, cx, &twin.files, run));
     }
-    let kept = window::keeps(run.pace.promise(false), alert.asked());
+    let kept = window::keeps(run.promise(), alert.asked());
     if kept.is_ok() && run.shaken {
         let what = "une autre cible de Prometheus est tombée pendant la mesure, et l'alerte ne dit pas laquelle elle voit";
         return Ok(Verdict::Inconclusive { fault: kit::noise(what), facts: facts(alert, run) });
@@ -192,7 +192,7 @@ fn never(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Miss {
 
 /// Its configuration promises another window than the one asked for.
 fn promised(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -> Miss {
-    let promise = run.pace.promise(false);
+    let promise = run.promise();
     let asked = alert.asked();
     let name = &alert.name;
     let judgement = asked.judge(window::scaled(run.firing.seen(), run.factor));
@@ -226,7 +226,8 @@ fn promised(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken
 /// The duration at fault: hint and place.
 fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -> (String, Option<Place>) {
     let asked = alert.asked();
-    let at = |key: &str, label: &str| files::place(cx.world, files, &alert.name, key, label);
+    let rule = (alert.name.as_str(), Some(run.pace.hold));
+    let at = |key: &str, label: &str| files::place_of(cx.world, files, rule, key, label);
     let in_config = |needle: &str, label: &str| {
         let file = files::submitted(cx.world, &files.path, files.text.as_deref())?;
         cx.world.place_in(&file, needle, label)
@@ -282,7 +283,7 @@ fn cause(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, broken: Broken) -
 
 /// Position of the interval that a group of rules sets for itself, when that is the one in force.
 fn own_interval(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Option<Place> {
-    let declared = files.alert(&alert.name)?;
+    let declared = files.alert(&alert.name, Some(run.pace.hold))?;
     let text = files.texts.get(&declared.path)?;
     let before = text.lines().take(declared.lines.get("alert").copied().unwrap_or(1));
     let (line, shown) = before.enumerate().filter(|(_, l)| l.trim_start().starts_with("interval:")).last()?;
@@ -294,7 +295,7 @@ fn own_interval(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run) -> Option<
 
 /// It was measured outside of what its own configuration promises.
 fn measured(alert: &Alert, cx: &Cx<'_>, files: &Files, run: &Run, judgement: Judgement) -> Miss {
-    let promise = run.pace.promise(false);
+    let promise = run.promise();
     let late = judgement == Judgement::Late;
     Miss {
         headline: format!("« {} » se déclenche trop {}", alert.name, if late { "tard" } else { "tôt" }),

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::prom::{self, ActiveAlert, AlertState, Health, Prom, Rule, Rules, Target, Targets, span};
+use super::super::prom::{self, AlertState, Health, Prom, Rule, Rules, Target, Targets, span};
 use super::super::rules::expr;
 use super::super::scenario::{RuleScenario, expression_delay};
 use super::super::world::wire;
 use super::super::{Cx, kit, tell};
+use super::look::{Look, unix_us};
 use super::window::{self, Pace};
 use super::zero::{Mark, Zero, micros};
 use super::{Alert, twin};
 use crate::error::Fault;
-use crate::time::Judgement;
+use crate::time::{Judgement, Window};
 
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(100);
@@ -31,10 +32,12 @@ pub struct Run {
     pub factor: u32,
     /// French: why they were not, although nobody asked for it.
     pub why_real: Option<String>,
-    /// The student's own durations.
+    /// The student's own durations, of the rule that decides when the alert fires.
     pub pace: Pace,
-    /// The rule, as the student's Prometheus tells it.
+    /// That rule, as the student's Prometheus tells it.
     pub rule: Rule,
+    /// Durations of every rule of that name that saw the service stop.
+    pub paces: Vec<Pace>,
     /// The target that is stopped: its labels.
     pub labels: prom::Labels,
     /// First scrape that failed.
@@ -61,7 +64,25 @@ impl Run {
     /// Where the measured firing lies in what the configuration promises.
     pub fn judged(&self) -> Judgement {
         let seen = window::scaled(self.firing.seen(), self.factor);
-        window::measured(&self.pace, seen, self.took * self.factor, self.factor)
+        let took = (self.took * self.factor).min(self.pace.timeout);
+        window::measured(self.promise(), seen, took, self.factor)
+    }
+
+    /// What the configuration promises: the alert fires with the first of its rules.
+    pub fn promise(&self) -> Window {
+        let promises = self.paces.iter().map(|pace| pace.promise(false));
+        let first =
+            |a: Window, b: Window| Window { not_before: a.not_before.min(b.not_before), by: a.by.min(b.by) };
+        promises.reduce(first).unwrap_or_else(|| self.pace.promise(false))
+    }
+
+    /// Keeps the rules that saw the service stop, and of them the one that decides.
+    fn decided(&mut self, facts: &Facts, awake: &BTreeSet<usize>, asked: Window) {
+        let seen: Vec<&(Pace, Rule)> = awake.iter().filter_map(|index| facts.rules.get(*index)).collect();
+        self.paces = seen.iter().map(|(pace, _)| *pace).collect();
+        if let Some((pace, rule)) = lead(&self.paces, asked).and_then(|at| seen.get(at)) {
+            (self.pace, self.rule) = (*pace, rule.clone());
+        }
     }
 
     /// Whether it is worth a second measure: the configuration promises what is asked, and the first
@@ -70,7 +91,7 @@ impl Run {
         if self.pending.until.is_none() {
             return self.strained;
         }
-        let kept = window::keeps(self.pace.promise(false), alert.asked()).is_ok();
+        let kept = window::keeps(self.promise(), alert.asked()).is_ok();
         kept && (self.shaken || self.judged() != Judgement::Inside)
     }
 }
@@ -99,63 +120,6 @@ pub enum Outcome {
     Ran(Box<Run>),
     /// It could not be.
     Stopped(Hurdle),
-}
-
-/// One look at Prometheus.
-pub(super) struct Look {
-    /// Before it was asked.
-    pub(super) sent: Instant,
-    /// Once it was answered.
-    pub(super) got: Instant,
-    /// When it was asked, on the engine's clock, unix microseconds.
-    pub(super) unix_us: i64,
-    rule: Option<Rule>,
-    targets: Vec<Target>,
-    /// The other targets.
-    rest: Vec<Target>,
-}
-
-/// Whether the labels of an alert are those of this target, as far as it has any.
-fn is_of(alert: &ActiveAlert, target: &Target) -> bool {
-    ["job", "instance"]
-        .iter()
-        .all(|key| alert.labels.get(*key).is_none_or(|value| target.labels.get(*key) == Some(value)))
-}
-
-impl Look {
-    /// Alerts of the rule, but for those of another target: on a busy machine a scrape that has nothing to do
-    /// with the service may fail at the same time.
-    fn alerts(&self) -> impl Iterator<Item = &ActiveAlert> {
-        let all = self.rule.iter().flat_map(|r| &r.alerts);
-        all.filter(|a| self.targets.iter().any(|t| is_of(a, t)) || !self.rest.iter().any(|t| is_of(a, t)))
-    }
-
-    /// Whether the rule is active without telling for which target.
-    fn is_anonymous(&self) -> bool {
-        self.alerts().any(|a| !a.labels.contains_key("job") && !a.labels.contains_key("instance"))
-    }
-
-    /// Other targets that do not answer, by what is scraped.
-    fn fallen(&self) -> BTreeSet<String> {
-        self.rest.iter().filter(|t| t.health == Health::Down).map(|t| t.scrape_url.clone()).collect()
-    }
-
-    fn state(&self) -> AlertState {
-        let states = self.alerts().map(|a| a.state);
-        states.fold(AlertState::Inactive, |worst, state| match (worst, state) {
-            (AlertState::Firing, _) | (_, AlertState::Firing) => AlertState::Firing,
-            (AlertState::Pending, _) | (_, AlertState::Pending) => AlertState::Pending,
-            (worst, _) => worst,
-        })
-    }
-
-    fn active_at(&self) -> Option<i64> {
-        self.alerts().filter_map(|a| unix_us(a.active_at.as_deref()?)).min()
-    }
-}
-
-fn unix_us(text: &str) -> Option<i64> {
-    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
 }
 
 /// Whether a target is the service: by its name or one of its addresses.
@@ -202,7 +166,7 @@ impl Bench<'_> {
             sent,
             got: Instant::now(),
             unix_us,
-            rule: rules.into_iter().find(|r| r.name == self.alert.name),
+            rules: rules.into_iter().filter(|r| r.name == self.alert.name).collect(),
             targets,
             rest,
         })
@@ -210,21 +174,23 @@ impl Bench<'_> {
 
     /// Waits (bounded) for all to be well: targets up, alert inactive, rule evaluated.
     async fn settle(&self, patience: Duration) -> Result<Look, Fault> {
-        let good = |look: &Look| {
-            !look.targets.is_empty()
-                && look.targets.iter().all(|t| t.health == Health::Up)
-                && look.rule.as_ref().is_some_and(|r| r.health == "ok")
-                && look.state() == AlertState::Inactive
-        };
-        kit::patiently(patience, good, || self.look()).await
+        kit::patiently(patience, Look::is_calm, || self.look()).await
     }
 }
 
 /// What the student's own Prometheus says of its rhythm.
 struct Facts {
-    pace: Pace,
-    rule: Rule,
+    /// The rules of that name, in its order.
+    rules: Vec<(Pace, Rule)>,
     labels: prom::Labels,
+}
+
+/// Of several rules of one name, the one that decides when the alert fires: one that may be too early, else the
+/// one that is the first to be certain.
+fn lead(paces: &[Pace], asked: Window) -> Option<usize> {
+    let promised = || paces.iter().map(|pace| pace.promise(false)).enumerate();
+    let early = promised().filter(|(_, p)| p.not_before < asked.not_before).min_by_key(|(_, p)| p.not_before);
+    early.or_else(|| promised().min_by_key(|(_, p)| p.by)).map(|(index, _)| index)
 }
 
 /// What the expression itself adds, seen in virtual time.
@@ -245,8 +211,12 @@ async fn facts(cx: &Cx<'_>, alert: &Alert, addresses: &[IpAddr]) -> Result<Resul
     };
     let names = groups.iter().flat_map(|g| &g.rules).filter(|r| r.kind == prom::RuleKind::Alerting);
     let names: Vec<String> = names.map(|r| tell::cut(&r.name, 60)).collect();
-    let found = groups.iter().find_map(|g| Some((g, g.rules.iter().find(|r| r.name == alert.name)?)));
-    let Some((group, rule)) = found else { return Ok(Err(Hurdle::NoAlert(names))) };
+    let all = groups.iter().flat_map(|g| g.rules.iter().map(move |r| (g.interval, r)));
+    let found: Vec<(f64, &prom::Rule)> =
+        all.filter(|(_, r)| r.kind == prom::RuleKind::Alerting && r.name == alert.name).collect();
+    if found.is_empty() {
+        return Ok(Err(Hurdle::NoAlert(names)));
+    }
     let targets = match twin::listed(&prom, &alert.after.stop, addresses).await? {
         Ok(targets) => targets,
         Err(trouble) => return silent(trouble.told()),
@@ -259,15 +229,16 @@ async fn facts(cx: &Cx<'_>, alert: &Alert, addresses: &[IpAddr]) -> Result<Resul
         span::parse(own).or_else(|| span::parse(global)).unwrap_or(Duration::from_secs(default))
     };
     let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
+    let expression = delay(cx, alert).await.unwrap_or_default();
+    let pace = |interval: f64, rule: &Rule| Pace {
+        scrape: length(&target.scrape_interval, &config.global.scrape_interval, 60),
+        timeout: length(&target.scrape_timeout, &config.global.scrape_timeout, 10),
+        evaluation: seconds(interval),
+        hold: seconds(rule.duration),
+        expression,
+    };
     Ok(Ok(Facts {
-        pace: Pace {
-            scrape: length(&target.scrape_interval, &config.global.scrape_interval, 60),
-            timeout: length(&target.scrape_timeout, &config.global.scrape_timeout, 10),
-            evaluation: seconds(group.interval),
-            hold: seconds(rule.duration),
-            expression: delay(cx, alert).await.unwrap_or_default(),
-        },
-        rule: rule.clone(),
+        rules: found.into_iter().map(|(interval, rule)| (pace(interval, rule), rule.clone())).collect(),
         labels: target.labels.clone(),
     }))
 }
@@ -299,19 +270,21 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
         own.ok_or_else(|| kit::noise(format!("« {} » s'est arrêté pendant la mesure", alert.service)))?
     };
     let bench = Bench { cx, alert, prom, addresses };
-    let mut run =
-        Run { factor, why_real, pace: facts.pace, rule: facts.rule, labels: facts.labels, ..Run::default() };
+    let mut run = Run { factor, why_real, labels: facts.labels.clone(), ..Run::default() };
+    run.decided(&facts, &(0..facts.rules.len()).collect(), alert.asked());
     let round = (run.pace.scrape + run.pace.evaluation + run.pace.timeout) / factor;
     let before = bench.settle(CALM + round * 2).await?;
     if let Some(hurdle) = hurdle(&before) {
         return Ok(Outcome::Stopped(hurdle));
     }
-    let watched = watch(&bench, &mut run, alert, &before.fallen()).await;
+    let watched = watch(&bench, &mut run, &facts, &before.fallen()).await;
     // Whatever happened, the service is given back.
     let given_back = cx.world.start(service).await;
     let mut zero = watched?;
     given_back?;
-    recover(&bench, &mut run, &mut zero, round).await?;
+    let keeps = facts.rules.iter().map(|(_, r)| r.keep_firing_for).fold(0.0, f64::max);
+    let keeps = Duration::try_from_secs_f64(keeps).unwrap_or_default() / factor;
+    recover(&bench, &mut run, &mut zero, round + keeps).await?;
     run.started += zero.before().0;
     for mark in [&mut run.failed, &mut run.pending, &mut run.firing, &mut run.resolved] {
         zero.put(mark);
@@ -323,8 +296,8 @@ pub async fn run(cx: &Cx<'_>, alert: &Alert) -> Result<Outcome, Fault> {
 
 /// What keeps the experiment from beginning.
 fn hurdle(before: &Look) -> Option<Hurdle> {
-    if let Some(rule) = before.rule.as_ref().filter(|r| r.health == "err") {
-        return Some(Hurdle::Sick(tell::cut(&rule.last_error, 160)));
+    if let Some(error) = before.sick() {
+        return Some(Hurdle::Sick(tell::cut(error, 160)));
     }
     if let Some(target) = before.targets.iter().find(|t| t.health != Health::Up) {
         return Some(Hurdle::Down(tell::cut(&target.last_error, 160)));
@@ -338,13 +311,16 @@ fn hurdle(before: &Look) -> Option<Hurdle> {
 /// Rhythm of the rule's evaluations, to know when the machine does not follow.
 #[derive(Default)]
 struct Rhythm {
+    /// Place of the rule that is followed.
+    rule: usize,
     last: Option<i64>,
     longest_us: i64,
 }
 
 impl Rhythm {
     fn look(&mut self, look: &Look) {
-        let Some(at) = look.rule.as_ref().and_then(|r| unix_us(&r.last_evaluation)) else { return };
+        // One rule tells the rhythm: each has its own.
+        let Some(at) = look.rules.get(self.rule).and_then(|r| unix_us(&r.last_evaluation)) else { return };
         if let Some(last) = self.last {
             self.longest_us = self.longest_us.max(at - last);
         }
@@ -362,13 +338,16 @@ impl Rhythm {
 async fn watch(
     bench: &Bench<'_>,
     run: &mut Run,
-    alert: &Alert,
+    facts: &Facts,
     down_before: &BTreeSet<String>,
 ) -> Result<Zero, Fault> {
+    let alert = bench.alert;
     let limit = alert.by.0 + run.pace.timeout + run.pace.scrape + window::SLACK * run.factor;
     let asked = Instant::now();
     let mut zero = Zero::new(asked, bench.cx.world.stop(&alert.after.stop).await?);
-    let mut rhythm = Rhythm::default();
+    let paces: Vec<Pace> = facts.rules.iter().map(|(pace, _)| *pace).collect();
+    let mut rhythm = Rhythm { rule: lead(&paces, alert.asked()).unwrap_or(0), ..Rhythm::default() };
+    let mut awake = BTreeSet::new();
     let (mut fallen, mut anonymous) = (false, false);
     loop {
         let look = bench.look().await?;
@@ -385,8 +364,8 @@ async fn watch(
         let state = look.state();
         run.pending.look(&look, &zero, state != AlertState::Inactive, look.active_at());
         // The evaluation that made it fire is the last one.
-        let evaluated = look.rule.as_ref().and_then(|r| unix_us(&r.last_evaluation));
-        run.firing.look(&look, &zero, state == AlertState::Firing, evaluated);
+        run.firing.look(&look, &zero, state == AlertState::Firing, look.evaluated());
+        awake.extend(look.awake());
         if run.firing.until.is_some() || (look.sent - zero.acked) * run.factor > limit {
             break;
         }
@@ -394,6 +373,7 @@ async fn watch(
     }
     run.strained = rhythm.is_strained(run.pace.evaluation / run.factor);
     run.shaken = fallen && anonymous;
+    run.decided(facts, &awake, alert.asked());
     Ok(zero)
 }
 
@@ -401,7 +381,6 @@ async fn watch(
 async fn recover(bench: &Bench<'_>, run: &mut Run, zero: &mut Zero, round: Duration) -> Result<(), Fault> {
     let began = Instant::now();
     run.started = began - zero.acked;
-    let keeps = Duration::try_from_secs_f64(run.rule.keep_firing_for).unwrap_or_default() / run.factor;
     let active = run.pending.until.is_some();
     loop {
         let look = bench.look().await?;
@@ -411,7 +390,7 @@ async fn recover(bench: &Bench<'_>, run: &mut Run, zero: &mut Zero, round: Durat
         if active {
             run.resolved.look(&look, zero, inactive, None);
         }
-        if (inactive && up) || began.elapsed() > RECOVERY + round + keeps {
+        if (inactive && up) || began.elapsed() > RECOVERY + round {
             return Ok(());
         }
         tokio::time::sleep_until(look.sent + POLL).await;

@@ -4,6 +4,7 @@
 mod compress;
 mod judge;
 mod live;
+mod look;
 mod show;
 pub mod twin;
 mod window;

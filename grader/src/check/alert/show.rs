@@ -48,7 +48,7 @@ fn timeline(alert: &Alert, run: &Run) -> Timeline {
         zero: format!("arrêt de « {stop} »"),
         factor: run.factor,
         asked: Some(stretch(alert.asked())),
-        promised: Some(stretch(run.pace.promise(false))),
+        promised: Some(stretch(run.promise())),
         moments,
     }
 }
@@ -67,7 +67,7 @@ pub fn when(mark: &Mark, factor: u32) -> String {
 
 /// Everything that was observed, the instants drawn.
 pub fn facts(alert: &Alert, run: &Run) -> Vec<Fact> {
-    let promise = run.pace.promise(false);
+    let promise = run.promise();
     let labels = json!(run.labels);
     let mut all = vec![
         Fact::new(

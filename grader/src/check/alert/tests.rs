@@ -115,6 +115,19 @@ async fn promises_outside_of_the_window_fail() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rules_of_one_name_are_one_alert() {
+    let verdict = judge(FakeAlert { again: Some(15), ..FakeAlert::default() }).await;
+    fails(&verdict, "trop tôt");
+    fails(&verdict, "entre 15 s et 45 s");
+    let Verdict::Fail(miss) = &verdict else { panic!("a miss") };
+    assert_eq!(miss.place.as_ref().map(|p| p.mark.text.trim()), Some("for: 15s"));
+    // A second one that waits longer, to tell somebody else: the first decides.
+    passes(&judge(FakeAlert { again: Some(300), ..FakeAlert::default() }).await);
+    passes(&judge(FakeAlert { hold: 300, again: Some(60), ..FakeAlert::default() }).await);
+    fails(&judge(FakeAlert { hold: 300, again: Some(600), ..FakeAlert::default() }).await, "trop tard");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alert_that_sees_nothing_fails() {
     let blind = FakeAlert { sees: false, expr: "up{job=\"api\"} == 0", ..FakeAlert::default() };
     let verdict = judge(blind).await;

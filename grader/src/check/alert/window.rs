@@ -102,12 +102,10 @@ pub fn scaled(seen: Seen, factor: u32) -> Seen {
     Seen { after: seen.after * factor, until: seen.until.map(|u| u * factor) }
 }
 
-/// Compares what was measured (real time) with what the configuration promises. `scrape_took` is
-/// how long the first failed scrape lasted (real time): what it lasted, the alert may be late.
-pub fn measured(pace: &Pace, seen: Seen, scrape_took: Duration, factor: u32) -> Judgement {
-    let promise = pace.promise(false);
+/// Compares what was measured (real time) with what the configuration promises. `took` is how long the first
+/// failed scrape lasted (real time): what it lasted, the alert may be late.
+pub fn measured(promise: Window, seen: Seen, took: Duration, factor: u32) -> Judgement {
     let slack = SLACK * factor.max(1);
-    let took = scrape_took.min(pace.timeout);
     let window =
         Window { not_before: promise.not_before.saturating_sub(slack), by: promise.by + took + slack };
     window.judge(seen)
@@ -196,7 +194,7 @@ mod tests {
             let late = Duration::from_millis(play(&pace, a, b, took));
             prop_assert!(late <= pace.promise(true).by);
             let seen = Seen { after: late, until: Some(late) };
-            prop_assert_eq!(measured(&pace, seen, Duration::from_millis(took), 1), Judgement::Inside);
+            prop_assert_eq!(measured(promise, seen, Duration::from_millis(took), 1), Judgement::Inside);
             let earliest = Duration::from_millis(play(&pace, 0, 0, 0));
             prop_assert_eq!(earliest, promise.not_before);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::live::Look;
+use super::look::Look;
 use crate::time::Seen;
 
 /// One instant of the experiment, in the time of the measure, from time zero: when the service ended.

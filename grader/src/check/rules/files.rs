@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::prom::{Flags, Prom};
+use super::super::prom::{Flags, Prom, span};
 use super::super::world::World;
 use super::super::yaml::{self, Node};
 use super::super::{Cx, kit};
@@ -45,9 +45,12 @@ impl Files {
         self.rules.iter().flat_map(|n| &n.paths)
     }
 
-    /// The rule file that declares an alert, with its tree and the alert's own node path.
-    pub fn alert(&self, name: &str) -> Option<Declared> {
-        self.rule_paths().find_map(|path| declared(path, self.texts.get(path)?, name))
+    /// Where an alert is declared. Several rules may have its name: the one that waits `hold` is preferred.
+    pub fn alert(&self, name: &str, hold: Option<Duration>) -> Option<Declared> {
+        let all = self.rule_paths().filter_map(|path| Some(declared(path, self.texts.get(path)?, name)));
+        let mut all: Vec<Declared> = all.flatten().collect();
+        let at = all.iter().position(|d| Some(d.hold) == hold).unwrap_or(0);
+        (at < all.len()).then(|| all.swap_remove(at))
     }
 }
 
@@ -66,19 +69,23 @@ pub struct Declared {
     pub path: String,
     /// Lines (from 1) of its keys: `alert`, `expr`, `for`, …
     pub lines: BTreeMap<String, usize>,
+    /// Its `for`.
+    pub hold: Duration,
 }
 
-/// Finds an alert in the text of a rule file.
-pub fn declared(path: &str, text: &str, name: &str) -> Option<Declared> {
-    let tree = yaml::parse(text).ok()?;
+/// Finds the rules of an alert in the text of a rule file.
+pub fn declared(path: &str, text: &str, name: &str) -> Vec<Declared> {
+    let Ok(tree) = yaml::parse(text) else { return Vec::new() };
     let groups = tree.get("groups").map(Node::items).unwrap_or_default();
-    let rule = groups
-        .iter()
-        .flat_map(|g| g.get("rules").map(Node::items).unwrap_or_default())
-        .find(|r| r.get("alert").and_then(Node::text) == Some(name))?;
-    let Node::Map(pairs) = rule else { return None };
-    let lines = pairs.iter().filter_map(|(key, _)| Some((key.text()?.to_owned(), key.line()))).collect();
-    Some(Declared { path: path.to_owned(), lines })
+    let rules = groups.iter().flat_map(|g| g.get("rules").map(Node::items).unwrap_or_default());
+    let named = rules.filter(|r| r.get("alert").and_then(Node::text) == Some(name));
+    let told = named.filter_map(|rule| {
+        let Node::Map(pairs) = rule else { return None };
+        let lines = pairs.iter().filter_map(|(key, _)| Some((key.text()?.to_owned(), key.line()))).collect();
+        let hold = rule.get("for").and_then(Node::text).and_then(span::parse).unwrap_or_default();
+        Some(Declared { path: path.to_owned(), lines, hold })
+    });
+    told.collect()
 }
 
 /// Flags and files of a service's Prometheus, read once.
@@ -239,7 +246,18 @@ pub fn submitted(world: &dyn World, path: &str, text: Option<&str>) -> Option<St
 
 /// Position of a key of an alert in the submission.
 pub fn place(world: &dyn World, files: &Files, alert: &str, key: &str, label: &str) -> Option<Place> {
-    let declared = files.alert(alert)?;
+    place_of(world, files, (alert, None), key, label)
+}
+
+/// The same, for the rule of that name that waits that long.
+pub fn place_of(
+    world: &dyn World,
+    files: &Files,
+    (alert, hold): (&str, Option<Duration>),
+    key: &str,
+    label: &str,
+) -> Option<Place> {
+    let declared = files.alert(alert, hold)?;
     let text = files.texts.get(&declared.path)?;
     let line = *declared.lines.get(key).or_else(|| declared.lines.get("alert"))?;
     let shown = text.lines().nth(line.checked_sub(1)?)?.trim_end();
@@ -289,11 +307,28 @@ mod tests {
     #[test]
     fn alerts_are_found_where_they_are_written() {
         let text = "groups:\n  - name: g\n    rules:\n      - record: x\n        expr: up\n      - alert: A\n        expr: up == 0\n        for: 1m\n";
-        let found = declared("/r.yml", text, "A").expect("an alert");
+        let found = declared("/r.yml", text, "A").pop().expect("an alert");
         assert_eq!(found.lines["alert"], 6);
         assert_eq!(found.lines["for"], 8);
         assert_eq!(alerts_of(text), ["A"]);
-        assert_eq!(declared("/r.yml", text, "B"), None);
+        assert_eq!(declared("/r.yml", text, "B"), []);
+    }
+
+    #[test]
+    fn rules_of_one_name_are_told_by_their_wait() {
+        let text = "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: up == 0\n        for: 60s\n      - alert: A\n        expr: up == 0\n        for: 15s\n";
+        let files = Files {
+            rules: vec![Named { pattern: "r.yml".into(), paths: vec!["/r.yml".into()] }],
+            texts: BTreeMap::from([("/r.yml".to_owned(), text.to_owned())]),
+            ..Files::default()
+        };
+        let line =
+            |hold: Option<u64>| files.alert("A", hold.map(Duration::from_secs)).map(|d| d.lines["for"]);
+        assert_eq!(
+            [line(None), line(Some(60)), line(Some(15)), line(Some(5))],
+            [Some(6), Some(6), Some(9), Some(6)]
+        );
+        assert_eq!(files.alert("B", None), None);
     }
 
     proptest! {

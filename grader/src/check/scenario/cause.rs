@@ -19,23 +19,27 @@ pub async fn of(
     cx: &Cx<'_>,
     scenery: &Scenery,
     scenario: Scenario,
+    slow: bool,
 ) -> Result<Cause, Fault> {
     if let Some(found) = mismatch(scenery) {
         return Ok(found);
     }
+    let query = scenery.rules.first().map_or("", |r| r.query.as_str());
     let found = match scenario.family() {
-        Family::Latency => latency(check, cx, scenery).await?,
-        Family::Memory => memory(check, cx, scenery).await?,
+        // It does become active in the end.
+        Family::Latency | Family::Memory if slow => None,
+        Family::Latency => latency(check, cx, scenery, scenario).await?,
+        Family::Memory => memory(check, cx, scenery, scenario).await?,
         Family::Target => Some((
             format!(
                 "pendant la panne, up vaut 0 pour cette cible, ses autres séries n'existent plus ; expression : {}",
-                tell::cut(&scenery.rule.query, 120)
+                tell::cut(query, 120)
             ),
             "que vaut chaque partie de cette expression quand up vaut 0 ?".to_owned(),
         )),
     };
     Ok(found.unwrap_or_else(|| {
-        let expr = tell::cut(&scenery.rule.query, 120);
+        let expr = tell::cut(query, 120);
         (format!("expression : {expr}"), "demandez à Prometheus la valeur de cette expression".to_owned())
     }))
 }
@@ -92,9 +96,14 @@ fn largest(scenery: &Scenery) -> f64 {
     scenery.expressions.iter().flat_map(|e| promql::numbers(e)).filter(|n| n.is_finite()).fold(0.0, f64::max)
 }
 
-async fn latency(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Result<Option<Cause>, Fault> {
+async fn latency(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<Option<Cause>, Fault> {
     let limit = check.threshold;
-    let Latency { last, slow, .. } = scenery.latency;
+    let Latency { last, slow, edge, .. } = scenery.latency;
     if last <= limit {
         return Ok(Some((
             format!("le plus grand « bucket » fini de l'histogramme vaut {}", seconds(last)),
@@ -112,6 +121,18 @@ async fn latency(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Result
             "en quelle unité cette métrique compte-t-elle ? son nom le dit".to_owned(),
         )));
     }
+    if let Some((edge, _)) = edge.filter(|_| scenario == Scenario::LatencyEdge)
+        && wakes(check, cx, scenery, Scenario::LatencyHigh).await?
+    {
+        return Ok(Some((
+            format!(
+                "elle se déclenche quand des requêtes durent {}, pas quand le centile vaut {}",
+                seconds(slow),
+                seconds(edge)
+            ),
+            "à quelle durée l'expression compare-t-elle le centile, et laquelle est demandée ?".to_owned(),
+        )));
+    }
     if wakes(check, cx, scenery, Scenario::LatencyMedian).await? {
         return Ok(Some((
             "elle se déclenche quand 70 % des requêtes sont lentes, pas quand 10 % le sont".to_owned(),
@@ -124,7 +145,19 @@ async fn latency(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Result
     )))
 }
 
-async fn memory(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Result<Option<Cause>, Fault> {
+async fn memory(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+) -> Result<Option<Cause>, Fault> {
+    if scenario == Scenario::MemoryOther && wakes(check, cx, scenery, Scenario::Memory95).await? {
+        return Ok(Some((
+            format!("elle se déclenche pour le conteneur de « {} », pas pour celui-ci", check.target),
+            "quels conteneurs cette expression regarde-t-elle, et lesquels l'énoncé demande-t-il ?"
+                .to_owned(),
+        )));
+    }
     let more = wakes(check, cx, scenery, Scenario::Memory150).await?;
     let largest = largest(scenery);
     if more {

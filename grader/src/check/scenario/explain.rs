@@ -13,16 +13,28 @@ use crate::event::{Miss, Place};
 use crate::french::decimal;
 
 /// What happens in a scenario.
-pub fn story(scenario: Scenario, play: &Play) -> String {
+pub fn story(check: &RuleScenario, scenario: Scenario, play: &Play) -> String {
     let lasts = told(play.times.recovery.saturating_sub(play.times.fault));
     let what = match scenario {
         Scenario::TargetDown => "la cible ne répond plus",
+        Scenario::OtherDown => "les autres cibles ne répondent plus, celle-ci répond",
+        Scenario::OneMiss => return "une seule lecture de la cible échoue, la suivante réussit".to_owned(),
         Scenario::LatencyLow => "37 % des requêtes restent juste sous la limite, 3 % la dépassent",
         Scenario::LatencyHigh => "10 % des requêtes dépassent la limite",
+        Scenario::LatencyEdge => {
+            let edge = seconds(play.edge);
+            return format!("95ᵉ centile à {edge} (pendant {lasts})");
+        }
+        Scenario::LatencyIdle => "plus aucune requête n'arrive",
         Scenario::LatencyMedian => "70 % des requêtes dépassent la limite",
         Scenario::Memory70 => "mémoire à 70 % de la limite",
+        Scenario::Memory79 => "mémoire à 79 % de la limite",
         Scenario::Memory81 => "mémoire à 81 % de la limite",
         Scenario::Memory95 => "mémoire à 95 % de la limite",
+        Scenario::MemoryOther => {
+            let second = check.second.as_deref().unwrap_or_default();
+            return format!("mémoire de « {second} » à 95 % de sa limite (pendant {lasts})");
+        }
         Scenario::Memory150 => "mémoire au-delà de la limite",
         Scenario::MemoryNoLimit => "un conteneur sans limite de mémoire",
     };
@@ -40,8 +52,8 @@ fn place(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery, key: &str, label:
     files::place(cx.world, &scenery.files, &check.alert, key, label)
 }
 
-fn base(check: &RuleScenario, scenario: Scenario, play: &Play) -> Miss {
-    let happens = story(scenario, play);
+fn base(check: &RuleScenario, scenery: &Scenery, scenario: Scenario, play: &Play) -> Miss {
+    let happens = story(check, scenario, play);
     let expected = if check.recovery {
         format!("{happens}, puis retour à la normale : alerte terminée")
     } else if scenario.fires() {
@@ -49,11 +61,18 @@ fn base(check: &RuleScenario, scenario: Scenario, play: &Play) -> Miss {
     } else {
         format!("{happens} : pas d'alerte")
     };
+    let mut noted =
+        vec!["joué en temps virtuel par « promtool test rules », sur vos règles et les labels réels".into()];
+    if scenery.rules.len() > 1 {
+        let count = scenery.rules.len();
+        noted.insert(
+            0,
+            format!("{count} règles portent le nom « {} » : chacune est cette alerte", check.alert),
+        );
+    }
     Miss {
         expected,
-        noted: vec![
-            "joué en temps virtuel par « promtool test rules », sur vos règles et les labels réels".into(),
-        ],
+        noted,
         try_it: format!(
             "docker compose exec {} promtool query instant http://localhost:{} 'ALERTS{{alertname=\"{}\"}}'",
             check.service, check.port, check.alert
@@ -116,16 +135,33 @@ pub async fn wrong(
     wrong: &Wrong,
 ) -> Result<Miss, Fault> {
     let name = &check.alert;
-    let base = base(check, scenario, play);
+    let base = base(check, scenery, scenario, play);
     let at = |key: &str, label: &str| place(check, cx, scenery, key, label);
-    let written = Duration::try_from_secs_f64(scenery.rule.duration).unwrap_or_default();
+    // Of several rules of that name, the one that waits least decides when the alert fires.
+    let first = scenery.rules.first().map_or(0.0, |r| r.duration);
+    let written = Duration::try_from_secs_f64(first).unwrap_or_default();
+    let waits =
+        |key: &str, label: &str| files::place_of(cx.world, &scenery.files, (name, Some(written)), key, label);
     let miss = match wrong {
+        Wrong::Slow(after) if play.back > play.ranges => Miss {
+            headline: format!("« {name} » devient « pending » trop tard"),
+            observed: format!(
+                "encore inactive {} après le début, pour {} de fenêtre",
+                told(*after),
+                told(play.ranges)
+            ),
+            place: at("expr", "expression qui regarde le passé"),
+            hint: "de quel moment du passé « offset » fait-il parler l'expression ?".to_owned(),
+            ..base
+        },
         Wrong::Never(_) | Wrong::Slow(_) => return never(check, cx, scenery, scenario, play, wrong).await,
         Wrong::Before(state) => Miss {
             headline: format!("« {name} » est active alors que tout va bien"),
             observed: format!("« {} » avant que rien n'arrive", word(*state)),
             place: at("expr", "expression déjà vraie"),
-            hint: "dans quel sens la comparaison est-elle écrite ?".to_owned(),
+            hint:
+                "que rend cette expression quand tout va bien ? une série, même de valeur 0, est une alerte"
+                    .to_owned(),
             ..base
         },
         Wrong::Fired(after) => fired(check, scenario, *after, base, at("expr", "expression vraie à tort")),
@@ -137,14 +173,14 @@ pub async fn wrong(
                 }
                 after => format!("« firing » {after} après la première mesure anormale, sans « pending »"),
             },
-            place: at("alert", "règle sans for:"),
+            place: waits("alert", "règle sans for:"),
             hint: "qu'est-ce qui distingue une panne d'une seule mesure malchanceuse ?".to_owned(),
             ..base
         },
         Wrong::Hasty { held, .. } => Miss {
             headline: format!("« {name} » se déclenche trop tôt"),
             observed: format!("« firing » après {} de « pending »", told(*held)),
-            place: at("for", "cette attente est trop courte"),
+            place: waits("for", "cette attente est trop courte"),
             hint: "combien de temps l'énoncé demande-t-il d'attendre ?".to_owned(),
             ..base
         },
@@ -159,7 +195,7 @@ pub async fn wrong(
                     told(*held)
                 )
             },
-            place: at("for", "cette attente est trop longue"),
+            place: waits("for", "cette attente est trop longue"),
             hint: "combien de temps l'énoncé demande-t-il d'attendre ?".to_owned(),
             ..base
         },
@@ -223,11 +259,37 @@ fn fired(
                 .to_owned(),
             ..base
         },
-        Scenario::Memory70 => Miss {
-            headline: format!("« {name} » se déclenche dès 70 % de la limite"),
+        Scenario::Memory70 | Scenario::Memory79 => Miss {
+            headline: format!(
+                "« {name} » se déclenche dès {} % de la limite",
+                if scenario == Scenario::Memory70 { 70 } else { 79 }
+            ),
             observed,
             place,
             hint: "à partir de quelle part de la limite l'énoncé demande-t-il une alerte ?".to_owned(),
+            ..base
+        },
+        Scenario::OtherDown => Miss {
+            headline: format!("« {name} » se déclenche quand une autre cible tombe"),
+            observed: format!("{observed} ; « {} » répond", check.target),
+            place,
+            hint: "quelles cibles cette expression regarde-t-elle, et laquelle devrait-elle regarder ?"
+                .to_owned(),
+            ..base
+        },
+        Scenario::OneMiss => Miss {
+            headline: format!("« {name} » se déclenche pour une seule lecture manquée"),
+            observed,
+            place,
+            hint: "combien de temps l'expression reste-t-elle vraie après une seule mesure à 0 ?".to_owned(),
+            ..base
+        },
+        Scenario::LatencyIdle => Miss {
+            headline: format!("« {name} » se déclenche quand l'API ne reçoit aucune requête"),
+            observed,
+            place,
+            hint: "sans requête, histogram_quantile rend NaN : que devient alors chaque partie de l'expression ?"
+                .to_owned(),
             ..base
         },
         _ => Miss {
@@ -253,14 +315,15 @@ async fn never(
     wrong: &Wrong,
 ) -> Result<Miss, Fault> {
     let name = &check.alert;
-    let mut miss = base(check, scenario, play);
+    let mut miss = base(check, scenery, scenario, play);
     miss.headline = format!("« {name} » ne se déclenche pas");
     miss.observed = match wrong {
         Wrong::Slow(after) => format!("encore inactive {} après le début", told(*after)),
         _ => "ni « pending » ni « firing »".to_owned(),
     };
     miss.place = place(check, cx, scenery, "expr", "expression qui ne devient pas vraie");
-    let (noted, hint) = cause::of(check, cx, scenery, scenario).await?;
+    let slow = matches!(wrong, Wrong::Slow(_));
+    let (noted, hint) = cause::of(check, cx, scenery, scenario, slow).await?;
     miss.noted.insert(0, noted);
     miss.hint = hint;
     Ok(miss)
@@ -278,8 +341,8 @@ pub fn words(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Option<Mis
         ..Miss::default()
     };
     for (key, wanted) in &check.labels {
-        let seen = scenery.rule.labels.get(key);
-        if seen != Some(wanted) {
+        let lacking = scenery.rules.iter().map(|r| r.labels.get(key)).find(|seen| *seen != Some(wanted));
+        if let Some(seen) = lacking {
             return Some(Miss {
                 headline: format!("« {name} » n'a pas le label {key} demandé"),
                 expected: format!("{key} = « {wanted} »"),
@@ -292,11 +355,11 @@ pub fn words(check: &RuleScenario, cx: &Cx<'_>, scenery: &Scenery) -> Option<Mis
             });
         }
     }
-    let lacking = check
-        .annotations
-        .iter()
-        .find(|a| scenery.rule.annotations.get(*a).is_none_or(|v| v.trim().is_empty()));
-    lacking.map(|annotation| Miss {
+    let lacks = |a: &&String| {
+        let mut written = scenery.rules.iter().map(|r| r.annotations.get(*a));
+        written.any(|text| text.is_none_or(|v| v.trim().is_empty()))
+    };
+    check.annotations.iter().find(lacks).map(|annotation| Miss {
         headline: format!("« {name} » n'a pas d'annotation {annotation}"),
         expected: format!("une annotation {annotation} qui dit ce qui se passe"),
         observed: "absente ou vide".to_owned(),

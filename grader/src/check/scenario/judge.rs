@@ -37,7 +37,9 @@ pub struct Wanted {
     pub calm_before: bool,
     /// How long the expression must hold before it fires.
     pub hold: Duration,
-    /// All that the expression looks back: that much later, at most, it must have understood.
+    /// Sum of the expression's ranges: that much later, at most, it must have understood.
+    pub ranges: Duration,
+    /// All that the expression looks back, offsets included.
     pub back: Duration,
     /// How long it may go on once the expression no longer holds.
     pub keeps: Duration,
@@ -115,6 +117,8 @@ pub fn judge(ticks: &[Tick], times: &Times, wanted: &Wanted) -> Result<(), Wrong
     if !wanted.fires && !wanted.calm_before {
         silent(ticks)?;
     }
+    // Before two samples a rate has no value: what an expression says then is no fault of its author.
+    let ticks = &ticks[ticks.iter().position(|t| t.at >= times.warm()).unwrap_or(0)..];
     if let Some(tick) = ticks.iter().find(|t| t.at < times.fault && t.state != State::Inactive)
         && wanted.calm_before
     {
@@ -131,7 +135,8 @@ pub fn judge(ticks: &[Tick], times: &Times, wanted: &Wanted) -> Result<(), Wrong
     let lasted = times.recovery.saturating_sub(times.fault);
     let Some(active) = active else { return Err(Wrong::Never(lasted)) };
     let slack = times.evaluation * 2;
-    if active > wanted.back + times.interval + slack {
+    let phase = if times.is_aligned() { Duration::ZERO } else { times.interval };
+    if active > wanted.ranges + phase + slack {
         return Err(Wrong::Slow(active));
     }
     let held = firing.map(|at| at.saturating_sub(active));
@@ -236,7 +241,7 @@ mod tests {
     }
 
     fn wanted() -> Wanted {
-        Wanted { fires: true, calm_before: true, hold: s(60), back: s(0), keeps: s(0) }
+        Wanted { fires: true, calm_before: true, hold: s(60), ranges: s(0), back: s(0), keeps: s(0) }
     }
 
     /// An alert that waits `hold` after `delay` and ends `tail` after the recovery.
@@ -281,14 +286,18 @@ mod tests {
         assert_eq!(judge(&always, &times, &unlimited), Err(Wrong::Fired(s(300))));
         assert_eq!(judge(&always, &times, &silent), Err(Wrong::Before(State::Pending)));
         let mut early = play(&times, 0, 60, 0);
-        early[2].state = State::Pending;
+        early[5].state = State::Pending;
         assert_eq!(judge(&early, &times, &wanted()), Err(Wrong::Before(State::Pending)));
+        // Before there are two samples, nothing is judged.
+        let mut first = play(&times, 0, 60, 0);
+        first[1].state = State::Pending;
+        assert_eq!(judge(&first, &times, &wanted()), Ok(()));
         let mut gap = play(&times, 0, 60, 0);
         let at = gap.iter().position(|t| t.at == times.fault + s(90)).expect("a tick");
         gap[at].state = State::Inactive;
         assert_eq!(judge(&gap, &times, &wanted()), Err(Wrong::Interrupted(s(90))));
         let mut other = play(&times, 0, 60, 0);
-        other[3].other = Some(Labels::new());
+        other[6].other = Some(Labels::new());
         assert!(matches!(judge(&other, &times, &wanted()), Err(Wrong::Other { .. })));
         let recovery = |tail| judge_recovery(&play(&times, 0, 60, tail), &times, &wanted());
         assert_eq!(recovery(0), Ok(()));
@@ -328,7 +337,7 @@ mod tests {
         ) {
             prop_assume!(delay <= back);
             let times = Times::plan(s(interval), s(evaluation), s(back), s(hold), s(0));
-            let wanted = Wanted { fires: true, calm_before: true, hold: s(hold), back: s(back), keeps: s(0) };
+            let wanted = Wanted { fires: true, calm_before: true, hold: s(hold), ranges: s(back), back: s(back), keeps: s(0) };
             // Evaluations are discrete: play the rule on them.
             let mut active_since: Option<Duration> = None;
             let ticks: Vec<Tick> = times.evaluations().into_iter().map(|at| {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::alert::{concerns, twin};
-use super::super::prom::{Labels, Prom, Rule, RuleKind, Sample, Target, Trouble, span};
+use super::super::prom::{Prom, Rule, RuleGroup, RuleKind, Sample, Target, Trouble, span};
 use super::super::rules::expr;
 use super::super::rules::files::{self, Files};
 use super::super::world::{ToolRun, World};
 use super::super::{Cx, kit, promql, tell};
 use super::RuleScenario;
+use super::attribute::{attributed, interval, seconded, telling};
 use super::judge::{self, Parties, Tick};
 use super::promtool::{self, Test};
-use super::scene::{self, Base, Family, Latency, Scenario, Times, Whose};
+use super::scene::{self, Base, Family, Latency, Scenario, Times};
 use crate::error::{Fault, FaultKind};
 
 /// Image of promtool when the student's own cannot serve.
@@ -37,8 +38,8 @@ pub enum Hurdle {
 pub struct Scenery {
     /// Configuration and rule files.
     pub files: Files,
-    /// The rule, as Prometheus tells it.
-    pub rule: Rule,
+    /// The rules of that name, as Prometheus tells them; the one that waits least comes first.
+    pub rules: Vec<Rule>,
     /// Between two evaluations of its group.
     pub evaluation: Duration,
     /// Between two scrapes of what the scenario is about.
@@ -63,8 +64,12 @@ pub struct Play {
     pub ticks: Vec<Tick>,
     /// All that the expression looks back.
     pub back: Duration,
+    /// The same without its offsets.
+    pub ranges: Duration,
     /// `keep_firing_for`.
     pub keeps: Duration,
+    /// 95th percentile of `latency-edge`, seconds.
+    pub edge: f64,
     /// Series played.
     pub series: usize,
 }
@@ -72,7 +77,10 @@ pub struct Play {
 /// What a check's scenarios are made from, read once for all the checks of one alert.
 pub async fn scenery(cx: &Cx<'_>, check: &RuleScenario) -> Result<Arc<Result<Scenery, Hurdle>>, Fault> {
     let family = check.scenarios.first().map_or(Family::Target, |s| s.family());
-    let key = format!("scenery:{}:{}:{}:{family:?}:{}", check.service, check.port, check.alert, check.target);
+    let key = format!(
+        "scenery:{}:{}:{}:{family:?}:{}:{:?}",
+        check.service, check.port, check.alert, check.target, check.second
+    );
     cx.memo.once(&key, Box::pin(look(cx, check, family))).await
 }
 
@@ -90,14 +98,11 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         Ok(groups) => groups,
         Err(trouble) => return silent(trouble.told()),
     };
-    let found = groups.iter().find_map(|g| {
-        let rule = g.rules.iter().find(|r| r.kind == RuleKind::Alerting && r.name == check.alert)?;
-        Some((g.interval, rule.clone()))
-    });
-    let Some((evaluation, rule)) = found else {
+    let (rules, evaluation) = named(&groups, &check.alert);
+    if rules.is_empty() {
         let rules = groups.iter().flat_map(|g| &g.rules).filter(|r| r.kind == RuleKind::Alerting);
         return Ok(Err(Hurdle::NoAlert(rules.map(|r| tell::cut(&r.name, 60)).collect())));
-    };
+    }
     let instances = cx.world.instances(&check.target).await?;
     let addresses = kit::addresses(&instances);
     let targets = match twin::listed(&prom, &check.target, &addresses).await? {
@@ -106,7 +111,7 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
     };
     let mut expressions = expr::expressions(files, &check.alert);
     if expressions.is_empty() {
-        expressions.push(rule.query.clone());
+        expressions.extend(rules.iter().map(|r| r.query.clone()));
     }
     let recorded = expr::recorded(files);
     let used: BTreeSet<String> = expressions
@@ -129,21 +134,41 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         Err(trouble) => return silent(trouble.told()),
     };
     let ids: Vec<String> = instances.iter().map(|i| i.id.chars().take(12).collect()).collect();
-    let bases = attributed(&samples, family, &mine, &check.target, &ids);
+    let mut bases = attributed(&samples, family, &mine, &check.target, &ids);
+    if let Some(second) = check.second.as_ref().filter(|_| family == Family::Memory) {
+        let ids = cx.world.instances(second).await?;
+        seconded(
+            &mut bases,
+            second,
+            &ids.iter().map(|i| i.id.chars().take(12).collect()).collect::<Vec<_>>(),
+        );
+    }
     let missing: Vec<String> =
         used.iter().filter(|m| *m != "up" && !bases.iter().any(|b| b.name() == *m)).cloned().collect();
     let interval = interval(&bases, &targets).unwrap_or(wait);
     Ok(Ok(Scenery {
         files: files.clone(),
-        evaluation: Duration::try_from_secs_f64(evaluation).unwrap_or_default(),
+        evaluation,
         interval,
         latency: Latency::of(&bases, &check.histogram, check.threshold),
-        rule,
+        rules,
         expressions,
         bases,
         missing,
         image: image(cx.world, &check.service),
     }))
+}
+
+/// The alerting rules of a name, the one that waits least first, and the time between two evaluations of the
+/// one evaluated most often.
+fn named(groups: &[RuleGroup], alert: &str) -> (Vec<Rule>, Duration) {
+    let all = groups.iter().flat_map(|g| g.rules.iter().map(|r| (g.interval, r)));
+    let mut found: Vec<(f64, &Rule)> =
+        all.filter(|(_, r)| r.kind == RuleKind::Alerting && r.name == alert).collect();
+    found.sort_by(|a, b| a.1.duration.total_cmp(&b.1.duration));
+    let evaluation = found.iter().map(|(interval, _)| *interval).fold(f64::INFINITY, f64::min);
+    let rules = found.into_iter().map(|(_, rule)| rule.clone()).collect();
+    (rules, Duration::try_from_secs_f64(evaluation).unwrap_or_default())
 }
 
 /// The student's own image when it is an official one.
@@ -187,89 +212,6 @@ fn escaped(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':')).collect()
 }
 
-fn includes(labels: &Labels, part: &Labels) -> bool {
-    !part.is_empty() && part.iter().all(|(key, value)| labels.get(key) == Some(value))
-}
-
-/// Says of each series whether it is about the service of the scenario.
-fn attributed(
-    samples: &[Sample],
-    family: Family,
-    mine: &[&Target],
-    service: &str,
-    ids: &[String],
-) -> Vec<Base> {
-    let is_container = |s: &Sample| s.labels.get("__name__").is_some_and(|n| n.starts_with("container_"));
-    let named = |labels: &Labels, key: &str| labels.get(key).map_or("", String::as_str).to_owned();
-    let by_name = |labels: &Labels| {
-        let name = named(labels, "name");
-        named(labels, "container_label_com_docker_compose_service") == service
-            || name == service
-            || name.ends_with(&format!("-{service}-1"))
-            || labels.values().any(|v| ids.iter().any(|id| id.len() == 12 && v.contains(id.as_str())))
-    };
-    // Any container will do in virtual time; the service's own is the one that a student expects.
-    let chosen = samples
-        .iter()
-        .filter(|s| is_container(s))
-        .map(|s| &s.labels)
-        .find(|l| by_name(l))
-        .or_else(|| {
-            let containers = samples.iter().filter(|s| is_container(s)).map(|s| &s.labels);
-            containers.into_iter().find(|l| !named(l, "name").is_empty())
-        })
-        .map(|labels| (named(labels, "id"), named(labels, "name")));
-    let whose = |s: &Sample| {
-        let ours = match (family, &chosen) {
-            (Family::Memory, Some((id, name))) => {
-                is_container(s) && named(&s.labels, "id") == *id && named(&s.labels, "name") == *name
-            }
-            (Family::Memory, None) => false,
-            _ => mine.iter().any(|t| includes(&s.labels, &t.labels)),
-        };
-        if ours { Whose::Target } else { Whose::Other }
-    };
-    let mut bases: Vec<Base> = samples
-        .iter()
-        .map(|s| Base {
-            labels: s.labels.clone(),
-            value: if s.value.is_finite() { s.value } else { 0.0 },
-            whose: whose(s),
-        })
-        .collect();
-    bases.sort_by(|a, b| a.labels.cmp(&b.labels));
-    bases
-}
-
-/// Scrape interval of the target whose series the scenario changes.
-fn interval(bases: &[Base], targets: &[Target]) -> Option<Duration> {
-    let ours = bases.iter().find(|b| b.whose == Whose::Target)?;
-    let target = targets.iter().find(|t| includes(&ours.labels, &t.labels))?;
-    span::parse(&target.scrape_interval)
-}
-
-/// Labels that tell series apart, short enough to be shown at every instant.
-fn telling(bases: &[Base]) -> Vec<String> {
-    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for base in bases {
-        for (key, value) in base.labels.iter().filter(|(k, _)| *k != "__name__" && *k != "le") {
-            values.entry(key).or_default().insert(value);
-        }
-    }
-    let legal = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let short = |all: &BTreeSet<&str>| all.iter().all(|v| v.len() <= 160);
-    let mut keys: Vec<(&str, usize)> = values
-        .iter()
-        .filter(|(key, all)| legal(key) && short(all) && !key.starts_with("container_label_"))
-        .map(|(key, all)| (*key, all.len()))
-        .collect();
-    keys.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
-    let service = "container_label_com_docker_compose_service";
-    let mut kept: Vec<String> = keys.into_iter().take(12).map(|(key, _)| key.to_owned()).collect();
-    kept.extend(values.contains_key(service).then(|| service.to_owned()));
-    kept
-}
-
 /// Plays a scenario, once for all the checks that look at it.
 pub async fn play(
     cx: &Cx<'_>,
@@ -290,9 +232,14 @@ async fn run(
 ) -> Result<Play, Fault> {
     let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
     let back: Duration = scenery.expressions.iter().map(|e| promql::looks_back(e)).sum();
-    let hold = check.hold.0.max(seconds(scenery.rule.duration).min(Duration::from_secs(1800)));
-    let keeps = seconds(scenery.rule.keep_firing_for);
-    let times = Times::plan(scenery.interval, scenery.evaluation, back, hold, keeps);
+    let offsets: Duration = scenery.expressions.iter().map(|e| offsets(e)).sum();
+    let longest = scenery.rules.iter().map(|r| seconds(r.duration)).max().unwrap_or_default();
+    let hold = check.hold.0.max(longest.min(Duration::from_secs(1800)));
+    let keeps = scenery.rules.iter().map(|r| seconds(r.keep_firing_for)).max().unwrap_or_default();
+    let mut times = Times::plan(scenery.interval, scenery.evaluation, back, hold, keeps);
+    if scenario == Scenario::OneMiss {
+        times = times.once();
+    }
     let input = scene::play(scenario, &times, &scenery.bases, &check.histogram, check.threshold);
     let instants = times.evaluations();
     let every = instants.len().div_ceil(MOST_TICKS).max(1);
@@ -323,17 +270,38 @@ async fn run(
     if got.len() != instants.len() {
         return Err(confused(&format!("{} answers for {} questions", got.len(), instants.len())));
     }
-    let of =
-        |whose: Whose| scenery.bases.iter().filter(|b| b.whose == whose).map(|b| b.labels.clone()).collect();
-    let parties = Parties { target: of(Whose::Target), others: of(Whose::Other) };
-    let own: Vec<String> = scenery.rule.labels.keys().cloned().collect();
+    let of = |concerned: bool| {
+        let these = scenery.bases.iter().filter(|b| scenario.concerns(b.whose) == concerned);
+        these.map(|b| b.labels.clone()).collect()
+    };
+    let mut parties = Parties { target: of(true), others: of(false) };
+    if scenario == Scenario::OtherDown {
+        // Whoever it is about, it must be silent.
+        parties.others.clear();
+    }
+    let own: Vec<String> = scenery.rules.iter().flat_map(|r| r.labels.keys().cloned()).collect();
     Ok(Play {
         times: Times { evaluation: times.evaluation * u32::try_from(every).unwrap_or(1), ..times },
         ticks: judge::ticks(&got, &parties, &own),
         back: back.min(scene::LONGEST),
+        ranges: back.saturating_sub(offsets).min(scene::LONGEST),
         keeps,
+        edge: scenery.latency.slow_in(Scenario::LatencyEdge),
         series,
     })
+}
+
+/// Sum of the offsets of an expression.
+fn offsets(expr: &str) -> Duration {
+    let mut after_offset = false;
+    let mut total = Duration::ZERO;
+    for token in promql::lex(expr).into_iter().filter(|t| t.kind != promql::Kind::Blank) {
+        if after_offset && token.kind == promql::Kind::Duration {
+            total += span::parse(token.text).unwrap_or_default();
+        }
+        after_offset = token.says("offset") || (after_offset && (token.is('-') || token.is('+')));
+    }
+    total
 }
 
 fn confused(detail: &str) -> Fault {

@@ -1,6 +1,7 @@
 //! `rule-scenario`: what an alert does in a scenario, in virtual time, by `promtool test rules`. The
 //! student's rule files are taken as they are; the series carry the labels really seen live.
 
+mod attribute;
 mod cause;
 mod explain;
 mod judge;
@@ -25,6 +26,7 @@ use crate::time::Span;
 
 pub use live::expression_delay;
 pub use scene::Scenario;
+use scene::Whose;
 
 /// What an alert does in virtual time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -42,6 +44,9 @@ pub struct RuleScenario {
     pub scenarios: Vec<Scenario>,
     /// Service that it happens to.
     pub target: String,
+    /// Another service, to whose container the same happens in `memory-other`.
+    #[serde(default)]
+    pub second: Option<String>,
     /// How long the expression must hold before the alert fires.
     #[serde(rename = "for")]
     pub hold: Span,
@@ -85,6 +90,7 @@ impl RuleScenario {
             alert: alert.to_owned(),
             scenarios: vec![Scenario::TargetDown],
             target: target.to_owned(),
+            second: None,
             hold: Span(Duration::from_secs(60)),
             recovery: false,
             histogram: histogram(),
@@ -101,13 +107,27 @@ impl RuleScenario {
             fires: scenario.fires(),
             calm_before: scenario != Scenario::MemoryNoLimit,
             hold: self.hold.0,
+            ranges: play.ranges,
             back: play.back,
             keeps: play.keeps,
         }
     }
 
+    /// Whether what Prometheus has lets a scenario be told from the others.
+    fn can_play(&self, scenario: Scenario, scenery: &live::Scenery) -> bool {
+        let has = |whose: Whose| scenery.bases.iter().any(|b| b.whose == whose);
+        match scenario {
+            Scenario::OtherDown => has(Whose::Other),
+            Scenario::MemoryOther => has(Whose::Second),
+            // Scraped more rarely than the alert waits, one failure is a long one.
+            Scenario::OneMiss => scenery.interval <= self.hold.0,
+            Scenario::LatencyEdge => scenery.latency.edge.is_some(),
+            _ => true,
+        }
+    }
+
     /// What was seen, in words.
-    fn fact(scenario: Scenario, play: &live::Play) -> Fact {
+    fn fact(&self, scenario: Scenario, play: &live::Play) -> Fact {
         let seen = judge::seen(&play.ticks, &play.times);
         let ms = |d: Option<Duration>| d.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
         let at = |d: Option<Duration>| d.map_or_else(|| "jamais".to_owned(), |d| format!("à {}", told(d)));
@@ -123,7 +143,7 @@ impl RuleScenario {
             }),
             format!(
                 "temps virtuel, {} : active {}, « firing » {}{}",
-                explain::story(scenario, play),
+                explain::story(self, scenario, play),
                 at(seen.active),
                 at(seen.firing),
                 match seen.resolved {
@@ -147,6 +167,9 @@ impl Check for RuleScenario {
         }
         if self.recovery && self.scenarios.iter().any(|s| !s.fires()) {
             return Err("rule-scenario.recovery veut des scénarios qui déclenchent l'alerte".into());
+        }
+        if self.second.is_none() && self.scenarios.contains(&Scenario::MemoryOther) {
+            return Err("rule-scenario.second manque : memory-other se joue sur un autre conteneur".into());
         }
         if !self.threshold.is_finite() || self.threshold <= 0.0 {
             return Err("rule-scenario.threshold doit être positif".into());
@@ -181,10 +204,12 @@ impl Check for RuleScenario {
             Ok(scenery) => scenery,
             Err(hurdle) => return tell::fail(explain::hindered(self, cx, hurdle)),
         };
-        let plays = self.scenarios.iter().map(|scenario| live::play(cx, self, scenery, *scenario));
+        let scenarios: Vec<Scenario> =
+            self.scenarios.iter().copied().filter(|s| self.can_play(*s, scenery)).collect();
+        let plays = scenarios.iter().map(|scenario| live::play(cx, self, scenery, *scenario));
         let plays = futures_util::future::try_join_all(plays).await?;
-        let facts: Vec<Fact> = self.scenarios.iter().zip(&plays).map(|(s, p)| Self::fact(*s, p)).collect();
-        for (scenario, play) in self.scenarios.iter().zip(&plays) {
+        let facts: Vec<Fact> = scenarios.iter().zip(&plays).map(|(s, p)| self.fact(*s, p)).collect();
+        for (scenario, play) in scenarios.iter().zip(&plays) {
             let wanted = self.wanted(*scenario, play);
             let judged = if self.recovery {
                 judge::judge_recovery(&play.ticks, &play.times, &wanted)

@@ -82,6 +82,33 @@ async fn each_mistake_has_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_several_rules_of_one_name_the_hasty_one_is_shown() {
+    let twice = FakeAlert { again: Some(15), ..FakeAlert::default() };
+    let verdict = judge(&with(twice, 15, api_is_down), &down()).await;
+    fails(&verdict, "2 règles portent le nom");
+    let Verdict::Fail(miss) = &verdict else { panic!("a miss") };
+    assert_eq!(miss.place.as_ref().map(|p| p.mark.text.trim()), Some("for: 15s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_outage_of_the_service_is_one() {
+    let all = check("scenarios = ['target-down', 'other-down', 'one-miss']\nfor = '60s'\n");
+    passes(&judge(&with(FakeAlert::default(), 60, api_is_down), &all).await);
+    // Any target, or none in particular.
+    let any = |look: &Look<'_>, step: usize| {
+        ["job=\"express-api\"", "job=\"prometheus\""].iter().any(|job| look(job, step) == Some(0.0))
+    };
+    fails(&judge(&with(FakeAlert::default(), 60, any), &all).await, "quand une autre cible tombe");
+    // One failed scrape is remembered for two minutes.
+    let recent = |look: &Look<'_>, step: usize| (step.saturating_sub(8)..=step).any(|s| api_is_down(look, s));
+    fails(&judge(&with(FakeAlert::default(), 60, recent), &all).await, "une seule lecture manquée");
+    // Two samples in a row are not missed by chance, and five are what is asked.
+    let both =
+        |look: &Look<'_>, step: usize| step > 0 && api_is_down(look, step) && api_is_down(look, step - 1);
+    passes(&judge(&with(FakeAlert::default(), 60, both), &all).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fault_of_ours_costs_nothing() {
     let mut world = FakeAlert::default().world();
     unsure(&judge(&world, &down()).await);
@@ -122,17 +149,38 @@ async fn quantiles_are_told_apart() {
     fails(&judge(&with(ms, 60, |_, _| false), &latency()).await, "les requêtes lentes durent 1,75 s");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_limit_itself_is_looked_for_and_silence_is_not_slowness() {
+    let expr = "histogram_quantile(0.95, rate(app_request_latency_seconds_bucket[1m])) > 1";
+    let fake = || FakeAlert { expr, ..FakeAlert::default() };
+    let all = check("scenarios = ['latency-high', 'latency-edge', 'latency-idle']\nfor = '60s'\n");
+    passes(&judge(&with(fake(), 60, |look, step| slow(look, step) > 0.05), &all).await);
+    // As a limit of 1.4 s would.
+    fails(&judge(&with(fake(), 60, |look, step| slow(look, step) > 0.08), &all).await, "vaut 1,15 s");
+    // Whoever is not fast is slow.
+    let idle = |look: &Look<'_>, step: usize| {
+        let all = |step: usize| look("le=\"+Inf\"", step).unwrap_or(0.0);
+        slow(look, step) > 0.05 || step == 0 || all(step) <= all(step - 1)
+    };
+    fails(&judge(&with(fake(), 60, idle), &all).await, "aucune requête");
+    // What it sees is one minute and three quarters old, and its window is a minute.
+    let expr = "histogram_quantile(0.95, rate(app_request_latency_seconds_bucket[1m] offset 1m)) > 1";
+    let late = FakeAlert { expr, ..FakeAlert::default() };
+    let before = |look: &Look<'_>, step: usize| step > 7 && slow(look, step - 7) > 0.05;
+    fails(&judge(&with(late, 60, before), &all).await, "« pending » trop tard");
+}
+
 fn memory(scenarios: &str) -> RuleScenario {
-    check(&format!("scenarios = [{scenarios}]\nfor = '60s'\n"))
+    check(&format!("second = 'redis'\nscenarios = [{scenarios}]\nfor = '60s'\n"))
 }
 
 fn ratio(look: &Look<'_>, step: usize) -> f64 {
-    let of = |metric: &str| {
-        ["instance=\"cadvisor:8080\",job=\"cadvisor\",name=\"tp-api-1\""]
-            .iter()
-            .find_map(|labels| look(&format!("{metric}{{{labels}"), step))
-            .unwrap_or(0.0)
-    };
+    ratio_of("tp-api-1", look, step)
+}
+
+fn ratio_of(name: &str, look: &Look<'_>, step: usize) -> f64 {
+    let labels = format!("instance=\"cadvisor:8080\",job=\"cadvisor\",name=\"{name}\"");
+    let of = |metric: &str| look(&format!("{metric}{{{labels}"), step).unwrap_or(0.0);
     of("container_memory_usage_bytes") / of("container_spec_memory_limit_bytes")
 }
 
@@ -148,10 +196,37 @@ async fn memory_is_judged_on_both_sides_of_its_limit() {
     let limits = memory("'memory-70', 'memory-81', 'memory-95'");
     passes(&judge(&world(|r| r > 0.8 && r.is_finite()), &limits).await);
     fails(&judge(&world(|r| r > 0.6), &limits).await, "70 %");
+    let limits = memory("'memory-70', 'memory-79', 'memory-81', 'memory-95'");
+    passes(&judge(&world(|r| r > 0.8 && r.is_finite()), &limits).await);
+    fails(&judge(&world(|r| r > 0.75), &limits).await, "79 %");
     fails(&judge(&world(|r| r > 0.9), &limits).await, "à 150 % de la limite");
     fails(&judge(&world(|r| r < 0.8), &limits).await, "tout va bien");
     fails(&judge(&world(|r| r > 80.0), &memory("'memory-95'")).await, "ne se déclenche pas");
     let unlimited = memory("'memory-no-limit'");
     passes(&judge(&world(|r| r > 0.8 && r.is_finite()), &unlimited).await);
     fails(&judge(&world(|r| r > 0.8), &unlimited).await, "sans limite");
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_of_any_container_counts() {
+    let expr = "container_memory_usage_bytes / container_spec_memory_limit_bytes > 0.8";
+    let world = |names: &'static [&'static str], who: &str| {
+        let mut world = FakeAlert { expr, ..FakeAlert::default() }.world();
+        let full = |r: f64| r > 0.8 && r.is_finite();
+        let who = json!({"name": who});
+        world.tools = Some(promtool(60, who, move |look, step| {
+            names.iter().any(|name| full(ratio_of(name, look, step)))
+        }));
+        world
+    };
+    let both = memory("'memory-95', 'memory-other'");
+    fails(&judge(&world(&["tp-api-1"], "tp-api-1"), &both).await, "pour le conteneur de « api »");
+    passes(&judge(&world(&["tp-redis-1"], "tp-redis-1"), &memory("'memory-other'")).await);
+    // An alert for the one that is well.
+    fails(
+        &judge(&world(&["tp-redis-1"], "tp-api-1"), &memory("'memory-other'")).await,
+        "pour ce qui va bien",
+    );
+    let nobody = check("scenarios = ['memory-other']\nfor = '60s'\n");
+    assert!(nobody.validate(&Experiments::default()).is_err());
 }

@@ -18,6 +18,8 @@ pub struct FakeAlert {
     pub evaluation: u64,
     /// `for`, seconds.
     pub hold: u64,
+    /// `for` of a second rule of the same name, in a group of its own, seconds.
+    pub again: Option<u64>,
     /// Expression, as written.
     pub expr: &'static str,
     /// Whether the expression ever sees the target.
@@ -44,6 +46,7 @@ impl Default for FakeAlert {
             scrape: 15,
             evaluation: 15,
             hold: 60,
+            again: None,
             expr: "up{job=\"express-api\"} == 0",
             sees: true,
             ends: true,
@@ -69,17 +72,26 @@ struct Now {
     scraped: Duration,
     evaluated: Duration,
     fresh: bool,
-    active: Option<(Duration, bool)>,
+    /// Since when the expression holds, as the last evaluation knows.
+    since: Option<Duration>,
+    /// That evaluation.
+    at: Duration,
 }
 
 impl FakeAlert {
     /// The rule file and the configuration that a student would have written.
     pub fn files(&self) -> (String, String) {
         let hold = if self.hold > 0 { format!("        for: {}s\n", self.hold) } else { String::new() };
-        let rules = format!(
+        let mut rules = format!(
             "groups:\n  - name: tp\n    rules:\n      - alert: {}\n        expr: {}\n{hold}",
             self.name, self.expr
         );
+        if let Some(again) = self.again {
+            rules += &format!(
+                "  - name: urgent\n    rules:\n      - alert: {}\n        expr: {}\n        for: {again}s\n",
+                self.name, self.expr
+            );
+        }
         let evaluation = if self.evaluation == 60 {
             String::new()
         } else {
@@ -110,22 +122,18 @@ impl FakeAlert {
         let (scrape, phase) = (ms(self.scrape), Duration::from_millis(700 / factor));
         let evaluation = ms(self.evaluation) * u32::try_from(self.lags).expect("small");
         let first = Duration::from_millis(1300 / factor);
-        let mut active: Option<(Duration, bool)> = None;
-        let mut at = first;
+        let mut since: Option<Duration> = None;
+        let (mut at, mut evaluated_at) = (first, first);
         while at <= now {
             let seen_down = is_down(last(scrape, phase, at)) && self.sees;
-            let ever = active.is_some() && !self.ends;
-            if seen_down || ever || self.early {
-                let since = active.map_or(at, |(since, _)| since);
-                active = Some((since, at >= since + ms(self.hold)));
-            } else {
-                active = None;
-            }
+            let ever = since.is_some() && !self.ends;
+            since = if seen_down || ever || self.early { since.or(Some(at)) } else { None };
+            evaluated_at = at;
             at += evaluation;
         }
         let scraped = last(scrape, phase, now);
         let evaluated = last(evaluation, first, now);
-        Now { down: is_down(scraped), scraped, evaluated, fresh: now < first, active }
+        Now { down: is_down(scraped), scraped, evaluated, fresh: now < first, since, at: evaluated_at }
     }
 
     fn page(self, factor: u64) -> FakePage {
@@ -161,25 +169,31 @@ impl FakeAlert {
                 ]}))
             }
             "/api/v1/rules" => {
-                let alerts: Vec<Value> = now
-                    .active
-                    .iter()
-                    .map(|(since, firing)| {
+                let alerts = |hold: u64| -> Vec<Value> {
+                    let told = now.since.iter().map(|since| {
+                        let firing = now.at >= *since + Duration::from_millis(hold * 1000 / factor);
                         let mut labels = json!({"alertname": self.name});
                         if let Some((job, instance)) = self.about {
                             labels["job"] = job.into();
                             labels["instance"] = instance.into();
                         }
                         json!({"labels": labels, "activeAt": stamp(world, *since),
-                            "state": if *firing { "firing" } else { "pending" }, "value": "0"})
-                    })
-                    .collect();
-                good(&json!({"groups": [{"name": "tp", "file": "/etc/prometheus/alert.rules.yml",
-                "interval": seconds(self.evaluation), "rules": [{
-                    "type": "alerting", "name": self.name, "query": self.expr, "duration": seconds(self.hold),
-                    "health": if now.fresh { "unknown" } else { "ok" }, "alerts": alerts, "lastEvaluation": stamp(world, now.evaluated),
-                    "labels": {"severity": "critical"}, "annotations": {"summary": "x"},
-                }]}]}))
+                            "state": if firing { "firing" } else { "pending" }, "value": "0"})
+                    });
+                    told.collect()
+                };
+                let group = |name: &str, hold: u64| {
+                    json!({"name": name, "file": "/etc/prometheus/alert.rules.yml",
+                    "interval": seconds(self.evaluation), "rules": [{
+                        "type": "alerting", "name": self.name, "query": self.expr, "duration": seconds(hold),
+                        "health": if now.fresh { "unknown" } else { "ok" }, "alerts": alerts(hold),
+                        "lastEvaluation": stamp(world, now.evaluated),
+                        "labels": {"severity": "critical"}, "annotations": {"summary": "x"},
+                    }]})
+                };
+                let again = self.again.map(|hold| group("urgent", hold));
+                let groups: Vec<Value> = std::iter::once(group("tp", self.hold)).chain(again).collect();
+                good(&json!({"groups": groups}))
             }
             "/api/v1/query" => {
                 let query = params(&ask.path).get("query").cloned().unwrap_or_default();

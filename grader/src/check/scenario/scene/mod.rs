@@ -2,104 +2,13 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::promtool::{Input, Labels, Value};
 
-/// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-pub enum Scenario {
-    /// The target of the service stops answering, then comes back.
-    #[serde(rename = "target-down")]
-    TargetDown,
-    /// 60 % of the requests are fast, 37 % nearly reach the limit, 3 % are slow: the 95th
-    /// percentile stays below.
-    #[serde(rename = "latency-low")]
-    LatencyLow,
-    /// 10 % of the requests are slow: the 95th percentile is above, the median is not.
-    #[serde(rename = "latency-high")]
-    LatencyHigh,
-    /// Memory at 70 % of the limit.
-    #[serde(rename = "memory-70")]
-    Memory70,
-    /// Memory at 81 % of the limit.
-    #[serde(rename = "memory-81")]
-    Memory81,
-    /// Memory at 95 % of the limit.
-    #[serde(rename = "memory-95")]
-    Memory95,
-    /// A container without a limit uses a lot of memory.
-    #[serde(rename = "memory-no-limit")]
-    MemoryNoLimit,
-    /// For a diagnosis: most requests are slow.
-    #[serde(skip)]
-    LatencyMedian,
-    /// For a diagnosis: memory above the limit itself.
-    #[serde(skip)]
-    Memory150,
-}
+mod kind;
+mod latency;
 
-/// Family of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// A target.
-    Target,
-    /// A histogram.
-    Latency,
-    /// Containers.
-    Memory,
-}
-
-impl Scenario {
-    /// Whether the alert must fire.
-    pub fn fires(self) -> bool {
-        !matches!(self, Self::LatencyLow | Self::Memory70 | Self::MemoryNoLimit)
-    }
-
-    /// Family.
-    pub fn family(self) -> Family {
-        match self {
-            Self::TargetDown => Family::Target,
-            Self::LatencyLow | Self::LatencyHigh | Self::LatencyMedian => Family::Latency,
-            _ => Family::Memory,
-        }
-    }
-
-    /// Its name in `lab.toml`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TargetDown => "target-down",
-            Self::LatencyLow => "latency-low",
-            Self::LatencyHigh => "latency-high",
-            Self::Memory70 => "memory-70",
-            Self::Memory81 => "memory-81",
-            Self::Memory95 => "memory-95",
-            Self::MemoryNoLimit => "memory-no-limit",
-            Self::LatencyMedian => "latency-median",
-            Self::Memory150 => "memory-150",
-        }
-    }
-
-    /// Share of the limit that is used.
-    fn share(self) -> f64 {
-        match self {
-            Self::Memory70 => 0.70,
-            Self::Memory81 => 0.81,
-            Self::Memory150 => 1.50,
-            _ => 0.95,
-        }
-    }
-}
-
-/// Who a series is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// The service of the scenario.
-    Target,
-    /// Another one.
-    Other,
-}
+pub use kind::{Family, Scenario, Whose};
+pub use latency::Latency;
 
 /// A series that Prometheus really has.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +84,22 @@ impl Times {
         Self { interval, evaluation, fault, recovery, end }
     }
 
+    /// The same, when only one sample is troubled.
+    pub fn once(self) -> Self {
+        Self { recovery: self.fault + self.interval, ..self }
+    }
+
+    /// From here on every range has its two samples, and recorded series have been recorded.
+    pub fn warm(&self) -> Duration {
+        (self.interval + self.evaluation) * 2
+    }
+
+    /// Whether trouble begins at an evaluation and at a sample.
+    pub fn is_aligned(&self) -> bool {
+        let whole = |unit: Duration| ms(self.fault).is_multiple_of(ms(unit).max(1));
+        whole(self.interval) && whole(self.evaluation)
+    }
+
     /// Number of samples.
     fn steps(&self) -> usize {
         usize::try_from(ms(self.end) / ms(self.interval).max(1)).unwrap_or(0) + 1
@@ -244,68 +169,6 @@ enum At {
     Gone,
 }
 
-/// The latencies of a scenario, chosen between the bounds of the student's own histogram, so that
-/// what is asked can be told from what is not.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Latency {
-    /// Far below the limit.
-    pub fast: f64,
-    /// In the last bucket that ends at or below the limit.
-    pub middle: f64,
-    /// In the first bucket that begins at or above the limit.
-    pub slow: f64,
-    /// Largest finite bound.
-    pub last: f64,
-}
-
-impl Latency {
-    /// From the `le` labels of the histogram.
-    pub fn of(bases: &[Base], histogram: &str, threshold: f64) -> Self {
-        let bucket = format!("{histogram}_bucket");
-        let mut bounds: Vec<f64> = bases
-            .iter()
-            .filter(|b| b.name() == bucket)
-            .filter_map(|b| b.labels.get("le")?.parse::<f64>().ok())
-            .filter(|le| le.is_finite())
-            .collect();
-        bounds.sort_by(f64::total_cmp);
-        bounds.dedup();
-        let fast = bounds.first().copied().unwrap_or(0.05);
-        let middle = bounds.iter().rev().find(|le| **le <= threshold).copied().unwrap_or(threshold / 2.0);
-        let at = bounds.iter().find(|le| **le >= threshold).copied();
-        let next = at.and_then(|at| bounds.iter().find(|le| **le > at).copied());
-        // In the middle of the bucket above the limit; beyond the last bound when there is none.
-        let slow = match (at, next) {
-            (Some(at), Some(next)) => f64::midpoint(at, next),
-            (Some(at), None) => at * 2.0,
-            (None, _) => threshold * 2.0,
-        };
-        Self { fast: fast.min(middle), middle, slow, last: bounds.last().copied().unwrap_or(f64::INFINITY) }
-    }
-
-    /// Shares of fast, middle and slow requests.
-    fn shares(scenario: Scenario, troubled: bool) -> [f64; 3] {
-        match scenario {
-            Scenario::LatencyLow if troubled => [0.60, 0.37, 0.03],
-            Scenario::LatencyHigh if troubled => [0.90, 0.0, 0.10],
-            Scenario::LatencyMedian if troubled => [0.30, 0.0, 0.70],
-            _ => [1.0, 0.0, 0.0],
-        }
-    }
-
-    /// Requests that a bucket receives between two samples.
-    fn below(&self, scenario: Scenario, troubled: bool, le: f64) -> f64 {
-        let shares = Self::shares(scenario, troubled);
-        let parts = shares.iter().zip([self.fast, self.middle, self.slow]);
-        parts.map(|(share, latency)| if latency <= le { share * REQUESTS } else { 0.0 }).sum::<f64>().round()
-    }
-
-    fn seconds(&self, scenario: Scenario, troubled: bool) -> f64 {
-        let shares = Self::shares(scenario, troubled);
-        shares.iter().zip([self.fast, self.middle, self.slow]).map(|(share, l)| share * REQUESTS * l).sum()
-    }
-}
-
 struct Series<'a> {
     scenario: Scenario,
     base: &'a Base,
@@ -316,16 +179,14 @@ struct Series<'a> {
 impl Series<'_> {
     fn at(&self, troubled: bool) -> At {
         let name = self.base.name();
-        let target = self.base.whose == Whose::Target;
-        if self.scenario == Scenario::TargetDown && troubled && target {
+        let troubled = troubled && self.scenario.concerns(self.base.whose);
+        if self.scenario.family() == Family::Target && troubled {
             return if name == "up" { At::Level(0.0) } else { At::Gone };
         }
         if name == "up" {
             return At::Level(1.0);
         }
         if let Some(part) = name.strip_prefix(self.histogram) {
-            // Only the target's requests change.
-            let troubled = troubled && target;
             match part {
                 "_bucket" => {
                     let le =
@@ -336,7 +197,7 @@ impl Series<'_> {
                         le.unwrap_or(f64::INFINITY),
                     ));
                 }
-                "_count" => return At::Grows(REQUESTS),
+                "_count" => return At::Grows(self.latency.below(self.scenario, troubled, f64::INFINITY)),
                 "_sum" => return At::Grows(self.latency.seconds(self.scenario, troubled)),
                 _ => {}
             }
@@ -347,11 +208,17 @@ impl Series<'_> {
             return At::Level(level);
         }
         let counter = ["_total", "_count", "_bucket", "_sum"].iter().any(|end| name.ends_with(end));
-        if counter { At::Grows(10.0) } else { At::Level(self.base.value) }
+        match counter {
+            // Whatever else counts the requests counts none either.
+            true if troubled && self.scenario == Scenario::LatencyIdle => At::Grows(0.0),
+            true => At::Grows(10.0),
+            false => At::Level(self.base.value),
+        }
     }
 
     fn memory(&self, name: &str, troubled: bool) -> Option<f64> {
-        let target = self.base.whose == Whose::Target;
+        // In calm times too, the limit is that of the container to which it will happen.
+        let target = self.scenario.concerns(self.base.whose);
         let unlimited = self.scenario == Scenario::MemoryNoLimit;
         match name {
             "container_spec_memory_limit_bytes" | "container_spec_memory_swap_limit_bytes" => {
@@ -373,7 +240,7 @@ impl Series<'_> {
             | "container_memory_working_set_bytes"
             | "container_memory_max_usage_bytes"
             | "container_memory_rss" => {
-                let share = if target && troubled { self.scenario.share() } else { CALM };
+                let share = if troubled { self.scenario.share() } else { CALM };
                 Some((if target { LIMIT } else { OTHERS } * share).round())
             }
             _ => None,

@@ -39,6 +39,9 @@ fn quantile(q: f64, bases: &[Base], inputs: &[Input], step: usize) -> f64 {
         .collect();
     buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
     let total = buckets.last().map_or(0.0, |b| b.1);
+    if total <= 0.0 {
+        return f64::NAN;
+    }
     let rank = q * total;
     let at = buckets.iter().position(|b| b.1 >= rank).unwrap_or(buckets.len() - 1);
     if at == buckets.len() - 1 {
@@ -67,6 +70,10 @@ fn latencies_tell_quantiles_apart() {
         assert!(p50 < 1.0 && p95 > 1.0 && calm < 1.0, "{bounds:?} {p50} {p95} {calm}");
         let (_, p95, p99, _) = at_trouble(Scenario::LatencyLow, bounds);
         assert!(p95 <= 1.0 && p99 > 1.0, "{bounds:?} {p95} {p99}");
+        let (_, p95, ..) = at_trouble(Scenario::LatencyEdge, bounds);
+        assert!(p95 > 1.1 && p95 < 1.2, "{bounds:?} {p95}");
+        let (_, p95, ..) = at_trouble(Scenario::LatencyIdle, bounds);
+        assert!(p95.is_nan(), "{bounds:?} {p95}");
         let (p50, ..) = at_trouble(Scenario::LatencyMedian, bounds);
         assert!(p50 > 1.0, "{bounds:?} {p50}");
     }
@@ -74,6 +81,19 @@ fn latencies_tell_quantiles_apart() {
     let short = Latency::of(&histogram(&["0.1", "0.5", "1"]), H, 1.0);
     assert!(short.last <= 1.0);
     assert_eq!(at_trouble(Scenario::LatencyHigh, &["0.1", "0.5", "1"]).1.to_string(), "1");
+}
+
+proptest! {
+    /// Wherever the bounds are, the edge is above the limit and told from 1.4 times it.
+    #[test]
+    fn the_edge_is_a_little_above_the_limit(lower in 0.05f64..=1.0, upper in 1.01f64..60.0) {
+        let (low, high) = (lower.to_string(), upper.to_string());
+        let bounds = ["0.01", low.as_str(), high.as_str(), "100"];
+        let bases = histogram(&bounds);
+        prop_assume!(Latency::of(&bases, H, 1.0).edge.is_some());
+        let (_, p95, ..) = at_trouble(Scenario::LatencyEdge, &bounds);
+        prop_assert!(p95 > 1.0 && p95 < 1.3, "{:?} {}", bounds, p95);
+    }
 }
 
 fn level(inputs: &[Input], index: usize, times: &Times, at: Duration) -> Value {
@@ -99,6 +119,14 @@ fn a_target_goes_down() {
     assert!(matches!(level(&made, 1, &times, times.recovery), Value::Is(_)));
     assert!(made[2].values.iter().all(|v| *v == Value::Is(1.0)));
     assert!(made[3].values.iter().all(|v| *v == Value::Is(0.25)));
+    // The others, then one scrape only.
+    let made = play(Scenario::OtherDown, &times, &bases, H, 1.0);
+    assert!(made[0].values.iter().all(|v| *v == Value::Is(1.0)));
+    assert_eq!(level(&made, 2, &times, times.fault), Value::Is(0.0));
+    let once = times.once();
+    let made = play(Scenario::OneMiss, &once, &bases, H, 1.0);
+    assert_eq!(made[0].values.iter().filter(|v| **v == Value::Is(0.0)).count(), 1);
+    assert_eq!(once.end, times.end);
 }
 
 #[test]
@@ -119,9 +147,12 @@ fn memory_of_one_container() {
         };
         used / limit
     };
-    for (scenario, share) in
-        [(Scenario::Memory70, 0.70), (Scenario::Memory81, 0.81), (Scenario::Memory95, 0.95)]
-    {
+    for (scenario, share) in [
+        (Scenario::Memory70, 0.70),
+        (Scenario::Memory79, 0.79),
+        (Scenario::Memory81, 0.81),
+        (Scenario::Memory95, 0.95),
+    ] {
         assert!((ratio(scenario, 0, 1, times.fault) - share).abs() < 1e-6);
         assert!(ratio(scenario, 0, 1, times.recovery) < 0.5);
         assert!(ratio(scenario, 2, 3, times.fault) < 0.5);
