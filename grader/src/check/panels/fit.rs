@@ -124,12 +124,12 @@ fn apart(options: &[Vec<usize>]) -> Vec<Vec<usize>> {
         .zip(&served)
         .map(|(of, by)| if by.is_some() { of.clone() } else { Vec::new() })
         .collect();
-    let serves = |want: usize, panel: usize| {
+    let can = |want: usize, panel: usize| {
         let mut forced = open.clone();
         forced[want] = vec![panel];
         matched(&forced).iter().flatten().count() == most
     };
-    let kept = |(want, of): (usize, &Vec<usize>)| of.iter().copied().filter(|p| serves(want, *p)).collect();
+    let kept = |(want, of): (usize, &Vec<usize>)| of.iter().copied().filter(|p| can(want, *p)).collect();
     open.iter().enumerate().map(kept).collect()
 }
 

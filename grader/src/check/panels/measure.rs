@@ -40,8 +40,7 @@ impl Panels {
         all
     }
 
-    /// Takes away the queries that do not move with what they read; gives the first want that has
-    /// no other, and `Ok(None)` with `changed` false when nothing was taken.
+    /// Takes away the queries that do not move with what they read.
     pub(super) async fn still<'a>(
         &'a self,
         cx: &Cx<'_>,
@@ -52,7 +51,7 @@ impl Panels {
         for name in self.measures() {
             let mut sets = prom.series(name).await?.unwrap_or_default();
             // Those of containers, rather than of the groups of the system.
-            if sets.iter().any(|s| is_named(s)) {
+            if sets.iter().any(is_named) {
                 sets.retain(is_named);
             }
             live.add(name, sets);

@@ -300,10 +300,7 @@ async fn measures_with_the_real_promtool() {
     for expr in [
         format!("sum by (name) (rate({c}[5m]))"),
         format!("100 * sum by (name) (irate({c}[2m])) / scalar(sum(irate({c}[2m])))"),
-        format!("topk(20, sum by (name) (rate({c}[5m])))"),
-        format!(
-            "sum by (service) (label_replace(rate({c}[5m]), \"service\", \"$1\", \"name\", \".+-(.+)-.+\"))"
-        ),
+        format!(r#"sum by (s) (label_replace(rate({c}[5m]), "s", "$1", "name", ".+-(.+)-.+"))"#),
         format!("rate({c}[5m]) / on(name) container_spec_cpu_quota"),
         c.to_owned(),
     ] {
@@ -313,7 +310,6 @@ async fn measures_with_the_real_promtool() {
         format!("count by (name) ({c})"),
         format!("count_over_time({c}[5m])"),
         format!("{c} / {c}"),
-        format!("group by (name) ({c}) * 3"),
         format!("rate({c}[5m]) >= bool 0"),
     ] {
         fails(&judged(&expr).await, "ne bouge pas");
