@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::prom::{Prom, Target, span, told};
+use super::prom::{Prom, RuleGroup, Target, span, told};
 use super::targets::locate::{Locator, all};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
@@ -24,6 +24,9 @@ pub struct Intervals {
     pub scrape: String,
     /// Time between two evaluations of the rules, `15s`.
     pub evaluation: String,
+    /// The groups of rules keep that rhythm too; else each may have its own.
+    #[serde(default)]
+    pub groups: bool,
     /// Services whose targets are looked at; all targets when it is left out.
     #[serde(default)]
     pub services: Vec<String>,
@@ -51,6 +54,12 @@ impl Intervals {
         let located = all(cx.world, prom, &mut Locator::default(), targets).await?;
         let kept = located.into_iter().filter(|l| l.reached.is_at(&homes) || own && l.reached.is_loopback());
         Ok(kept.map(|l| l.target).collect())
+    }
+
+    /// The first group of rules that is evaluated at another rhythm.
+    fn own_pace<'a>(&self, groups: &'a [RuleGroup]) -> Option<&'a RuleGroup> {
+        let wanted = span::parse(&self.evaluation)?.as_secs_f64();
+        groups.iter().find(|g| g.interval > 0.0 && (g.interval - wanted).abs() > 1e-3)
     }
 
     fn base(&self, cx: &Cx<'_>, needles: &[&str]) -> Miss {
@@ -111,6 +120,20 @@ impl Check for Intervals {
                 hint: "sans réglage, Prometheus n'évalue ses règles qu'une fois par minute".to_owned(),
                 facts,
                 ..self.base(cx, &["evaluation_interval", "global"])
+            });
+        }
+        if self.groups
+            && let Some(group) = self.own_pace(&prom.rules().await?.unwrap_or_default())
+        {
+            let (name, every) = (tell::cut(&group.name, 40), group.interval);
+            return tell::fail(Miss {
+                headline: "un groupe de règles a son propre intervalle d'évaluation".to_owned(),
+                observed: format!("groupe « {name} » : évalué toutes les {every} s"),
+                noted: vec![format!("valeur commune (global) : {evaluation}")],
+                hint: "l'intervalle d'un groupe l'emporte sur la valeur commune".to_owned(),
+                try_it: "curl -s http://localhost:9090/api/v1/rules".to_owned(),
+                facts,
+                ..self.base(cx, &["rule_files"])
             });
         }
         // What a target really uses wins over what is written for all.

@@ -17,6 +17,10 @@ pub struct Panel {
     pub kind: String,
     /// Unit of its values, for instance `ms`; empty when none is given.
     pub unit: String,
+    /// Name of its series, when the panel sets one itself.
+    pub display_name: String,
+    /// Whether its transformations or its overrides may change those names.
+    pub reworked: bool,
     /// Its queries, those that are hidden left out.
     pub targets: Vec<Target>,
 }
@@ -28,6 +32,8 @@ pub struct Target {
     pub ref_id: String,
     /// Expression, as written.
     pub expr: String,
+    /// Legend of its series, `{{label}}` standing for a label; empty when none is set.
+    pub legend: String,
     /// Data source that it names, or what is wrong with it.
     pub source: Source,
     /// Only the last value is asked.
@@ -66,6 +72,10 @@ pub fn panels(dashboard: &Value, sources: &[DataSource], vars: &Vars) -> Vec<Pan
     found
 }
 
+/// Panels that draw no data, whatever queries are left in them.
+const MUTE: &[&str] =
+    &["row", "text", "news", "dashlist", "alertlist", "annolist", "pluginlist", "welcome", "gettingstarted"];
+
 /// Walks lists of panels; a row is not a panel, its panels are.
 fn collect<'a>(list: &'a Value, depth: usize, take: &mut impl FnMut(&'a Value)) {
     for item in list.as_array().into_iter().flatten() {
@@ -73,7 +83,7 @@ fn collect<'a>(list: &'a Value, depth: usize, take: &mut impl FnMut(&'a Value)) 
             Some(inner) if depth < 3 => collect(inner, depth + 1, take),
             _ => {}
         }
-        if item.get("targets").is_some() {
+        if item.get("targets").is_some() && !MUTE.contains(&text(item, "type")) {
             take(item);
         }
     }
@@ -88,6 +98,7 @@ fn read(panel: &Value, sources: &[DataSource], vars: &Vars) -> Panel {
         .map(|t| Target {
             ref_id: text(t, "refId").to_owned(),
             expr: text(t, "expr").to_owned(),
+            legend: text(t, "legendFormat").trim().to_owned(),
             source: resolve(t.get("datasource").filter(|d| !d.is_null()).or(own), sources, vars),
             instant: t.get("instant") == Some(&Value::Bool(true))
                 && t.get("range") != Some(&Value::Bool(true)),
@@ -96,8 +107,15 @@ fn read(panel: &Value, sources: &[DataSource], vars: &Vars) -> Panel {
                 other => other.to_owned(),
             },
         });
+    let some = |list: Option<&Value>| list.and_then(Value::as_array).is_some_and(|l| !l.is_empty());
+    let overrides = panel.pointer("/fieldConfig/overrides").and_then(Value::as_array).into_iter().flatten();
+    let mut properties = overrides.filter_map(|o| o.get("properties")?.as_array()).flatten();
+    let display_name = panel.pointer("/fieldConfig/defaults/displayName").and_then(Value::as_str);
     Panel {
         title: text(panel, "title").to_owned(),
+        display_name: display_name.unwrap_or_default().trim().to_owned(),
+        reworked: some(panel.get("transformations"))
+            || properties.any(|p| text(p, "id").starts_with("displayName")),
         kind: text(panel, "type").to_owned(),
         unit: unit.and_then(Value::as_str).unwrap_or_default().to_owned(),
         targets: targets.collect(),
@@ -164,7 +182,8 @@ mod tests {
                 {"type": "row", "panels": []},
                 {"title": "open", "type": "stat", "fieldConfig": {"defaults": {"unit": "ms"}},
                  "targets": [{"expr": "b", "refId": "A"}, {"expr": "c", "hide": true}, {"refId": "X"}]},
-                {"title": "text", "type": "text"}
+                {"title": "text", "type": "text"},
+                {"title": "left", "type": "text", "targets": [{"expr": "z"}]}
             ],
             "rows": [{"panels": [{"title": "old", "yaxes": [{"format": "s"}], "targets": [{"expr": "d"}]}]}]
         });
@@ -174,6 +193,20 @@ mod tests {
         assert_eq!(found[1].targets.len(), 1);
         assert_eq!((found[1].unit.as_str(), found[2].unit.as_str()), ("ms", "s"));
         assert_eq!(found[0].targets[0].source, Source::Known("p1".into()));
+    }
+
+    #[test]
+    fn names_of_the_series() {
+        let model = json!({"panels": [
+            {"targets": [{"expr": "a", "legendFormat": " {{name}} "}],
+             "fieldConfig": {"defaults": {"displayName": "x"}, "overrides": [{"properties": [{"id": "unit"}]}]}},
+            {"targets": [{"expr": "a"}], "transformations": [{"id": "renameByRegex"}]},
+            {"targets": [{"expr": "a"}], "fieldConfig": {"overrides": [{"properties": [{"id": "displayName"}]}]}},
+        ]});
+        let found = panels(&model, &sources(), &Vars::default());
+        assert_eq!((found[0].targets[0].legend.as_str(), found[0].display_name.as_str()), ("{{name}}", "x"));
+        let reworked: Vec<bool> = found.iter().map(|p| p.reworked).collect();
+        assert_eq!(reworked, [false, true, true]);
     }
 
     #[test]

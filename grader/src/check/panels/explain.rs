@@ -4,7 +4,7 @@ use super::fetch::Board;
 use super::live::{Dead, Why};
 use super::promtool::Values;
 use super::said::{Complaints, Sieve};
-use super::values::{self, Match, compare, only_known};
+use super::values::{self, Match, Way, compare, only_known};
 use super::{Candidate, Panels, Want, candidates};
 use crate::check::grafana::Trouble;
 use crate::check::grafana::dashboard::Source;
@@ -23,10 +23,14 @@ enum Rank {
     Refused,
     /// It forgets what is new.
     Known,
+    /// It leaves out what it must count.
+    Usual,
     /// It is right but for a factor.
     Scaled,
     /// It is a well-known wrong way.
     Near,
+    /// It is right, among others in its panel.
+    Crowded,
 }
 
 /// A factor between two values, as a sentence.
@@ -128,22 +132,40 @@ impl Panels {
     /// What is known of a query that does not fit a want.
     fn rank(&self, want: &Want, one: &Candidate<'_>, values: &Values) -> (Rank, String) {
         let expr = one.expr();
-        for near in &want.near {
-            if compare(values, &[&expr], &near.means, want.share) == Match::Same {
-                return (Rank::Near, near.says.clone());
-            }
+        if one.is_crowded(want, values) {
+            let text = "la requête convient, mais son panneau en dessine d'autres à côté : une seule courbe est demandée";
+            return (Rank::Crowded, text.to_owned());
         }
-        for reference in &want.means {
-            if let Match::Scaled(by) = compare(values, &[&expr], reference, want.share) {
-                return (Rank::Scaled, scaled(by));
-            }
+        let near = |share: bool| {
+            let way = Way { share, every: false };
+            let like = |means: &str| compare(values, &[&expr], means, way) == Match::Same;
+            want.near.iter().find(|near| like(&near.means)).map(|near| (Rank::Near, near.says.clone()))
+        };
+        if let Some(found) = near(false) {
+            return found;
         }
+        let label = self.by.clone().unwrap_or_default();
+        // Before the parts are compared: of a single series, whatever it is, they are the whole.
         if want.means.iter().any(|m| only_known(values, &expr, m, want.share)) {
-            let label = self.by.clone().unwrap_or_default();
             let text = format!(
                 "juste pour les valeurs actuelles de « {label} », mais une nouvelle n'y apparaîtrait pas"
             );
             return (Rank::Known, text);
+        }
+        if let Some(found) = want.share.then(|| near(true)).flatten() {
+            return found;
+        }
+        for reference in &want.means {
+            if let Match::Scaled(by) = compare(values, &[&expr], reference, want.way()) {
+                return (Rank::Scaled, scaled(by));
+            }
+        }
+        let usual = Way { every: false, ..want.way() };
+        if want.every && want.means.iter().any(|m| compare(values, &[&expr], m, usual) == Match::Same) {
+            let left = self.may_ignore.join(" ou ");
+            let text =
+                format!("juste pour la plupart des valeurs de « {label} », mais {left} n'y compte pas");
+            return (Rank::Usual, text);
         }
         match values.of(&expr, 0) {
             Err(error) => {
@@ -185,8 +207,18 @@ impl Panels {
         };
         // What a satisfied want cannot do without is not to blame for another one.
         let taken: Vec<String> = fitting.iter().filter(|f| f.len() == 1).map(|f| f[0].expr()).collect();
+        let alone = self.fitting_alone(best, values);
         let mut first = true;
-        for (_, want) in lost {
+        for (i, want) in lost {
+            if let Some(one) = alone[i].first() {
+                let title = tell::cut(&one.panel.title, 60);
+                miss.noted.push(format!(
+                    "« {} » : seul le panneau « {title} » convient, et il compte déjà pour un autre ; un panneau \
+                     pour chacun est demandé",
+                    want.name
+                ));
+                continue;
+            }
             let elsewhere = boards.iter().find(|b| b.title != best.title && self.has(b, want, values));
             if let Some(other) = elsewhere {
                 miss.noted.push(format!(
@@ -223,6 +255,8 @@ impl Panels {
                     Rank::Refused => "essayez la requête dans l'interface de Prometheus, morceau par morceau",
                     Rank::Nothing => "quelle étiquette ou quelle durée fait disparaître les séries ?",
                     Rank::Scaled => "l'unité du panneau et celle de la requête doivent dire la même chose",
+                    Rank::Crowded => "qu'est-ce qui, dans ce panneau, n'est pas ce qui est demandé ?",
+                    Rank::Usual => "que laisse de côté le filtre de la requête ?",
                     Rank::Known => "un regroupement suit de lui-même les nouvelles valeurs ; une liste, non",
                     _ => {
                         "que devrait montrer ce panneau si le trafic doublait, ou si une seule route ralentissait ?"
@@ -236,7 +270,7 @@ impl Panels {
 
     fn has(&self, board: &Board, want: &Want, values: &Values) -> bool {
         let at = self.wants.iter().position(|w| w.name == want.name);
-        at.is_some_and(|i| !self.fitting(board, values)[i].is_empty())
+        at.is_some_and(|i| !self.fitting_alone(board, values)[i].is_empty())
     }
 
     fn metrics_of(&self, want: &Want) -> String {
@@ -316,6 +350,26 @@ impl Panels {
                     "sur quelle durée porte le calcul, et combien de collectes contient-elle ?"
                 }
                 .to_owned(),
+                ..base
+            },
+            Why::Unnamed(services, shown) => Miss {
+                headline: format!("« {} » ne dit pas de quel conteneur il s'agit", dead.want.name),
+                observed: format!("légende affichée : « {} »", tell::cut(shown, 100)),
+                noted: base
+                    .noted
+                    .iter()
+                    .cloned()
+                    .chain([format!("sans nom reconnaissable pour {}", tell::names(services))])
+                    .collect(),
+                hint: "à lire ce panneau, sans ouvrir la requête, sait-on quelle courbe est celle de l'API ?"
+                    .to_owned(),
+                ..base
+            },
+            Why::Still => Miss {
+                headline: format!("le panneau « {title} » ne bouge pas avec ce qu'il mesure"),
+                observed: "mesures d'essai : d'autres valeurs pour chaque conteneur, et les mêmes résultats"
+                    .to_owned(),
+                hint: "compter les séries d'une mesure ne dit rien de leurs valeurs".to_owned(),
                 ..base
             },
             Why::Uncovered(services) => Miss {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
+use super::legend::{named, shown, tells};
 use super::{Candidate, Panels, Want, fact};
 use crate::check::grafana::answer::Line;
-use crate::check::grafana::dashboard::Source;
+use crate::check::grafana::dashboard::{Panel, Source};
 use crate::check::grafana::vars::{RANGE, STEP};
 use crate::check::grafana::{Frames, Grafana};
 use crate::check::prom::{Prom, told};
@@ -41,21 +42,17 @@ pub(super) enum Why {
     Empty,
     /// It gives nothing for these services.
     Uncovered(Vec<String>),
+    /// It gives something for these services, under a legend that does not say so.
+    Unnamed(Vec<String>, String),
+    /// What it gives does not depend on what it reads.
+    Still,
 }
 
 /// Whether a label of a series designates a container of a service: its id, its name as Compose
 /// makes it, or the name of the service.
 pub(super) fn designates(line: &Line, service: &str, instances: &[Instance]) -> bool {
-    let named = |value: &str| {
-        let end = value.rfind(service).map(|at| (&value[..at], &value[at + service.len()..]));
-        end.is_some_and(|(before, after)| {
-            let before = before.is_empty() || before.ends_with(['-', '_', '/']);
-            let after = after.trim_start_matches(['-', '_']);
-            before && after.chars().all(|c| c.is_ascii_digit())
-        })
-    };
     line.labels.values().any(|value| {
-        named(value) || instances.iter().any(|i| i.id.len() >= 12 && value.contains(&i.id[..12]))
+        named(value, service) || instances.iter().any(|i| i.id.len() >= 12 && value.contains(&i.id[..12]))
     })
 }
 
@@ -113,18 +110,40 @@ async fn round<'a>(
         homes.push((service, kit::running(cx.world, service).await?));
     }
     let mut dead = None;
+    // What each panel shows, all its queries together: the services there, and those told.
+    let mut panels: Vec<(&Panel, Vec<[bool; 2]>)> = Vec::new();
     for one in fitting.iter().take(12) {
         let why = match ask(grafana, one).await? {
             Ok(lines) => {
-                let lacking: Vec<String> = homes
-                    .iter()
-                    .filter(|(service, at)| !lines.iter().any(|line| designates(line, service, at)))
-                    .map(|(service, _)| (*service).clone())
-                    .collect();
-                if lacking.is_empty() {
+                let at = panels.iter().position(|(p, _)| std::ptr::eq(*p, one.panel)).unwrap_or_else(|| {
+                    panels.push((one.panel, vec![[false; 2]; homes.len()]));
+                    panels.len() - 1
+                });
+                let seen = &mut panels[at].1;
+                for ((service, at), seen) in homes.iter().zip(seen.iter_mut()) {
+                    let theirs = || lines.iter().filter(|line| designates(line, service, at));
+                    seen[0] |= theirs().next().is_some();
+                    seen[1] |= theirs().any(|line| tells(one.panel, one.target, &line.labels, service));
+                }
+                let lacking = |which: usize| -> Vec<String> {
+                    let lacks = homes.iter().zip(seen.iter()).filter(|(_, seen)| !seen[which]);
+                    lacks.map(|((service, _), _)| (*service).clone()).collect()
+                };
+                if lacking(1).is_empty() {
                     return Ok(Ok(fact(want, one, lines.len())));
                 }
-                Why::Uncovered(lacking)
+                if lacking(0).is_empty() {
+                    let first = homes.iter().find_map(|(service, at)| {
+                        lines.iter().find(|line| {
+                            designates(line, service, at)
+                                && !tells(one.panel, one.target, &line.labels, service)
+                        })
+                    });
+                    let shown = first.map_or_else(String::new, |l| shown(one.panel, one.target, &l.labels));
+                    Why::Unnamed(lacking(1), shown)
+                } else {
+                    Why::Uncovered(lacking(0))
+                }
             }
             Err(why) => why,
         };

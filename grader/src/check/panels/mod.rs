@@ -4,18 +4,22 @@
 
 mod explain;
 mod fetch;
+mod fit;
+mod legend;
 mod live;
+mod measure;
 mod promtool;
 mod said;
 mod scenario;
 mod values;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::experiment::Request;
-use super::grafana::dashboard::{Panel, Target};
 use super::grafana::{self, Account, Grafana};
 use super::prom::told::{self, Endpoint};
 use super::prom::{Rule, RuleKind};
@@ -23,8 +27,9 @@ use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 use fetch::Board;
+use fit::{Candidate, candidates};
+use measure::Found;
 use promtool::Values;
-use values::{Match, compare};
 
 /// A dashboard shows these panels.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -49,6 +54,12 @@ pub struct Panels {
     /// Values of that label which a panel may show or leave out.
     #[serde(default)]
     pub may_ignore: Vec<String>,
+    /// Other labels that a total must not depend on, with values that the scenarios may give them.
+    #[serde(default)]
+    pub vary: BTreeMap<String, Vec<String>>,
+    /// No panel serves two wants.
+    #[serde(default)]
+    pub distinct: bool,
     /// Official image whose `promtool` is used.
     #[serde(default = "image")]
     pub image: String,
@@ -76,13 +87,19 @@ pub struct Want {
     /// Only the proportions between its series matter (parts, percentages, a pie).
     #[serde(default)]
     pub share: bool,
+    /// The values that `may-ignore` names count too.
+    #[serde(default)]
+    pub every: bool,
+    /// Its panel draws nothing else.
+    #[serde(default)]
+    pub alone: bool,
     /// Well-known wrong ways, to explain them.
     #[serde(default)]
     pub near: Vec<Near>,
     /// The query names one of these metrics.
     #[serde(default)]
     pub uses: Vec<String>,
-    /// It gives a series for a container of each of these services.
+    /// It gives a series for a container of each of these services, and its legend says which.
     #[serde(default)]
     pub covers: Vec<String>,
 }
@@ -97,74 +114,10 @@ pub struct Near {
     pub says: String,
 }
 
-/// A query that may be what is wanted.
-#[derive(Clone, Copy)]
-struct Candidate<'a> {
-    board: &'a Board,
-    panel: &'a Panel,
-    target: &'a Target,
-}
-
-impl Candidate<'_> {
-    /// The expression, its variables replaced.
-    fn expr(&self) -> String {
-        self.board.fill(&self.target.expr)
-    }
-
-    /// Whether a query, alone or with the others of its panel, means what is wanted.
-    fn fits(&self, want: &Want, values: &Values) -> bool {
-        let alone = self.expr();
-        let together: Vec<String> = self.panel.targets.iter().map(|t| self.board.fill(&t.expr)).collect();
-        let together: Vec<&str> = together.iter().map(String::as_str).collect();
-        let right = |seen: &[&str], reference: &str| match compare(values, seen, reference, want.share) {
-            Match::Same => true,
-            Match::Scaled(by) => {
-                let unit = unit_factor(&self.panel.unit);
-                (unit - 1.0).abs() > 1e-9 && (by / unit - 1.0).abs() < 0.006
-            }
-            Match::Other => false,
-        };
-        want.means.iter().any(|reference| right(&[alone.as_str()], reference) || right(&together, reference))
-    }
-}
-
-/// All queries of a dashboard.
-fn candidates(board: &Board) -> Vec<Candidate<'_>> {
-    let of = |panel| move |target| Candidate { board, panel, target };
-    board.panels.iter().flat_map(|panel| panel.targets.iter().map(of(panel))).collect()
-}
-
-/// Units in which a value in seconds is rightly multiplied.
-fn unit_factor(unit: &str) -> f64 {
-    match unit {
-        "ms" => 1e3,
-        "µs" | "us" => 1e6,
-        "ns" => 1e9,
-        "percent" => 100.0,
-        _ => 1.0,
-    }
-}
-
 impl Panels {
     /// Metrics of the scenarios that a text names.
     fn named<'a>(&'a self, text: &str) -> Vec<&'a String> {
         self.counters.iter().chain(&self.histograms).filter(|m| text.contains(m.as_str())).collect()
-    }
-
-    /// The queries of a dashboard that fit each want.
-    fn fitting<'a>(&self, board: &'a Board, values: &Values) -> Vec<Vec<Candidate<'a>>> {
-        let all = candidates(board);
-        let loose =
-            |want: &Want, c: &Candidate<'_>| want.uses.iter().any(|m| c.target.expr.contains(m.as_str()));
-        self.wants
-            .iter()
-            .map(|want| {
-                let fit = |c: &&Candidate<'a>| {
-                    if want.means.is_empty() { loose(want, c) } else { c.fits(want, values) }
-                };
-                all.iter().filter(fit).copied().collect()
-            })
-            .collect()
     }
 
     /// Every expression to evaluate in virtual time: references, wrong ways, then the student's.
@@ -213,7 +166,7 @@ impl Check for Panels {
     }
 
     fn tools(&self) -> Vec<String> {
-        if self.is_virtual() { vec![self.image.clone()] } else { Vec::new() }
+        vec![self.image.clone()]
     }
 
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
@@ -262,14 +215,27 @@ impl Check for Panels {
         let best =
             boards.iter().max_by_key(|b| self.fitting(b, &values).iter().filter(|f| !f.is_empty()).count());
         let Some(best) = best else { return Err(kit::noise("aucun tableau de bord")) };
-        let fitting = self.fitting(best, &values);
+        let mut fitting = self.fitting(best, &values);
         let lacking = fitting.iter().any(Vec::is_empty);
         // Without points to earn, what is there need not be tried once something lacks.
-        let (seen, dead) = if lacking && self.wants.iter().all(|w| w.worth <= 0.0) {
+        let (mut seen, mut dead) = if lacking && self.wants.iter().all(|w| w.worth <= 0.0) {
             (Vec::new(), None)
         } else {
             live::run(self, cx, (&grafana, &prom), &fitting).await?
         };
+        if dead.is_none() && !seen.is_empty() {
+            // By now the series are in Prometheus.
+            match self.still(cx, &prom, &mut fitting).await? {
+                Found::Nothing => {}
+                Found::Some => (seen, dead) = live::run(self, cx, (&grafana, &prom), &fitting).await?,
+                Found::Dead(one) => {
+                    for (fact, _) in seen.iter_mut().zip(&fitting).filter(|(_, of)| of.is_empty()) {
+                        *fact = None;
+                    }
+                    dead = Some(one);
+                }
+            }
+        }
         let miss = match dead {
             _ if lacking => {
                 let said = said::complaints(cx.world, &self.grafana.service).await?;
@@ -283,7 +249,8 @@ impl Check for Panels {
         };
         let good: Vec<&Want> =
             self.wants.iter().zip(&seen).filter(|(_, s)| s.is_some()).map(|(w, _)| w).collect();
-        let earned: f64 = good.iter().map(|w| w.worth).sum();
+        // An empty sum is a negative zero.
+        let earned: f64 = good.iter().map(|w| w.worth).sum::<f64>() + 0.0;
         let names: Vec<&String> = good.iter().filter(|w| w.worth > 0.0).map(|w| &w.name).collect();
         tell::fail(Miss {
             earned,

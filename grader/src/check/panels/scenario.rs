@@ -10,10 +10,14 @@ use super::Panels;
 use crate::check::metrics::parse::number;
 use crate::check::prom::Labels;
 
-/// Scenarios that decide; one more, the first without new values, serves to explain.
+/// Scenarios that decide.
 pub const DECIDING: usize = 3;
+/// The first one without new values, which serves to explain.
+pub const KNOWN: usize = DECIDING;
+/// The one in which the values that may be left out count too.
+pub const EVERY: usize = DECIDING + 1;
 /// All of them.
-pub const ALL: usize = DECIDING + 1;
+pub const ALL: usize = DECIDING + 2;
 /// Seconds between two samples.
 const STEP: u32 = 15;
 /// Hours of samples: longer than any window in use.
@@ -22,6 +26,8 @@ const HOURS: u32 = 26;
 const HISTORY: f64 = 3_000_000.0;
 /// Label sets kept of each metric.
 const MAX_SETS: usize = 40;
+/// The same, of a metric that only has to move.
+const MAX_MOVED: usize = 24;
 
 /// Label sets seen on the live Prometheus, by the name of the series.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +36,11 @@ pub struct Live(pub BTreeMap<String, Vec<Labels>>);
 impl Live {
     fn sets(&self, name: &str) -> &[Labels] {
         self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether no metric has any.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(Vec::is_empty)
     }
 
     /// Keeps what can be written in a test file.
@@ -106,21 +117,41 @@ impl Panels {
         path.is_some_and(|p| self.may_ignore.contains(p))
     }
 
-    /// Live label sets, and two new values of the label that panels must follow.
+    /// Live label sets, and two new values of the label that panels must follow; one of them comes
+    /// with another value of the labels that no total depends on.
     fn parts(&self, sets: Vec<Labels>, scenario: usize, seed: u64) -> Vec<Part> {
         let mut all: Vec<Labels> = sets.into_iter().take(MAX_SETS).collect();
-        if let Some(by) = self.by.as_ref().filter(|_| scenario < DECIDING) {
-            let model = all.iter().find(|l| !self.ignored(l)).or_else(|| all.first()).cloned();
-            for n in 0..2u64 {
-                let Some(mut new) = model.clone().filter(|m| m.contains_key(by)) else { break };
-                new.insert(by.clone(), format!("/v{:05x}", (seed >> (8 * n)) & 0xf_ffff));
+        let model = all.iter().find(|l| !self.ignored(l)).or_else(|| all.first()).cloned();
+        if let Some(by) = &self.by
+            && let Some(model) = model.filter(|m| m.contains_key(by))
+        {
+            let shown: Vec<String> = all.iter().filter_map(|l| l.get(by).cloned()).collect();
+            let mut add = |value: String, turned: bool| {
+                let mut new = model.clone();
+                for (label, values) in
+                    self.vary.iter().filter(|(label, _)| turned && model.contains_key(*label))
+                {
+                    let fresh: Vec<&String> = values.iter().filter(|v| **v != model[label]).collect();
+                    if !fresh.is_empty() {
+                        new.insert(label.clone(), fresh[scenario % fresh.len()].clone());
+                    }
+                }
+                new.insert(by.clone(), value);
                 all.push(new);
+            };
+            if scenario < DECIDING {
+                for n in 0..2u64 {
+                    add(format!("/v{:05x}", (seed >> (8 * n)) & 0xf_ffff), n > 0);
+                }
+            }
+            if scenario == EVERY {
+                self.may_ignore.iter().filter(|v| !shown.contains(v)).for_each(|v| add(v.clone(), false));
             }
         }
         let mut next = 0;
         let mut parts = Vec::new();
         for labels in all {
-            let moving = (!self.ignored(&labels)).then(|| {
+            let moving = (scenario == EVERY || !self.ignored(&labels)).then(|| {
                 next += 1;
                 next - 1
             });
@@ -140,6 +171,14 @@ impl Panels {
         }
         for histogram in &self.histograms {
             self.histogram(live, histogram, scenario, seed, &mut out);
+        }
+        for name in self.measures().into_iter().filter(|_| scenario < super::measure::PLAYED) {
+            for (i, labels) in live.sets(name).iter().take(MAX_MOVED).enumerate() {
+                let moved = rate(i, scenario);
+                let gauge = !name.ends_with("_total");
+                let (start, rate) = if gauge { (HISTORY * moved, 0.0) } else { (HISTORY, moved) };
+                out.push(series(name, labels, start, rate));
+            }
         }
         for labels in live.sets("up").iter().take(MAX_SETS) {
             out.push(series("up", labels, 1.0, 0.0));
@@ -209,6 +248,33 @@ mod tests {
             let close = sums.windows(2).filter(|w| (w[1] - w[0]) / w[1] < 0.006).count();
             assert!(close <= 1, "scenario {scenario}: {close} sums are alike");
         }
+    }
+
+    /// What the scenarios play of a counter that has one live series.
+    fn played(scenario: usize) -> String {
+        let spec: Panels = serde_json::from_value(json!({
+            "grafana": {"service": "g", "port": 3000, "password": "p"},
+            "prometheus": {"service": "p", "port": 9090},
+            "counters": ["c_total"], "by": "endpoint", "may-ignore": ["/health"],
+            "vary": {"method": ["GET", "POST", "PUT"], "absent": ["x"]}, "wants": [],
+        }))
+        .expect("a specification");
+        let mut live = Live::default();
+        let set = [("endpoint", "/api"), ("method", "GET")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        live.add("c_total", vec![set.into()]);
+        serde_json::to_string(&spec.input(&live, scenario, 7)).expect("JSON")
+    }
+
+    #[test]
+    fn another_method_and_the_routes_that_may_be_left_out() {
+        for scenario in 0..DECIDING {
+            let text = played(scenario);
+            assert!(text.contains("POST") != text.contains("PUT"), "{text}");
+            assert!(text.contains("GET") && !text.contains("/health") && !text.contains("absent"), "{text}");
+        }
+        assert!(!played(KNOWN).contains("/v0"));
+        let every = played(EVERY);
+        assert!(every.contains("/health") && !every.contains("+0.000000"), "{every}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Comparing what an expression gives with what it should: values, not labels, not spelling.
 
 use super::promtool::{Outcome, Values};
-use super::scenario::{ALL, DECIDING};
+use super::scenario::{DECIDING, EVERY, KNOWN};
 
 /// Relative difference that rounding and extrapolation may make.
 const TOLERANCE: f64 = 0.006;
@@ -44,11 +44,20 @@ pub enum Match {
     Other,
 }
 
+/// How two expressions are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// By the parts of their sum only.
+    pub share: bool,
+    /// Also where the values that may be left out count.
+    pub every: bool,
+}
+
 /// Compares two expressions over the scenarios that decide.
-pub fn compare(values: &Values, seen: &[&str], reference: &str, share: bool) -> Match {
+pub fn compare(values: &Values, seen: &[&str], reference: &str, way: Way) -> Match {
     let mut factors = Vec::new();
-    for scenario in 0..DECIDING {
-        let Some(one) = factor_in(values, seen, reference, share, (scenario, scenario)) else {
+    for scenario in (0..DECIDING).chain(way.every.then_some(EVERY)) {
+        let Some(one) = factor_in(values, seen, reference, way.share, (scenario, scenario)) else {
             return Match::Other;
         };
         factors.push(one);
@@ -77,10 +86,8 @@ fn factor_in(
 
 /// True when an expression gives the right values for what exists today and misses what is new.
 pub fn only_known(values: &Values, seen: &str, reference: &str, share: bool) -> bool {
-    let known = ALL - 1;
-    // The last scenario is the first one without its new values.
-    let today = factor_in(values, &[seen], reference, share, (known, known));
-    let later = factor_in(values, &[seen], reference, share, (0, known));
+    let today = factor_in(values, &[seen], reference, share, (KNOWN, KNOWN));
+    let later = factor_in(values, &[seen], reference, share, (0, KNOWN));
     let is_one = |f: Option<f64>| f.is_some_and(|f| (f - 1.0).abs() < TOLERANCE);
     is_one(today) && is_one(later)
 }
@@ -122,8 +129,13 @@ pub fn french(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::panels::scenario::ALL;
     use crate::check::prom::Labels;
     use proptest::prelude::*;
+
+    const WHOLE: Way = Way { share: false, every: false };
+    const PARTS: Way = Way { share: true, every: false };
+    const EVERYWHERE: Way = Way { share: false, every: true };
 
     fn put(values: &mut Values, expr: &str, each: [&[f64]; ALL]) {
         for (scenario, numbers) in each.into_iter().enumerate() {
@@ -135,20 +147,32 @@ mod tests {
     #[test]
     fn relations() {
         let mut values = Values::default();
-        put(&mut values, "ref", [&[3.0, 1.0], &[5.0, 2.0], &[7.0, 4.0], &[3.0]]);
-        put(&mut values, "same", [&[1.0, 3.0, 0.0], &[2.0, 5.001, f64::NAN], &[4.0, 7.0], &[3.0]]);
-        put(&mut values, "minute", [&[60.0, 180.0], &[120.0, 300.0], &[240.0, 420.0], &[180.0]]);
-        put(&mut values, "sum", [&[4.0], &[7.0], &[11.0], &[3.0]]);
-        put(&mut values, "today", [&[3.0], &[5.0], &[7.0], &[3.0]]);
-        put(&mut values, "turning", [&[3.0, 1.0], &[10.0, 4.0], &[7.0, 4.0], &[3.0]]);
-        assert_eq!(compare(&values, &["same"], "ref", false), Match::Same);
-        assert!(
-            matches!(compare(&values, &["minute"], "ref", false), Match::Scaled(f) if (f - 60.0).abs() < 0.5)
+        put(&mut values, "ref", [&[3.0, 1.0], &[5.0, 2.0], &[7.0, 4.0], &[3.0], &[8.0, 2.0]]);
+        put(
+            &mut values,
+            "same",
+            [&[1.0, 3.0, 0.0], &[2.0, 5.001, f64::NAN], &[4.0, 7.0], &[3.0], &[8.0, 2.0]],
         );
-        assert_eq!(compare(&values, &["minute"], "ref", true), Match::Same);
-        assert_eq!(compare(&values, &["sum"], "ref", false), Match::Other);
-        assert_eq!(compare(&values, &["turning"], "ref", false), Match::Other);
-        assert_eq!(compare(&values, &["turning"], "ref", true), Match::Same);
+        put(
+            &mut values,
+            "minute",
+            [&[60.0, 180.0], &[120.0, 300.0], &[240.0, 420.0], &[180.0], &[480.0, 120.0]],
+        );
+        put(&mut values, "sum", [&[4.0], &[7.0], &[11.0], &[3.0], &[10.0]]);
+        put(&mut values, "today", [&[3.0], &[5.0], &[7.0], &[3.0], &[8.0]]);
+        put(&mut values, "turning", [&[3.0, 1.0], &[10.0, 4.0], &[7.0, 4.0], &[3.0], &[8.0, 2.0]]);
+        assert_eq!(compare(&values, &["same"], "ref", WHOLE), Match::Same);
+        assert!(
+            matches!(compare(&values, &["minute"], "ref", WHOLE), Match::Scaled(f) if (f - 60.0).abs() < 0.5)
+        );
+        assert_eq!(compare(&values, &["minute"], "ref", PARTS), Match::Same);
+        assert_eq!(compare(&values, &["sum"], "ref", WHOLE), Match::Other);
+        put(&mut values, "usual", [&[3.0, 1.0], &[5.0, 2.0], &[7.0, 4.0], &[3.0], &[8.0]]);
+        assert_eq!(compare(&values, &["usual"], "ref", WHOLE), Match::Same);
+        assert_eq!(compare(&values, &["usual"], "ref", EVERYWHERE), Match::Other);
+        assert_eq!(compare(&values, &["same"], "ref", EVERYWHERE), Match::Same);
+        assert_eq!(compare(&values, &["turning"], "ref", WHOLE), Match::Other);
+        assert_eq!(compare(&values, &["turning"], "ref", PARTS), Match::Same);
         assert!(only_known(&values, "today", "ref", false));
         assert!(!only_known(&values, "same", "ref", false));
         assert_eq!(told(&values, "sum"), "une série : 4,00");
@@ -162,14 +186,14 @@ mod tests {
             let mut values = Values::default();
             let mut scaled: Vec<f64> = numbers.iter().map(|n| n * by).collect();
             scaled.reverse();
-            put(&mut values, "ref", [&numbers, &numbers, &numbers, &numbers]);
-            put(&mut values, "mine", [&scaled, &scaled, &scaled, &scaled]);
-            match compare(&values, &["mine"], "ref", false) {
+            put(&mut values, "ref", [numbers.as_slice(); ALL]);
+            put(&mut values, "mine", [scaled.as_slice(); ALL]);
+            match compare(&values, &["mine"], "ref", WHOLE) {
                 Match::Same => prop_assert!((by - 1.0).abs() < 0.01),
                 Match::Scaled(f) => prop_assert!((f / by - 1.0).abs() < 0.01),
                 Match::Other => prop_assert!(false),
             }
-            prop_assert_eq!(compare(&values, &["mine"], "ref", true), Match::Same);
+            prop_assert_eq!(compare(&values, &["mine"], "ref", PARTS), Match::Same);
         }
     }
 }

@@ -31,6 +31,10 @@ pub struct FakeProm {
     pub hides_start: bool,
     /// Answers 503 to everything.
     pub unready: bool,
+    /// Groups of `rules`.
+    pub groups: Vec<Value>,
+    /// Names of the containers that cAdvisor measures.
+    pub containers: Vec<&'static str>,
     /// Instants of its scrapes, which no other server has.
     pub beat: f64,
 }
@@ -58,6 +62,8 @@ impl Default for FakeProm {
             collects: true,
             hides_start: false,
             unready: false,
+            groups: vec![],
+            containers: vec![],
             beat: 1_795_225_755.125,
         }
     }
@@ -129,7 +135,7 @@ impl FakeProm {
             "/api/v1/status/flags" => good(&self.flags),
             "/api/v1/status/config" => good(&json!({"yaml": self.config})),
             "/api/v1/targets" => good(&json!({"activeTargets": self.targets, "droppedTargets": []})),
-            "/api/v1/rules" => good(&json!({"groups": []})),
+            "/api/v1/rules" => good(&json!({"groups": self.groups})),
             "/api/v1/series" => {
                 let series = |extra: Value| {
                     let mut labels =
@@ -148,6 +154,9 @@ impl FakeProm {
                             "+Inf",
                         ];
                         Value::from(les.map(|le| series(json!({"le": le}))).to_vec())
+                    }
+                    name if name.starts_with("container_") => {
+                        Value::from_iter(self.containers.iter().map(|n| json!({"__name__": name, "name": n})))
                     }
                     _ => json!([]),
                 })

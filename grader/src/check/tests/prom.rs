@@ -112,6 +112,12 @@ async fn intervals_in_force() {
     own.targets[0]["scrapeInterval"] = json!("1m");
     fails(&judge("intervalles", &with(own)).await, "express-api");
     fails(&judge("intervalles", &with(config("- not a map"))).await, "API de Prometheus");
+    let groups = |every: u32| FakeProm {
+        groups: vec![json!({"name": "debit", "file": "r.yml", "interval": every, "rules": []})],
+        ..FakeProm::default()
+    };
+    passes(&judge("intervalles", &with(groups(15))).await);
+    fails(&judge("intervalles", &with(groups(60))).await, "debit");
 }
 
 #[tokio::test(start_paused = true)]
