@@ -195,6 +195,20 @@ pub fn failed_step(log: &str) -> Option<String> {
     })
 }
 
+/// The lines of the step at which a build stopped, as BuildKit repeats them at the end of its log; the last lines of
+/// the log when it does not.
+pub fn failed_lines(log: &str, most: usize) -> Vec<String> {
+    let lines: Vec<&str> = log.lines().collect();
+    let begin = lines.iter().rposition(|line| line.starts_with(" > [") || line.starts_with("> ["));
+    let block: Vec<&str> = begin
+        .map(|at| lines[at + 1..].iter().take_while(|line| !line.starts_with("------")).copied().collect())
+        .unwrap_or_default();
+    if block.is_empty() {
+        return super::tell::tail(log, most);
+    }
+    super::tell::tail(&block.join("\n"), most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +224,13 @@ mod tests {
             "ERROR: process \"/bin/sh -c npm ci --omit=dev\" did not complete successfully: exit code: 1";
         assert_eq!(failed_step(log), Some("RUN npm ci --omit=dev".into()));
         assert_eq!(failed_step("rien"), None);
+    }
+
+    #[test]
+    fn the_step_that_failed_is_quoted() {
+        let log = "#9 [2/4] RUN x\nERROR: failed\n------\n > [api 4/6] RUN npx tsc:\n1.2 app.ts(3,1): error TS2591\n------\nDockerfile:7\n   7 | RUN npx tsc";
+        assert_eq!(failed_lines(log, 8), ["1.2 app.ts(3,1): error TS2591"]);
+        assert_eq!(failed_lines("a\nb", 8), ["a", "b"]);
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Up {
                 (None, Some(step)) => format!("échec à l'étape {}", tell::cut(step, 100)),
                 (None, None) => "la construction s'arrête sur une erreur".to_owned(),
             },
-            noted: tell::tail(log, 8),
+            noted: advice::failed_lines(log, 8),
             place: place.or_else(|| tell::at(cx.world, service, "build", "construction demandée ici")),
             hint: known.as_ref().map_or_else(
                 || "la première ligne d'erreur du journal compte plus que la dernière".to_owned(),
@@ -185,6 +185,9 @@ impl Up {
                     if instance.is_some_and(|i| i.exit_code == Some(0) && i.state != State::Running) {
                         "un conteneur vit tant que son processus principal vit ; celui-ci a fini son travail"
                             .to_owned()
+                    } else if sick {
+                        "le serveur tourne, c'est son test de santé qui échoue : que répond ce test, lancé à la main ?"
+                            .to_owned()
                     } else {
                         "lisez le journal du service depuis le début".to_owned()
                     }
@@ -193,7 +196,18 @@ impl Up {
             ),
             try_it: known
                 .and_then(|k| k.try_it)
-                .map_or_else(|| format!("docker compose logs {service}"), str::to_owned),
+                .map_or_else(
+                    || {
+                        if sick {
+                            format!(
+                                "docker inspect --format '{{{{json .State.Health}}}}' \"$(docker compose ps -q {service})\""
+                            )
+                        } else {
+                            format!("docker compose logs {service}")
+                        }
+                    },
+                    str::to_owned,
+                ),
             ..Miss::default()
         })
     }
