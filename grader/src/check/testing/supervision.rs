@@ -156,7 +156,7 @@ impl FakeProm {
                         Value::from(les.map(|le| series(json!({"le": le}))).to_vec())
                     }
                     name if name.starts_with("container_") => {
-                        Value::from_iter(self.containers.iter().map(|n| json!({"__name__": name, "name": n})))
+                        self.containers.iter().map(|n| json!({"__name__": name, "name": n})).collect()
                     }
                     _ => json!([]),
                 })
