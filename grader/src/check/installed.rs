@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::build::roots;
+use super::no_dev::roots;
 use super::world::World;
 use super::{kit, tell};
 use crate::error::Fault;

@@ -55,6 +55,7 @@ mod model;
 mod mount;
 mod multi_stage;
 mod network;
+mod no_dev;
 mod non_root;
 mod order;
 mod origin;
@@ -303,7 +304,7 @@ kinds! {
     /// The image installs from the lock file.
     lockfile: build::Lockfile,
     /// No development dependency in the image.
-    no_dev: build::NoDev,
+    no_dev: no_dev::NoDev,
     /// An alert fires in its window after a service is stopped, measured live.
     alert: alert::Alert,
     /// Alerts of the running Prometheus.

@@ -32,11 +32,12 @@ pub(super) fn rewrite(work: &mut Work<'_>, source: &Value) -> Map<String, Value>
 /// Gives the networks keys that Compose's schema takes in both forms: a service that lists its networks may name one
 /// with any letter, but the longer form, which is the one written here, takes ASCII only. The order is kept.
 pub(super) fn plain_keys(file: &mut Value) {
-    let fine = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let is_plain =
+        |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     let odd: BTreeMap<String, String> = entries(file, "networks")
         .map(|(key, _)| key)
         .enumerate()
-        .filter(|(_, key)| !fine(key))
+        .filter(|(_, key)| !is_plain(key))
         .map(|(index, key)| {
             let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
             (key.clone(), format!("{plain}-tp-{index}"))

@@ -9,7 +9,7 @@ use crate::check::World;
 use crate::error::Fault;
 
 /// Ranges of a list that hold other addresses than those of `allowed`. Traefik's own loopback is nobody's.
-pub(super) fn excess<'a>(ranges: &'a [String], allowed: Ipv4Net) -> Option<&'a String> {
+pub(super) fn excess(ranges: &[String], allowed: Ipv4Net) -> Option<&String> {
     ranges.iter().find(|range| {
         let net = range.parse::<IpNet>().ok().or_else(|| Some(range.parse::<IpAddr>().ok()?.into()));
         matches!(net, Some(IpNet::V4(net)) if !allowed.contains(&net) && !net.addr().is_loopback())
@@ -25,7 +25,7 @@ impl AllowList {
     pub(super) fn other_range(&self, world: &dyn World) -> Option<Miss> {
         let asked = self.asked()?;
         let declared = world.declared().networks.get(&self.inside)?;
-        if declared.subnets.iter().any(|subnet| *subnet == IpNet::V4(asked)) {
+        if declared.subnets.contains(&IpNet::V4(asked)) {
             return None;
         }
         let seen: Vec<String> = declared.subnets.iter().map(ToString::to_string).collect();
