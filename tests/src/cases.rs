@@ -201,13 +201,10 @@ pub fn labs() -> Vec<Case> {
                 Some(1) => continue,
                 _ => "accepted",
             };
-            let base = told.get("base").and_then(toml::Value::as_str).unwrap_or("solution");
-            let removed = told.get("remove").and_then(toml::Value::as_array);
-            let removed = removed.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
             let note = told.get("note").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
             cases.push(Case {
                 name: dir.strip_prefix(lab.parent().unwrap_or(&lab)).unwrap_or(&dir).display().to_string(),
-                base: Some((lab.join(base), removed.collect())),
+                base: Some(base(&lab, &told)),
                 dir,
                 expect: Expect { note, outcome: outcome.to_owned(), ..Expect::lenient() },
             });
@@ -215,6 +212,36 @@ pub fn labs() -> Vec<Case> {
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
+}
+
+/// The folder that a variant is laid over, and what is left out of that.
+fn base(lab: &Path, told: &toml::Table) -> (PathBuf, Vec<PathBuf>) {
+    let base = told.get("base").and_then(toml::Value::as_str).unwrap_or("solution");
+    let removed = told.get("remove").and_then(toml::Value::as_array);
+    let removed = removed.into_iter().flatten().filter_map(toml::Value::as_str).map(PathBuf::from);
+    (lab.join(base), removed.collect())
+}
+
+/// Lays a folder in `to`, over its base if it has one, without what is expected of it.
+fn lay(dir: &Path, base: Option<&(PathBuf, Vec<PathBuf>)>, to: &Path) -> std::io::Result<()> {
+    if let Some((base, removed)) = base {
+        crate::copy(base, to);
+        for name in removed {
+            std::fs::remove_file(to.join(name)).or_else(|_| std::fs::remove_dir_all(to.join(name)))?;
+        }
+    }
+    crate::copy(dir, to);
+    let told = to.join("expect.toml");
+    if told.is_file() { std::fs::remove_file(told) } else { Ok(()) }
+}
+
+/// Lays the solution of a lab, or one of its variants, in `to`.
+///
+/// # Errors
+/// Those of the file system.
+pub fn lay_variant(lab: &Path, dir: &Path, to: &Path) -> std::io::Result<()> {
+    let told = std::fs::read_to_string(dir.join("expect.toml")).unwrap_or_default();
+    lay(dir, Some(&base(lab, &told.parse().unwrap_or_default())), to)
 }
 
 /// Every case of a corpus (`hostile`, `public`), by name.
@@ -241,17 +268,7 @@ impl Case {
     pub fn ready(&self) -> std::io::Result<Option<Ready>> {
         let ready = Ready { dir: tempfile::tempdir()? };
         let to = ready.path();
-        if let Some((base, removed)) = &self.base {
-            crate::copy(base, &to);
-            for name in removed {
-                std::fs::remove_file(to.join(name)).or_else(|_| std::fs::remove_dir_all(to.join(name)))?;
-            }
-        }
-        crate::copy(&self.dir, &to);
-        let told = to.join("expect.toml");
-        if told.is_file() {
-            std::fs::remove_file(told)?;
-        }
+        lay(&self.dir, self.base.as_ref(), &to)?;
         for make in &self.expect.make {
             if !make.make(&to)? {
                 return Ok(None);

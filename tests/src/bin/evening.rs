@@ -13,21 +13,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tp_tests::{copy, ours, root, run, start};
+use tp_tests::{cases, ours, root, run, start};
 
 /// Between two looks at the memory of a batch.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The longest time that the loop gives to one copy, in seconds: some never become healthy.
 const LOOP_LIMIT: &str = "120";
-
-/// What is known of `expect.toml` here.
-#[derive(Debug, Default, serde::Deserialize)]
-struct Expect {
-    base: Option<String>,
-    #[serde(default)]
-    remove: Vec<String>,
-}
 
 /// The verdict of each check of a copy: its id, then its standing.
 type Verdicts = BTreeMap<String, String>;
@@ -134,24 +126,12 @@ fn hand_in(number: &str, copies: &Path, size: usize) -> BTreeMap<String, String>
     for rank in 0..size.min(variants.len() + 1) {
         let name = format!("eleve-{:02}", rank + 1);
         let to = copies.join(&name);
-        if rank == 0 {
-            copy(&lab.join("solution"), &to);
-            class.insert(name, "solution".to_owned());
-            continue;
-        }
-        let variant = &variants[(rank - 1) * variants.len() / (size - 1).min(variants.len()).max(1)];
-        let text = std::fs::read_to_string(variant.join("expect.toml")).expect("expect.toml");
-        let expect: Expect = toml::from_str(&text).expect("expect.toml");
-        copy(&lab.join(expect.base.as_deref().unwrap_or("solution")), &to);
-        for gone in &expect.remove {
-            let gone = to.join(gone);
-            let result =
-                if gone.is_dir() { std::fs::remove_dir_all(gone) } else { std::fs::remove_file(gone) };
-            result.expect("what a variant removes is there");
-        }
-        copy(variant, &to);
-        std::fs::remove_file(to.join("expect.toml")).expect("expect.toml");
-        class.insert(name, variant.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let dir = match rank {
+            0 => lab.join("solution"),
+            _ => variants[(rank - 1) * variants.len() / (size - 1).min(variants.len()).max(1)].clone(),
+        };
+        cases::lay_variant(&lab, &dir, &to).expect("a copy");
+        class.insert(name, dir.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
     class
 }
