@@ -116,11 +116,10 @@ impl Lockfile {
         world: &dyn World,
         service: &str,
         project: &Project,
-        lock: &str,
+        written: &str,
         (base, mut facts): (Miss, Vec<Fact>),
     ) -> Result<Verdict, Fault> {
-        let text = world.read(&project.path(lock)).unwrap_or_default();
-        let lock: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
+        let lock: Value = serde_json::from_str(written.trim_start_matches('\u{feff}')).unwrap_or_default();
         let Some(installed) = installed::list(world, service).await? else { return tell::pass(facts) };
         let other = installed::differences(&lock, &installed);
         facts.push(Fact::new(
@@ -194,7 +193,8 @@ impl Check for Lockfile {
                 ..base
             });
         };
-        let (content, altered) = match world.read(&project.path(lock)).as_deref().and_then(without_a_leaf) {
+        let written = world.read(&project.path(lock)).unwrap_or_default();
+        let (content, altered) = match without_a_leaf(&written) {
             Some((content, name)) => (content, format!("un verrou sans « {} »", tell::cut(&name, 60))),
             None => ("{}\n".to_owned(), "un verrou vide".to_owned()),
         };
@@ -222,7 +222,7 @@ impl Check for Lockfile {
             });
         }
         if lock_refused(&outcome.log) {
-            return Self::as_locked(world, service, &project, lock, (base, facts)).await;
+            return Self::as_locked(world, service, &project, &written, (base, facts)).await;
         }
         let what = if advice::is_network_trouble(&outcome.log) {
             "la reconstruction de contrôle a échoué faute de réseau"

@@ -1,5 +1,6 @@
 //! What the kinds share to ask questions: typed answers instead of [`wire::Outcome`].
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -224,6 +225,11 @@ pub async fn settled(world: &dyn World, service: &str, patience: Duration) -> Re
 /// All addresses of these containers.
 pub fn addresses(instances: &[Instance]) -> Vec<IpAddr> {
     instances.iter().flat_map(|i| i.attachments.iter().filter_map(|a| a.ip)).collect()
+}
+
+/// All networks of these containers.
+pub fn networks(instances: &[Instance]) -> BTreeSet<String> {
+    instances.iter().flat_map(|i| &i.attachments).map(|a| a.network.clone()).collect()
 }
 
 /// The address by which a service is asked from its own network namespace: its own, not the

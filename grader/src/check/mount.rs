@@ -187,7 +187,8 @@ impl Mount {
     }
 }
 
-fn mounts(inspection: &Value) -> impl Iterator<Item = &Value> {
+/// The mounts of a container, as it is inspected.
+pub(super) fn mounts(inspection: &Value) -> impl Iterator<Item = &Value> {
     inspection.get("Mounts").and_then(Value::as_array).into_iter().flatten()
 }
 

@@ -84,10 +84,17 @@ impl Observed {
 /// How often a fresh answer without a date of the database is looked at again.
 const MORE: usize = 2;
 
+/// Answers asked for until one is fresh.
+const TRIES: usize = 10;
+
+/// After as many that are not, although the store of the cache is empty, the application is made anew: what it
+/// keeps by itself is another check's business.
+const TRIES_BEFORE_ANEW: usize = 3;
+
 impl Origin {
     async fn observe(&self, cx: &Cx<'_>, world: &dyn World) -> Result<Observed, Fault> {
         outage::revive(world, &self.request.service).await?;
-        let (_, ip) = kit::needed(world, &self.request.service).await?;
+        let (_, mut ip) = kit::needed(world, &self.request.service).await?;
         let cache = cx.experiments.cache.as_ref();
         let source = cache.map_or("source", |c| c.source_field.as_str());
         let store = match cache {
@@ -95,7 +102,11 @@ impl Origin {
             None => None,
         };
         let mut last = Observed { call: Call::default(), rows: None };
-        for _ in 0..10 {
+        for tried in 0..TRIES {
+            if tried == TRIES_BEFORE_ANEW {
+                world.recreate(&self.request.service).await?;
+                ip = kit::needed(world, &self.request.service).await?.1;
+            }
             if let Some(store) = &store {
                 store.flush(world).await?;
             }

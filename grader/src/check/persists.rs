@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::database::{Database, PORT, cell};
+use super::mount::mounts;
 use super::world::{World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
@@ -36,8 +37,7 @@ fn holder(inspection: &Value, path: &str) -> Option<(String, String)> {
         let at = at.trim_end_matches('/');
         path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
     };
-    let mounts = inspection.get("Mounts").and_then(Value::as_array)?;
-    let deepest = mounts.iter().filter(holds).max_by_key(|mount| text(mount, "Destination").len())?;
+    let deepest = mounts(inspection).filter(holds).max_by_key(|mount| text(mount, "Destination").len())?;
     Some((text(deepest, "Type"), text(deepest, "Name")))
 }
 

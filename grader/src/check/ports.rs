@@ -49,12 +49,7 @@ impl Unpublished {
     fn excess<'a>(&'a self, declared: &Declared) -> Option<(&'a String, &'static str, String)> {
         self.only.iter().find_map(|(service, hosts)| {
             let all = &declared.services.get(service)?.ports;
-            let own = |port: &DeclaredPort| {
-                port.published
-                    .as_deref()
-                    .and_then(|p| p.parse().ok())
-                    .is_some_and(|p: u16| hosts.contains(&p))
-            };
+            let own = |port: &&DeclaredPort| port.host().is_some_and(|host| hosts.contains(&host));
             let other: Vec<String> = all.iter().filter(|port| !own(port)).map(told).collect();
             (!other.is_empty()).then(|| (service, "ports", format!("ports de trop : {}", other.join(", "))))
         })
@@ -81,21 +76,18 @@ pub(super) fn told(port: &DeclaredPort) -> String {
 impl Published {
     fn is_right(&self, port: &DeclaredPort) -> bool {
         let tcp = port.protocol.is_empty() || port.protocol == "tcp";
-        let here = matches!(
-            port.host_ip.as_deref(),
-            None | Some("" | "0.0.0.0" | "127.0.0.1" | "::" | "::1" | "[::]" | "[::1]" | "localhost")
-        );
-        tcp && here && port.target == self.target && port.published == Some(self.host.to_string())
+        tcp && port.is_open_here()
+            && port.target == self.target
+            && port.published == Some(self.host.to_string())
     }
 
     fn misdeclared(&self, world: &dyn World, ports: &[DeclaredPort]) -> Miss {
         let swapped =
             ports.iter().any(|p| p.target == self.host && p.published == Some(self.target.to_string()));
         let right_target = ports.iter().find(|p| p.target == self.target);
-        let foreign = |p: &&DeclaredPort| {
-            p.target == self.target && p.published == Some(self.host.to_string()) && !self.is_right(p)
-        };
-        let hint = if ports.iter().any(|p| foreign(&p)) {
+        // The right numbers, on another address or not in TCP.
+        let foreign = |p: &DeclaredPort| p.target == self.target && p.host() == Some(self.host);
+        let hint = if ports.iter().any(foreign) {
             "ce port n'est pas ouvert sur l'adresse que « localhost » désigne, ou pas en TCP"
         } else if swapped {
             "le nombre de gauche est celui de la machine, celui de droite celui du conteneur"

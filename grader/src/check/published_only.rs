@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ports::told;
-use super::world::DeclaredPort;
 use super::{Check, Cx, Experiments, Stage, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -28,15 +27,6 @@ pub struct Owner {
     pub host: u16,
     /// Service.
     pub service: String,
-}
-
-/// Whether a port is open to all the interfaces of the machine, or to its own visitors at least.
-fn is_open(port: &DeclaredPort) -> bool {
-    port.protocol != "udp"
-        && matches!(
-            port.host_ip.as_deref(),
-            None | Some("" | "0.0.0.0" | "127.0.0.1" | "::" | "::1" | "[::]" | "[::1]" | "localhost")
-        )
 }
 
 impl PublishedOnly {
@@ -83,9 +73,8 @@ impl Check for PublishedOnly {
                 ));
             }
             for port in &service.ports {
-                let host = port.published.as_deref().and_then(|p| p.parse::<u16>().ok());
-                let owner = self.ports.iter().find(|o| Some(o.host) == host && o.service == *name);
-                match owner.filter(|_| is_open(port)) {
+                let owner = self.ports.iter().find(|o| Some(o.host) == port.host() && o.service == *name);
+                match owner.filter(|_| port.protocol != "udp" && port.is_open_here()) {
                     Some(owner) => drop(seen.insert((owner.host, name))),
                     None => {
                         return tell::fail(self.miss(

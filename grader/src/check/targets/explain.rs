@@ -1,8 +1,6 @@
 //! Why a service is not collected: the difference between a missing target, a wrong port, a wrong
 //! name, no shared network, a closed port, a wrong path and a page that holds no metrics.
 
-use std::collections::BTreeSet;
-
 use super::locate::Located;
 use super::{Look, Targets, Wanted};
 use crate::check::metrics::parse::parse;
@@ -47,11 +45,8 @@ pub(super) async fn is_readable(cx: &Cx<'_>, prom: &Prom<'_>, located: &Located)
 
 /// Networks that two services share, by their containers.
 async fn shared(cx: &Cx<'_>, a: &str, b: &str) -> Result<bool, Fault> {
-    let networks = |of: Vec<crate::check::world::Instance>| -> BTreeSet<String> {
-        of.into_iter().flat_map(|i| i.attachments).map(|a| a.network).collect()
-    };
-    let (a, b) = (networks(kit::running(cx.world, a).await?), networks(kit::running(cx.world, b).await?));
-    Ok(!a.is_disjoint(&b))
+    let (a, b) = (kit::running(cx.world, a).await?, kit::running(cx.world, b).await?);
+    Ok(!kit::networks(&a).is_disjoint(&kit::networks(&b)))
 }
 
 /// Networks that a service declares, as a list.

@@ -87,6 +87,9 @@ async fn origin_follows_the_relay_only() {
     passes(&judge_on("02", "donnees-postgres", &first, Some(&second)).await);
     second.app = App::Reserialises;
     passes(&judge_on("02", "donnees-postgres", &first, Some(&second)).await);
+    // A cache of its own, which emptying Redis does not empty: the application is made anew.
+    second.app = App::InProcess;
+    passes(&judge_on("02", "donnees-postgres", &first, Some(&second)).await);
     second.app = App::OwnClock;
     fails(&judge_on("02", "donnees-postgres", &first, Some(&second)).await, "horloge de l'API");
     second.app = App::Frozen;

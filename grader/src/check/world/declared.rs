@@ -89,6 +89,21 @@ pub struct DeclaredPort {
     pub protocol: String,
 }
 
+impl DeclaredPort {
+    /// The port on the host, when it is one and not a range.
+    pub fn host(&self) -> Option<u16> {
+        self.published.as_deref()?.parse().ok()
+    }
+
+    /// Whether it is open to all the interfaces of the machine, or to its own visitors at least.
+    pub fn is_open_here(&self) -> bool {
+        matches!(
+            self.host_ip.as_deref(),
+            None | Some("" | "0.0.0.0" | "127.0.0.1" | "::" | "::1" | "[::]" | "[::1]" | "localhost")
+        )
+    }
+}
+
 /// A declared network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeclaredNetwork {

@@ -46,14 +46,7 @@ impl AllowList {
         let Ok(allowed) = Ipv4Net::new(ip, asked.prefix_len()) else { return Ok(None) };
         let Ok(view) = api::view(gate, &self.dashboard).await? else { return Ok(None) };
         let word = self.path.trim_matches('/');
-        let guards = |name: &String| {
-            let short = name.split('@').next().unwrap_or(name);
-            let found = view.routers.get(name).or_else(|| {
-                let same = |key: &&String| key.split('@').next() == Some(short);
-                view.routers.iter().find(|(key, _)| same(key)).map(|(_, router)| router)
-            });
-            found.is_some_and(|router| router.rule.contains(word))
-        };
+        let guards = |name: &String| view.routers.get(name).is_some_and(|router| router.rule.contains(word));
         let lists = view.allow_lists();
         let wide = lists
             .iter()

@@ -150,13 +150,11 @@ impl Ejects {
     /// The networks by which the replica reaches its database, and by which the proxy does not reach
     /// the replica.
     async fn links(&self, cx: &Cx<'_>, victim: &Replica) -> Result<Result<Vec<String>, Box<Miss>>, Fault> {
-        let of = |found: Vec<world::Instance>| -> Vec<String> {
-            found.iter().flat_map(|i| &i.attachments).map(|a| a.network.clone()).collect()
-        };
-        let theirs = of(kit::running(cx.world, &self.cut).await?);
-        let proxy = of(kit::running(cx.world, &self.via).await?);
-        let links: Vec<String> = victim.networks.iter().filter(|n| theirs.contains(n)).cloned().collect();
-        let shared: Vec<&String> = links.iter().filter(|n| proxy.contains(n)).collect();
+        let theirs = kit::networks(&kit::running(cx.world, &self.cut).await?);
+        let proxy = kit::networks(&kit::running(cx.world, &self.via).await?);
+        let links: Vec<String> =
+            victim.networks.iter().filter(|n| theirs.contains(n.as_str())).cloned().collect();
+        let shared: Vec<&String> = links.iter().filter(|n| proxy.contains(n.as_str())).collect();
         if let (false, Some(network)) = (links.is_empty(), shared.first()) {
             return Ok(Err(Box::new(Miss {
                 headline: format!("« {} » partage un réseau avec « {} »", self.via, self.cut),
