@@ -1,8 +1,10 @@
-//! A relay in front of PostgreSQL that moves every date it sees by some years.
+//! A relay in front of PostgreSQL that moves every date of its answers by some years, and those of now that it is
+//! sent by as many back.
 //!
 //! It proves that a date shown by a student's API came from PostgreSQL: no clock of the API is that far ahead. It must
 //! be invisible otherwise: whatever it does not understand goes through as it is.
 
+pub mod back;
 pub mod calendar;
 pub mod frame;
 pub mod numeric;
@@ -111,6 +113,10 @@ impl Relay {
         }
     }
 
+    fn rule(&self) -> Rule {
+        Rule { years: self.years, now_s: unix_s() }
+    }
+
     async fn upstream(&self) -> Result<TcpStream, Failure> {
         let deadline = Deadline::after_ms(UPSTREAM_PATIENCE_MS);
         loop {
@@ -130,9 +136,12 @@ impl Relay {
         let up = async {
             let mut stream = ClientStream::default();
             pump(&mut from_client, &mut to_server, |bytes, out| {
-                // Before it is sent: so the tracker always knows the question before the answer.
-                stream.feed(bytes, &mut lock());
-                out.extend_from_slice(bytes);
+                if bytes.is_empty() {
+                    out.extend_from_slice(&stream.finish());
+                } else {
+                    // Before it is sent: so the tracker always knows the question before the answer.
+                    stream.feed(bytes, self.rule(), &mut lock(), out);
+                }
             })
             .await
         };
@@ -140,11 +149,10 @@ impl Relay {
             let mut stream = ServerStream::default();
             let done = pump(&mut from_server, &mut to_client, |bytes, out| {
                 let before = stream.counts;
-                let rule = Rule { years: self.years, now_s: unix_s() };
                 if bytes.is_empty() {
                     out.extend_from_slice(&stream.finish());
                 } else {
-                    stream.feed(bytes, rule, &mut lock(), out);
+                    stream.feed(bytes, self.rule(), &mut lock(), out);
                 }
                 totals.rows.fetch_add(stream.counts.rows - before.rows, Ordering::Relaxed);
                 totals.shifted.fetch_add(stream.counts.shifted - before.shifted, Ordering::Relaxed);

@@ -65,7 +65,7 @@ pub fn value(bytes: &[u8], column: Column, rule: Rule) -> Option<Vec<u8>> {
 }
 
 /// A number of seconds, milliseconds or microseconds within a day of now, moved.
-fn epoch(number: i64, rule: Rule) -> Option<i64> {
+pub(super) fn epoch(number: i64, rule: Rule) -> Option<i64> {
     for unit in [1, 1_000, US_PER_S] {
         let seconds = number.div_euclid(unit);
         if (seconds - rule.now_s).abs() <= DAY_S {
@@ -90,7 +90,7 @@ fn text_number(bytes: &[u8], oid: u32, rule: Rule) -> Option<Vec<u8>> {
     Some(format!("{moved}{rest}").into_bytes())
 }
 
-fn binary_float(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
+pub(super) fn binary_float(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
     let number = f64::from_be_bytes(bytes.try_into().ok()?);
     // Beyond, a float no longer counts by ones; a NaN fails too.
     if !(0.0..9.0e15).contains(&number) {
@@ -160,7 +160,7 @@ fn dates_inside(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
 }
 
 /// The year moved of the ISO date at the beginning of these bytes.
-fn date_at(bytes: &[u8], rule: Rule) -> Option<[u8; 4]> {
+pub(super) fn date_at(bytes: &[u8], rule: Rule) -> Option<[u8; 4]> {
     let date = bytes.get(..10)?;
     if date[4] != b'-' || date[7] != b'-' || bytes.get(10).is_some_and(u8::is_ascii_digit) {
         return None;

@@ -1,5 +1,6 @@
 //! The stream from the server to the client, with its dates moved.
 
+use super::back;
 use super::frame::{Fields, Framer, Piece, message};
 use super::shift::{Rule, value};
 use super::track::{CLIENT_WANTED, Columns, SERVER_WANTED, Tracker};
@@ -13,7 +14,7 @@ pub struct Counts {
     pub shifted: u64,
 }
 
-/// The client's side: it only looks.
+/// The client's side: the dates of now that it sends go back as many years.
 #[derive(Debug)]
 pub struct ClientStream(Framer);
 
@@ -24,16 +25,31 @@ impl Default for ClientStream {
 }
 
 impl ClientStream {
-    /// Looks at bytes before they are sent to the server.
-    pub fn feed(&mut self, bytes: &[u8], tracker: &mut Tracker) {
+    /// Takes bytes of the client, before they are sent, and writes to `out` those for the server.
+    pub fn feed(&mut self, bytes: &[u8], rule: Rule, tracker: &mut Tracker, out: &mut Vec<u8>) {
         if tracker.doubts() {
+            out.extend_from_slice(&self.0.finish());
+            out.extend_from_slice(bytes);
             return;
         }
         self.0.feed(bytes, &mut |piece| match piece {
-            Piece::Message(kind, body) => tracker.client(kind, body),
-            Piece::Raw(_) => {}
-            Piece::TooLong(..) | Piece::Lost(_) => tracker.doubt(),
+            Piece::Message(kind, body) => {
+                tracker.client(kind, body);
+                let moved = back::body(kind, body, rule);
+                out.extend_from_slice(&message(kind, moved.as_deref().unwrap_or(body)));
+            }
+            Piece::Raw(bytes) => out.extend_from_slice(bytes),
+            Piece::TooLong(_, bytes) | Piece::Lost(bytes) => {
+                tracker.doubt();
+                out.extend_from_slice(bytes);
+            }
         });
+    }
+
+    /// What is held when the client closes inside a message.
+    #[must_use]
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.0.finish()
     }
 }
 

@@ -46,7 +46,10 @@ fn ready() -> Vec<u8> {
 /// The session, the questions all known before the answers, which come cut at `cut`.
 fn run(client: &[u8], server: &[u8], cut: usize) -> (Vec<u8>, Counts, bool) {
     let mut tracker = Tracker::default();
-    ClientStream::default().feed(client, &mut tracker);
+    let (mut question, mut sent) = (ClientStream::default(), Vec::new());
+    question.feed(client, RULE, &mut tracker, &mut sent);
+    sent.extend(question.finish());
+    assert_eq!(sent, client);
     let (mut stream, mut out) = (ServerStream::default(), Vec::new());
     stream.feed(&server[..cut], RULE, &mut tracker, &mut out);
     stream.feed(&server[cut..], RULE, &mut tracker, &mut out);
@@ -168,11 +171,11 @@ fn an_error_skips_to_the_next_sync() {
 fn what_the_client_sends_after_the_error_is_skipped_too() {
     let mut tracker = Tracker::default();
     let (mut client, mut server, mut out) = (ClientStream::default(), ServerStream::default(), Vec::new());
-    client.feed(&message(b'P', b"\0bad\0\0\0"), &mut tracker);
+    client.feed(&message(b'P', b"\0bad\0\0\0"), RULE, &mut tracker, &mut Vec::new());
     server.feed(&[ready(), message(b'E', b"S\0")].concat(), RULE, &mut tracker, &mut out);
     let late =
         [bind(b"", b"", &[]), message(b'E', b"\0\0\0\0\0"), message(b'Q', b"skipped\0"), message(b'S', b"")].concat();
-    client.feed(&[late, message(b'Q', b"select\0")].concat(), &mut tracker);
+    client.feed(&[late, message(b'Q', b"select\0")].concat(), RULE, &mut tracker, &mut Vec::new());
     let rest = |value: &[u8]| {
         [ready(), description(&[(1114, 0)]), data(&[Some(value)]), message(b'C', b"SELECT 1\0"), ready()].concat()
     };
@@ -242,7 +245,7 @@ proptest! {
         }
         // A shift back gives the first stream again, where nothing but text dates were moved.
         let mut tracker = Tracker::default();
-        ClientStream::default().feed(&client, &mut tracker);
+        ClientStream::default().feed(&client, RULE, &mut tracker, &mut Vec::new());
         let (mut back, mut again) = (ServerStream::default(), Vec::new());
         let later = Rule { years: -4, now_s: RULE.now_s + 1_461 * 86_400 };
         back.feed(&whole.0, later, &mut tracker, &mut again);
