@@ -224,6 +224,14 @@ impl Metrics {
                 .filter(|n| n.starts_with("app_") || tell::distance(n, name) <= 4)
                 .take(6)
                 .collect();
+            if page.types.contains_key(self.name()) {
+                return wrong(Miss {
+                    headline: format!("« {} » n'a aucune mesure", self.name()),
+                    observed: "la métrique est déclarée, sans une seule série après des appels".to_owned(),
+                    hint: "quelle ligne du code y inscrit une mesure, et à quel moment ?".to_owned(),
+                    ..base.clone()
+                });
+            }
             return wrong(Miss {
                 headline: format!("la métrique « {} » est absente", self.name()),
                 observed: if near.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
 use super::expr::{Facts, Value, asks_status, evaluate};
+use super::shell::Shell;
 use super::steps::{Deeds, Push, deeds};
 
 /// A job.
@@ -77,6 +78,7 @@ impl Graph {
     /// The jobs of a workflow.
     pub fn of(workflow: &Node) -> Self {
         let Some(Node::Map(jobs)) = workflow.get("jobs") else { return Self::default() };
+        let usual = Shell::of_all(workflow).unwrap_or_default();
         let job = |node: &Node| Job {
             needs: texts(node.get("needs")),
             condition: condition(node),
@@ -84,7 +86,7 @@ impl Graph {
                 .get("steps")
                 .map_or(&[][..], Node::items)
                 .iter()
-                .map(|s| (condition(s), deeds(s)))
+                .map(|s| (condition(s), deeds(s, Shell::of_all(node).unwrap_or(usual))))
                 .collect(),
             careless: node.get("continue-on-error").and_then(Node::text) == Some("true"),
             line: node.line(),

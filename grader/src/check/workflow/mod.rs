@@ -7,6 +7,7 @@ mod expr;
 mod graph;
 mod literals;
 mod moments;
+mod shell;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! What the steps of a job do: test, build images, push them.
 
 use super::Node;
+use super::shell::Shell;
 
 /// What a step does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,9 @@ const IDLE: &[&str] = &[
     "npm install",
 ];
 
+/// Words of the shell before a command.
+const KEYWORDS: &[&str] = &["do", "then", "else", "{", "(", "!", "time", "exec", "sudo"];
+
 /// Commands of a script, one by one, with what follows each on its line.
 pub fn commands(script: &str) -> Vec<(String, String)> {
     let joined = script.replace("\\\n", " ");
@@ -67,7 +71,8 @@ pub fn commands(script: &str) -> Vec<(String, String)> {
         let mut rest = line.trim();
         while !rest.is_empty() {
             let end = ["&&", "||", ";", "|"].iter().filter_map(|s| rest.find(s)).min().unwrap_or(rest.len());
-            let command = rest[..end].split_whitespace().collect::<Vec<_>>().join(" ");
+            let words = rest[..end].split_whitespace().skip_while(|word| KEYWORDS.contains(word));
+            let command = words.collect::<Vec<_>>().join(" ").trim_start_matches('(').trim_start().to_owned();
             rest = &rest[end..];
             if !command.is_empty() {
                 found.push((command, rest.trim().to_owned()));
@@ -78,12 +83,17 @@ pub fn commands(script: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Whether what follows a command makes its failure count for nothing.
-fn swallowed(after: &str) -> bool {
-    let Some(or_else) = after.strip_prefix("||") else {
-        return after.starts_with('|') || after.starts_with(';');
-    };
-    !or_else.contains("exit") && !or_else.contains("false")
+/// Whether what follows a command makes its failure count for nothing. `more` tells that lines come after its own.
+fn swallowed(after: &str, shell: Shell, more: bool) -> bool {
+    if let Some(or_else) = after.strip_prefix("||") {
+        return !["exit", "false", "$?"].iter().any(|word| or_else.contains(word));
+    }
+    match after.strip_prefix("&&") {
+        // « -e » forgives all that stands before « && »; a subshell fails as a whole.
+        Some(then) => more && !then.contains(')'),
+        None if after.starts_with('|') => !shell.pipefail,
+        None => !shell.stops && (more || !after.is_empty()),
+    }
 }
 
 fn is_docker(command: &str) -> bool {
@@ -100,8 +110,8 @@ fn is_true(node: Option<&Node>) -> bool {
     node.and_then(Node::text).is_some_and(|text| super::expr::bare(text) == "true")
 }
 
-/// What a step does.
-pub fn deeds(step: &Node) -> Deeds {
+/// What a step does, in the shell of its job unless it has its own.
+pub fn deeds(step: &Node, defaults: Shell) -> Deeds {
     let mut deeds = Deeds::default();
     let vain = is_true(step.get("continue-on-error"));
     if let Some(uses) = step.get("uses").and_then(Node::text) {
@@ -123,8 +133,12 @@ pub fn deeds(step: &Node) -> Deeds {
         }
     }
     let script = step.get("run").and_then(Node::text).unwrap_or_default();
-    let careless = script.lines().any(|l| l.trim().starts_with("set +e"));
-    for (command, after) in commands(script) {
+    let mut shell = step.get("shell").and_then(Node::text).map_or(defaults, Shell::named);
+    let all = commands(script);
+    for (index, (command, after)) in all.iter().enumerate() {
+        shell.told(command);
+        // What follows on the line is in `all` too.
+        let more = index + 1 + commands(after).len() < all.len();
         let low = command.to_lowercase();
         if is_docker(&low) {
             deeds.builds |= has_word(&low, "build") || has_word(&low, "bake") || has_word(&low, "--build");
@@ -140,8 +154,7 @@ pub fn deeds(step: &Node) -> Deeds {
         let script_of_tests =
             low.split(' ').take(2).any(|w| w.strip_suffix(".sh").is_some_and(|name| name.contains("test")));
         if !idle && (TESTS.iter().any(|t| low.contains(t)) || script_of_tests) {
-            // Without « -e » the last command alone decides; GitHub's own shell has it.
-            if vain || careless || (swallowed(&after) && !after.starts_with(';')) {
+            if vain || swallowed(after, shell, more) {
                 deeds.tests_in_vain = true;
             } else {
                 deeds.tests = true;
@@ -157,7 +170,7 @@ mod tests {
     use crate::check::yaml;
 
     fn of(step: &str) -> Deeds {
-        deeds(&yaml::parse(step).expect("yaml"))
+        deeds(&yaml::parse(step).expect("yaml"), Shell::default())
     }
 
     #[test]
@@ -175,13 +188,29 @@ mod tests {
             "run: pytest || true",
             "{run: pytest, continue-on-error: true}",
             "run: pytest | tee log",
-            "run: |\n  set +e\n  pytest",
+            "run: |\n  set +e\n  pytest\n  echo fini",
+            "{run: pytest | tee log, shell: sh}",
+            "{run: pytest; echo fini, shell: 'bash {0}'}",
+            "run: |\n  pytest && echo bien\n  echo fini",
         ] {
             assert!(of(vain).tests_in_vain && !of(vain).tests, "{vain}");
         }
-        assert!(of("run: pytest || exit 1").tests);
+        for seen in [
+            "run: pytest || exit 1",
+            "{run: pytest | tee log, shell: bash}",
+            "run: |\n  set -eo pipefail\n  pytest | tee log",
+            "run: |\n  cd app1 && pytest\n  echo fini",
+            "run: pytest && echo bien",
+            "run: for a in 1 2; do (cd \"app$a\" && pytest && echo bien); done",
+            "run: |\n  if true; then\n    pytest\n  fi",
+            "run: pytest; echo fini",
+            "run: |\n  pytest || code=$?\n  exit $code",
+        ] {
+            assert!(of(seen).tests && !of(seen).tests_in_vain, "{seen}");
+        }
         for builds in [
             "run: docker compose build",
+            "run: for a in 1 2; do docker build -t \"app$a\" \"app$a\"; done",
             "run: docker build -t x .",
             "run: docker compose up -d --build",
             "uses: docker/build-push-action@v6",

@@ -119,7 +119,7 @@ impl Route {
         match proof {
             Proof::Counted { sent, right, moved, others } if right < sent => Err(Box::new(Miss {
                 headline: format!("{} ne répond pas toujours", self.url()),
-                observed: format!("{right} bonnes réponses sur {sent} ; les autres : {}", others.join(", ")),
+                observed: format!("sur {sent} requêtes, bonnes réponses : {right} ; autres : {}", others.join(", ")),
                 noted: vec![format!("« {to} » en a compté {moved:.0}")],
                 hint: "Traefik répartit les requêtes entre tous les serveurs qu'il connaît : chacun doit convenir"
                     .to_owned(),
