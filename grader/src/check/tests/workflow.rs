@@ -51,6 +51,19 @@ async fn jobs_are_known_by_what_they_do() {
     passes(
         &order(&GOOD.replace("github.event_name == 'push'", "always() && needs.b.result == 'success'")).await,
     );
+    // Two jobs of tests, one of which is enough to publish.
+    let two = GOOD
+        .replace("  b:\n    needs: a\n", "  d:\n    steps: [{run: ./tests.sh}]\n  b:\n    needs: [a, d]\n    if: always() && (needs.a.result == 'success' || needs.d.result == 'success')\n")
+        .replace("github.event_name == 'push'", "always() && needs.b.result == 'success'");
+    fails(&order(&two).await, "tests échouent");
+    passes(&order(&two.replace("|| needs.d", "&& needs.d")).await);
+    passes(&order(&format!("{GOOD}  e:\n    needs: c\n    steps: [{{run: ./tests.sh}}]\n")).await);
+    fails(&order(&format!("{GOOD}  e:\n    steps: [{{run: ./tests.sh}}]\n")).await, "tests échouent");
+    let skipped = "run: pytest, if: github.event_name == 'pull_request'";
+    fails(&order(&GOOD.replace("run: pytest", skipped)).await, "aucun test n'ait tourné");
+    passes(&order(&GOOD.replace("run: pytest", "run: pytest, if: hashFiles('x') != ''")).await);
+    let careless = GOOD.replace("  a:\n", "  a:\n    continue-on-error: ${{ true }}\n");
+    fails(&order(&careless).await, "ne peuvent pas échouer");
     fails(&order("on: push").await, "aucune");
     fails(&order("a: [").await, "YAML");
     fails(&judge("11", "ci-ordre", &FakeWorld::lab01()).await, "manque");
@@ -80,6 +93,15 @@ async fn a_pull_request_pushes_nothing() {
     );
     let late = GOOD.replace("  a:\n", "  a:\n    if: github.event_name == 'push'\n");
     fails(&events(late).await, "n'est pas testée");
+    let step = GOOD.replace("run: pytest", "run: pytest, if: github.event_name == 'push'");
+    fails(&events(step).await, "n'est pas testée");
+    fails(&events(GOOD.replace("pull_request: ", "pull_request: {types: [closed]}")).await, "qu'on ouvre");
+    passes(&events(GOOD.replace("pull_request: ", "pull_request: {types: [opened, labeled]}")).await);
+    let merged = "github.event_name == 'push' || github.event.pull_request.merged";
+    fails(
+        &events(with(merged).replace("pull_request: ", "pull_request: {types: [opened, closed]}")).await,
+        "publie",
+    );
     // That tests cannot fail is missed once, by the order.
     passes(&events(GOOD.replace("run: pytest", "run: pytest || true")).await);
 }

@@ -93,6 +93,23 @@ pub fn evaluate(text: &str, facts: &dyn Facts) -> Value {
     if reader.at == tokens.len() { value } else { Value::Unknown }
 }
 
+/// Whether an expression may give a text that it holds itself: alone, or on a side of `||` or `&&`.
+pub fn falls_back(text: &str) -> bool {
+    let inside = text.split("${{").skip(1).filter_map(|part| part.split("}}").next());
+    inside.into_iter().any(|expression| {
+        let tokens = tokens(expression);
+        tokens.iter().enumerate().any(|(at, token)| {
+            let own = matches!(token, Token::Text(value) if !value.is_empty());
+            let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+            own && matches!(before, None | Some(Token::Sign("||" | "&&"))) && !compared(tokens.get(at + 1))
+        })
+    })
+}
+
+fn compared(sign: Option<&Token>) -> bool {
+    matches!(sign, Some(Token::Sign("==" | "!=" | "<" | ">" | "<=" | ">=")))
+}
+
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Word(String),

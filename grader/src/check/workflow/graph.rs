@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Node;
 use super::expr::{Facts, Value, asks_status, evaluate};
 use super::shell::Shell;
-use super::steps::{Deeds, Push, deeds};
+use super::steps::{Deeds, Push, deeds, is_true};
 
 /// A job.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,8 @@ pub struct Moment {
     pub reference: String,
     /// Jobs that run and fail.
     pub failing: BTreeSet<String>,
+    /// A pull request that is neither opened nor changed: closed, labelled…
+    pub late: bool,
 }
 
 /// The jobs of a workflow.
@@ -88,7 +90,7 @@ impl Graph {
                 .iter()
                 .map(|s| (condition(s), deeds(s, Shell::of_all(node).unwrap_or(usual))))
                 .collect(),
-            careless: node.get("continue-on-error").and_then(Node::text) == Some("true"),
+            careless: is_true(node.get("continue-on-error")),
             line: node.line(),
         };
         Self {
@@ -134,6 +136,24 @@ impl Graph {
         let Some(text) = &job.condition else { return understood };
         let own = evaluate(text, &around).truth();
         if asks_status(text) { own } else { both(understood, own) }
+    }
+
+    /// Whether a job runs tests at that moment, those whose failure is swallowed included; `None` when only a real
+    /// run would tell.
+    pub fn tests_at(&self, name: &str, moment: &Moment) -> Option<bool> {
+        let Some(job) = self.jobs.get(name) else { return Some(false) };
+        let none = BTreeMap::new();
+        let around = Around { moment, results: &none, success: true };
+        let tests = job.steps.iter().filter(|(_, deeds)| deeds.tests || deeds.tests_in_vain);
+        let seen = tests.map(|(condition, _)| {
+            condition.as_ref().map_or(Some(true), |text| evaluate(text, &around).truth())
+        });
+        let any = seen.fold(Some(false), |any, one| match (any, one) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (None, _) | (_, None) => None,
+            _ => Some(false),
+        });
+        both(self.runs(name, moment), any)
     }
 
     /// Whether a job pushes images at that moment.

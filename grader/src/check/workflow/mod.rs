@@ -216,17 +216,32 @@ impl Workflow {
                     "construire cinq images pour apprendre ensuite que les tests échouent coûte cher",
                 );
             }
-            let failing: BTreeSet<String> = graph.those(graph::Job::tests).into_iter().collect();
+            // Each on its own: what publishes may wait for one and forget another. What tests afterwards is left out.
+            let failing =
+                graph.those(graph::Job::tests).into_iter().filter(|t| !graph.ancestors(t).contains(name));
+            let failing: Vec<String> = failing.collect();
             for moment in moments.others.iter().chain(&moments.requests) {
-                let moment = graph::Moment { failing: failing.clone(), ..moment.clone() };
-                if graph.publishes(name, &moment) != Some(false) {
+                let publishes = |moment: &graph::Moment| graph.publishes(name, moment) != Some(false);
+                if publishes(moment) && tests.iter().all(|t| graph.tests_at(t, moment) == Some(false)) {
+                    return miss(
+                        format!("« {} » publie sans qu'aucun test n'ait tourné", tell::cut(name, 40)),
+                        format!("événement {} : les tests y sont sautés par leur condition", moment.event),
+                        "une étape sautée ne fait échouer personne : quelle condition (if) portent les tests ?",
+                    );
+                }
+                let runs = |test: &&String| graph.tests_at(test, moment) != Some(false);
+                let forgotten = failing.iter().filter(runs).find(|test| {
+                    publishes(&graph::Moment { failing: BTreeSet::from([(*test).clone()]), ..moment.clone() })
+                });
+                if let Some(test) = forgotten {
                     return miss(
                         format!("« {} » publie même quand les tests échouent", tell::cut(name, 40)),
                         format!(
-                            "condition : {}",
+                            "tests de « {} » manqués ; condition de la publication : {}",
+                            tell::cut(test, 40),
                             tell::cut(graph.jobs[name].condition.as_deref().unwrap_or("aucune"), 100)
                         ),
-                        "always(), failure() et !cancelled() remplacent la condition sous-entendue : « tout ce dont j'ai besoin a réussi »",
+                        "toutes les tâches de tests sont-elles dans ses besoins ? always(), failure() et !cancelled() remplacent la condition sous-entendue : « tout ce dont j'ai besoin a réussi »",
                     );
                 }
             }
@@ -249,10 +264,17 @@ impl Workflow {
                 "c'est avant de fusionner que les tests servent le plus",
             );
         }
+        if moments.requests.iter().all(|moment| moment.late) {
+            return miss(
+                "une pull request qu'on ouvre ou qu'on modifie ne lance pas ce workflow",
+                "les types demandés (types) n'ont ni opened, ni synchronize, ni reopened".to_owned(),
+                "c'est avant de fusionner que les tests servent le plus",
+            );
+        }
         // Tests that cannot fail are run all the same: that is the business of the order.
         let tests = graph.those(|job| job.tests() || job.tests_in_vain());
-        let run = |moment| tests.iter().any(|t| graph.runs(t, moment) != Some(false));
-        if !moments.requests.iter().any(run) {
+        let run = |moment: &graph::Moment| tests.iter().any(|t| graph.tests_at(t, moment) != Some(false));
+        if !moments.requests.iter().filter(|moment| !moment.late).any(run) {
             return miss(
                 "une pull request n'est pas testée",
                 format!("tâches de tests : {}", tell::names(&tests)),

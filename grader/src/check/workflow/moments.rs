@@ -23,6 +23,18 @@ fn example(pattern: &str) -> String {
     pattern.replace("**", "*").replace('*', "1").replace(['[', ']', '+', '?'], "")
 }
 
+/// What opens or changes a pull request; the first three when no type is asked for.
+const PROPOSED: &[&str] = &["opened", "synchronize", "reopened", "ready_for_review"];
+
+/// Moments of a pull request, on that reference.
+fn of_request(event: &str, reference: &str, filter: Option<&Node>) -> Vec<Moment> {
+    let types = patterns(filter, "types");
+    let proposed = types.is_empty() || types.iter().any(|t| PROPOSED.contains(&t.as_str()));
+    let other = types.iter().any(|t| !PROPOSED.contains(&t.as_str()));
+    let one = |late| Moment { late, ..moment(event, reference.to_owned()) };
+    [(proposed, false), (other, true)].iter().filter(|(is, _)| *is).map(|(_, late)| one(*late)).collect()
+}
+
 fn patterns(filter: Option<&Node>, key: &str) -> Vec<String> {
     let Some(node) = filter.and_then(|f| f.get(key)) else { return Vec::new() };
     let one = node.text().map(str::to_owned);
@@ -55,9 +67,9 @@ impl Moments {
         };
         for (event, filter) in events {
             match event.as_str() {
-                "pull_request" => found.requests.push(moment(&event, "refs/pull/7/merge".into())),
+                "pull_request" => found.requests.extend(of_request(&event, "refs/pull/7/merge", filter)),
                 // Runs with the rights of the repository, on the branch that is aimed at.
-                "pull_request_target" => found.requests.push(moment(&event, "refs/heads/main".into())),
+                "pull_request_target" => found.requests.extend(of_request(&event, "refs/heads/main", filter)),
                 "push" => found.others.extend(of_push(filter)),
                 "release" => found.others.push(moment(&event, "refs/tags/v1.0.0".into())),
                 _ => found.others.push(moment(&event, "refs/heads/main".into())),

@@ -83,11 +83,28 @@ pub fn commands(script: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Whether what follows a command makes its failure count for nothing. `more` tells that lines come after its own.
-fn swallowed(after: &str, shell: Shell, more: bool) -> bool {
-    if let Some(or_else) = after.strip_prefix("||") {
-        return !["exit", "false", "$?"].iter().any(|word| or_else.contains(word));
+/// Whether a command makes the script fail, whatever came before it.
+fn fails(command: &str) -> bool {
+    match command.strip_prefix("exit") {
+        Some(code) => !matches!(code.trim().trim_matches(['"', '\'']), "" | "0"),
+        None => command == "false",
     }
+}
+
+/// Whether the failure of a command counts for nothing. `next` are the commands after it, those of its own line
+/// included; `after` is the rest of that line.
+fn swallowed(command: &str, after: &str, next: &[(String, String)], shell: Shell) -> bool {
+    let tested = ["if ", "elif ", "while ", "until "].iter().any(|word| command.starts_with(word));
+    if tested {
+        return !next.iter().take_while(|(c, _)| c != "fi" && c != "done").any(|(c, _)| fails(c));
+    }
+    let own = commands(after);
+    if let Some(or_else) = after.strip_prefix("||") {
+        let kept =
+            or_else.contains("=$?") && next.iter().any(|(c, _)| c.starts_with("exit ") && c.contains('$'));
+        return !kept && or_else.trim() != "exit" && !own.iter().any(|(c, _)| fails(c));
+    }
+    let more = next.len() > own.len();
     match after.strip_prefix("&&") {
         // « -e » forgives all that stands before « && »; a subshell fails as a whole.
         Some(then) => more && !then.contains(')'),
@@ -106,7 +123,8 @@ fn has_word(command: &str, word: &str) -> bool {
     command.split(' ').any(|w| w == word)
 }
 
-fn is_true(node: Option<&Node>) -> bool {
+/// Whether it is written `true`, or as an expression that is no more than that.
+pub fn is_true(node: Option<&Node>) -> bool {
     node.and_then(Node::text).is_some_and(|text| super::expr::bare(text) == "true")
 }
 
@@ -137,8 +155,6 @@ pub fn deeds(step: &Node, defaults: Shell) -> Deeds {
     let all = commands(script);
     for (index, (command, after)) in all.iter().enumerate() {
         shell.told(command);
-        // What follows on the line is in `all` too.
-        let more = index + 1 + commands(after).len() < all.len();
         let low = command.to_lowercase();
         if is_docker(&low) {
             deeds.builds |= has_word(&low, "build") || has_word(&low, "bake") || has_word(&low, "--build");
@@ -154,7 +170,7 @@ pub fn deeds(step: &Node, defaults: Shell) -> Deeds {
         let script_of_tests =
             low.split(' ').take(2).any(|w| w.strip_suffix(".sh").is_some_and(|name| name.contains("test")));
         if !idle && (TESTS.iter().any(|t| low.contains(t)) || script_of_tests) {
-            if vain || swallowed(after, shell, more) {
+            if vain || swallowed(command, after, &all[index + 1..], shell) {
                 deeds.tests_in_vain = true;
             } else {
                 deeds.tests = true;
@@ -190,6 +206,9 @@ mod tests {
             "run: pytest | tee log",
             "run: |\n  set +e\n  pytest\n  echo fini",
             "{run: pytest | tee log, shell: sh}",
+            "run: if ! pytest; then echo non; fi",
+            "run: pytest || exit 0",
+            "run: |\n  if pytest; then echo oui; fi\n  exit 1",
             "{run: pytest; echo fini, shell: 'bash {0}'}",
             "run: |\n  pytest && echo bien\n  echo fini",
         ] {
@@ -205,6 +224,8 @@ mod tests {
             "run: |\n  if true; then\n    pytest\n  fi",
             "run: pytest; echo fini",
             "run: |\n  pytest || code=$?\n  exit $code",
+            "run: if ! pytest; then echo non; exit 1; fi",
+            "run: pytest || { echo non; exit 3; }",
         ] {
             assert!(of(seen).tests && !of(seen).tests_in_vain, "{seen}");
         }
