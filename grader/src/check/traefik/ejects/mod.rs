@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use super::gate::Gate;
 use super::replicas::{Counted, PATIENCE, Replica, replicas};
-use super::world;
 use super::{
     Check, Cx, Experiments, Stage, api, check_host, check_path, counter, dashboard_host, kit, metrics_path,
     port_https, tell,
 };
+use super::{servers, world};
 use crate::error::Fault;
 use crate::event::{Miss, Verdict};
 use crate::time::{Span, french, strain};
@@ -125,23 +125,37 @@ impl Ejects {
         }
     }
 
+    /// Whether a service of Traefik leads to one of these replicas, by its address or by a name.
+    async fn leads(&self, gate: &Gate<'_>, service: &api::Service, found: &[Replica]) -> Result<bool, Fault> {
+        for server in service.servers() {
+            let port = servers::target(server).and_then(|target| target.port).unwrap_or(80);
+            let ips = servers::resolve(gate.world, &self.via, server).await?;
+            if port == self.to_port && found.iter().any(|replica| ips.contains(&replica.ip)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The health check in force for the servers of these replicas; `Err` when there is none.
     async fn rhythm(&self, gate: &Gate<'_>, found: &[Replica]) -> Result<Result<Rhythm, String>, Fault> {
         let view = match api::view(gate, &self.dashboard).await? {
             Ok(view) => view,
             Err(silence) => return Ok(Err(silence.told(api::RAW))),
         };
-        let ours = |service: &api::Service| {
-            let hosts: Vec<String> = found.iter().map(|r| format!("//{}:{}", r.ip, self.to_port)).collect();
-            service.servers().any(|url| hosts.iter().any(|host| url.contains(host)))
-        };
-        let checks = view
-            .services
-            .values()
-            .filter(|s| ours(s))
-            .filter_map(|s| s.load_balancer.as_ref()?.health_check.as_ref())
-            .map(Rhythm::of);
-        let slowest = checks.max_by_key(|rhythm| rhythm.interval + rhythm.timeout);
+        let mut slowest: Option<Rhythm> = None;
+        for service in view.services.values() {
+            let Some(check) = service.load_balancer.as_ref().and_then(|b| b.health_check.as_ref()) else {
+                continue;
+            };
+            if self.leads(gate, service, found).await? {
+                let rhythm = Rhythm::of(check);
+                let pace = |rhythm: &Rhythm| rhythm.interval + rhythm.timeout;
+                if slowest.as_ref().is_none_or(|known| pace(&rhythm) > pace(known)) {
+                    slowest = Some(rhythm);
+                }
+            }
+        }
         Ok(slowest.ok_or_else(|| "aucun contrôle de santé pour les serveurs de l'API".to_owned()))
     }
 }
