@@ -141,7 +141,7 @@ impl MultiStage {
         };
         let base = Miss {
             expected: format!(
-                "plusieurs étapes ; l'image finale pèse au plus {} de la plus lourde étape dont elle reprend des fichiers",
+                "plusieurs étapes ; l'image finale pèse au plus {} de la plus lourde étape dont elle reprend des fichiers, directement ou non",
                 percent(at_most)
             ),
             try_it: "docker image ls ; docker build --target ÉTAPE .".to_owned(),

@@ -3,6 +3,7 @@
 mod parse;
 mod scope;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::model::BuildPlan;
@@ -92,7 +93,7 @@ pub(super) fn from_images(root: &Path, service: &str, plan: &BuildPlan) -> Vec<F
     found
 }
 
-/// The stages of a build whose files the stage that is built copies: their names, and the Dockerfile as
+/// The stages of a build whose files the stage that is built copies, itself or through others: their names, and the Dockerfile as
 /// far as their end, which builds them.
 pub fn feeders(root: &Path, plan: &BuildPlan) -> Vec<(String, String)> {
     let Some(text) = text_of(root, plan) else { return Vec::new() };
@@ -123,15 +124,17 @@ pub fn feeders(root: &Path, plan: &BuildPlan) -> Vec<(String, String)> {
         Some(target) => named(target, stages.len()),
         None => stages.len().checked_sub(1),
     };
-    let mut found: Vec<usize> = Vec::new();
-    let mut next = last;
-    while let Some(index) = next {
-        found.extend(stages[index].copies.iter().filter_map(|from| named(from, index)));
+    let mut found: BTreeSet<usize> = BTreeSet::new();
+    let mut todo: Vec<usize> = last.into_iter().collect();
+    while let Some(index) = todo.pop() {
+        for copied in stages[index].copies.iter().filter_map(|from| named(from, index)) {
+            if found.insert(copied) {
+                todo.push(copied);
+            }
+        }
         // What it starts from is a part of it.
-        next = named(&stages[index].from, index);
+        todo.extend(named(&stages[index].from, index));
     }
-    found.sort_unstable();
-    found.dedup();
     let told = |index: usize| {
         let stage = &stages[index];
         let name = stage.name.clone().unwrap_or_else(|| format!("n° {index}"));
@@ -168,6 +171,8 @@ mod tests {
         let base =
             "FROM a AS make\nFROM b AS base\nRUN --mount=from=make,target=/m cp /m/x /\nFROM base\nRUN x\n";
         assert_eq!(told(base), [("make".to_owned(), 1)]);
+        let through = "FROM a AS make\nRUN x\nFROM scratch AS parcel\nCOPY --from=make /x /\nFROM c\nCOPY --from=parcel /x /y\n";
+        assert_eq!(told(through), [("make".to_owned(), 2), ("parcel".to_owned(), 4)]);
         assert!(told("FROM a AS make\nRUN x\nFROM make\nRUN y\n").is_empty());
         assert!(told("FROM a\nRUN x\n").is_empty());
         let target = BuildPlan {
