@@ -86,6 +86,8 @@ pub struct Dotenv {
     pub own: BTreeMap<String, String>,
     /// Where a secret without a value still gets one.
     pub fallbacks: Vec<Fallback>,
+    /// Drawn names whose value reaches no service.
+    pub unused: Vec<String>,
 }
 
 /// A place of the model that has a value even when its secret has none.

@@ -117,6 +117,19 @@ fn no_default(cx: &Cx<'_>, made: &Made) -> Verdict {
             ..Miss::default()
         }));
     }
+    if let Some(name) = made.unused.first() {
+        return Verdict::Fail(Box::new(Miss {
+            headline: format!("« {name} » ne sert à personne"),
+            expected,
+            observed: format!(
+                "la valeur de « {name} » n'arrive à aucun service : le sien en a donc une autre, écrite ailleurs"
+            ),
+            noted: made.unused.iter().skip(1).map(|other| format!("de même : « {other} »")).collect(),
+            hint: "quel service attend ce secret, et d'où lui vient la valeur qu'il a ?".to_owned(),
+            try_it: "docker compose --profile complet config".to_owned(),
+            ..Miss::default()
+        }));
+    }
     for (name, value) in made.own.iter().filter(|(_, value)| value.chars().count() >= TELLING) {
         let files = cx.world.files();
         let leak = files

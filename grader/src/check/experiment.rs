@@ -228,6 +228,9 @@ pub struct Outage {
     /// Beside the other outages that say so, as far as no health check may ask another broken service.
     #[serde(default)]
     pub together: bool,
+    /// Its health check must ask the server: that its port is open is not enough.
+    #[serde(default)]
+    pub queried: bool,
     /// Request kept open meanwhile.
     #[serde(default)]
     pub request: Option<Request>,

@@ -139,6 +139,25 @@ impl Check for Healthcheck {
                 ..Miss::default()
             });
         }
+        if let Some(lie) = &seen.open_port {
+            return tell::fail(Miss {
+                headline: format!("le healthcheck de « {service} » réussit quand « {service} » est suspendu"),
+                expected,
+                observed: "code 0, tous les processus du service étant suspendus".to_owned(),
+                control: "suspendu et privé de réseau local, le service rendait bien ce test faux".to_owned(),
+                noted: vec![
+                    format!("commande : {command}"),
+                    format!("sortie : {}", tell::cut(&lie.output, 120)),
+                ],
+                place,
+                hint: "le test interroge-t-il ce service-ci, et attend-il sa réponse ? Un port ouvert ne prouve rien : le noyau accepte la connexion à la place du serveur".to_owned(),
+                try_it: format!(
+                    "docker inspect --format '{{{{json .State.Health}}}}' $(docker compose ps -q {service})"
+                ),
+                facts,
+                ..Miss::default()
+            });
+        }
         if seen.before != Some(Health::Healthy) {
             if seen.before == Some(Health::Unhealthy) {
                 let last = world.health_log(service).await?.pop();

@@ -93,7 +93,11 @@ impl Mount {
         let mounted = world.inspections(service).await?.iter().any(|seen| {
             mounts(seen).any(|m| {
                 let at = m.get("Destination").and_then(Value::as_str).unwrap_or_default();
-                at == asked.at || at.trim_end_matches('/') == folder
+                let at = at.trim_end_matches('/');
+                let around = |path: &str| {
+                    path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                };
+                around(&asked.at)
             })
         });
         let path = format!("{folder}/tp-essai-{:08x}", kit::draw(world, "mount") & 0xffff_ffff);
@@ -113,6 +117,13 @@ impl Mount {
             ),
         ];
         match attempt(&done) {
+            Attempt::ReadOnly if !mounted => tell::fail(Miss {
+                headline: format!("rien n'est monté sur {folder} dans « {service} »"),
+                observed: "l'écriture est refusée parce que tout le conteneur est en lecture seule ; le fichier vient de l'image".to_owned(),
+                hint: "changer ce fichier ne doit pas demander de reconstruire l'image".to_owned(),
+                facts,
+                ..base
+            }),
             Attempt::ReadOnly => tell::pass(facts),
             Attempt::Written => {
                 world.exec(&kit::inside(service), Exec::new(&["rm", "-f", path.as_str()])).await?;

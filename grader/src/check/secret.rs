@@ -69,21 +69,50 @@ fn name(experiments: &Experiments) -> Result<&str, Fault> {
 
 impl SecretUsed {
     async fn login(&self, world: &dyn World, password: &str) -> kit::Asked<Vec<wire::PostgresResult>> {
+        self.ask(world, None, password, "SELECT 1").await
+    }
+
+    /// Asks the database, as its own user unless another is given.
+    async fn ask(
+        &self,
+        world: &dyn World,
+        user: Option<&str>,
+        password: &str,
+        sql: &str,
+    ) -> kit::Asked<Vec<wire::PostgresResult>> {
         let (own, ip) = kit::needed(world, &self.store).await?;
         let of = |key: &str| own.env.get(key).filter(|v| !v.is_empty()).cloned();
-        let user = of("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
+        let owner = of("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
+        let user = user.map_or_else(|| owner.clone(), str::to_owned);
         let ask = wire::Postgres {
             // Its own address: the loopback asks for no password.
             host: ip.to_string(),
             port: self.port,
-            dbname: of("POSTGRES_DB").unwrap_or_else(|| user.clone()),
+            dbname: of("POSTGRES_DB").unwrap_or(owner),
             user,
             password: Some(password.to_owned()),
-            sql: "SELECT 1".to_owned(),
-            max_rows: 1,
+            sql: sql.to_owned(),
+            max_rows: 20,
             timeout_ms: 5_000,
         };
         kit::postgres(world, &kit::inside(&self.store), ask).await
+    }
+
+    /// A role under which the service is connected at this moment and that the secret does not open.
+    async fn foreign_role(&self, world: &dyn World, drawn: &Drawn) -> Result<Option<String>, Fault> {
+        let ips = kit::addresses(&kit::running(world, &self.request.service).await?);
+        let list: Vec<String> = ips.iter().map(|ip| format!("'{ip}'")).collect();
+        let sql = format!(
+            "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE usename IS NOT NULL AND host(client_addr) IN ({})",
+            list.join(", ")
+        );
+        let Ok(seen) = self.ask(world, None, &drawn.value, &sql).await? else { return Ok(None) };
+        for role in seen.iter().flat_map(|result| &result.rows).filter_map(|row| row.first()?.clone()) {
+            if self.ask(world, Some(&role), &drawn.value, "SELECT 1").await?.is_err() {
+                return Ok(Some(role));
+            }
+        }
+        Ok(None)
     }
 
     fn base(&self, drawn: &Drawn) -> Miss {
@@ -178,6 +207,22 @@ impl Check for SecretUsed {
             });
         }
         let served = kit::patiently(PATIENCE, Result::is_ok, || self.served(world)).await?;
+        if served.is_ok()
+            && let Some(role) = self.foreign_role(world, drawn).await?
+        {
+            return tell::fail(Miss {
+                headline: format!("« {} » n'ouvre pas sa base avec le secret", self.request.service),
+                observed: format!(
+                    "il y est connecté sous le nom « {} », que le contenu du secret n'ouvre pas",
+                    tell::cut(&role, 60)
+                ),
+                control: format!("« {} » accepte bien le contenu du secret", self.store),
+                place: tell::at(world, &self.request.service, "environment", "d'où vient le mot de passe ?"),
+                hint: "un second mot de passe, écrit ailleurs, est un secret de plus à garder ; celui-là, qui peut le lire ?"
+                    .to_owned(),
+                ..self.base(drawn)
+            });
+        }
         match served {
             Ok(count) => tell::pass(vec![
                 Fact::new("login", true, format!("« {} » accepte le secret tiré pour cette correction et refuse un autre mot de passe", self.store)),

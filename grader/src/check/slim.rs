@@ -39,6 +39,19 @@ pub enum SlimProof {
 
 /// Compilers, wherever packages put them.
 const COMPILERS: &[&str] = &["gcc", "cc", "g++", "c++", "clang", "make", "rustc", "cargo"];
+
+/// Whether a program is one of [`COMPILERS`], perhaps of a target or with a version: `x86_64-linux-gnu-gcc-12`.
+fn is_compiler(program: &str) -> bool {
+    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').trim_end_matches('-');
+    let name =
+        if name.len() < program.len() && !program[name.len()..].starts_with('-') { program } else { name };
+    COMPILERS.iter().any(|one| {
+        name == *one
+            || name
+                .strip_suffix(one)
+                .is_some_and(|target| target.ends_with("-gnu-") || target.ends_with("-musl-"))
+    })
+}
 const BINARIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/bin"];
 /// Wheels of the image that Python comes with, which no student put there.
 const OWN_WHEELS: &[&str] = &["/ensurepip/", "/usr/share/python-wheels/"];
@@ -104,12 +117,22 @@ impl Slim {
                 ..Miss::default()
             })))
         };
+        let find = [
+            "find", "/", "-xdev", "-name", "*.whl", "-o", "-name", "*gcc*", "-o", "-name", "*g++*", "-o",
+            "-name", "*clang*",
+        ];
+        let said = world.exec(&kit::inside(service), Exec::new(&find)).await?;
+        let said = String::from_utf8_lossy(&said.out).into_owned();
         let paths = BINARIES.iter().flat_map(|dir| COMPILERS.iter().map(move |name| format!("{dir}/{name}")));
         let looked = paths.map(|path| async move {
             let there = world.exists(service, &path).await?;
             Ok::<_, Fault>(there.then_some(path))
         });
         let found = try_join_all(looked).await?.into_iter().flatten().next();
+        let is_program = |path: &&str| {
+            path.rsplit_once('/').is_some_and(|(dir, name)| BINARIES.contains(&dir) && is_compiler(name))
+        };
+        let found = found.or_else(|| said.lines().find(is_program).map(str::to_owned));
         if let Some(path) = found {
             return miss(
                 format!("l'image de « {service} » contient un compilateur"),
@@ -131,10 +154,12 @@ impl Slim {
             .into_iter()
             .map(|name| format!("/home/{name}"))
             .chain(["/root".to_owned(), instance.working_dir.clone()])
+            .map(|home| format!("{}/.cache/pip", home.trim_end_matches('/')))
+            .chain(["/var/cache/pip", "/tmp/pip", "/.cache/pip"].map(str::to_owned))
+            .chain(instance.env.get("PIP_CACHE_DIR").cloned())
             .collect();
-        for home in &homes {
-            let cache = format!("{}/.cache/pip", home.trim_end_matches('/'));
-            if world.exists(service, &cache).await? {
+        for cache in &homes {
+            if world.exists(service, cache).await? {
                 return miss(
                     format!("l'image de « {service} » contient le cache de pip"),
                     format!("{cache} est dans l'image"),
@@ -143,9 +168,6 @@ impl Slim {
                 );
             }
         }
-        let find = ["find", "/", "-xdev", "-name", "*.whl"];
-        let said = world.exec(&kit::inside(service), Exec::new(&find)).await?;
-        let said = String::from_utf8_lossy(&said.out).into_owned();
         let mine = |path: &&str| {
             path.strip_suffix(".whl").is_some() && !OWN_WHEELS.iter().any(|own| path.contains(own))
         };

@@ -12,7 +12,7 @@ use super::canonical::arguments_with;
 use super::model::ComposeModel;
 use super::stage::Staged;
 use super::tool::{ComposeTool, Stopped};
-use crate::check::deep::Fallback;
+use crate::check::deep::{Dotenv, Fallback};
 use crate::error::{Fault, FaultKind};
 
 /// Texts of a model, each with its path.
@@ -50,6 +50,20 @@ fn replaced(with: &Value, without: &Value, value: &str) -> Vec<Vec<String>> {
         text.contains(value) && !other.is_empty() && other != text.replace(value, "")
     };
     all.into_iter().filter(is_kept).map(|(path, _)| path).collect()
+}
+
+/// Drawn names that nothing in a model takes its value from: neither a text, nor a secret or a configuration given
+/// by its variable.
+pub fn unused(dotenv: &Dotenv, model: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    texts(model, &mut Vec::new(), &mut all);
+    let used = |name: &String, value: &String| {
+        all.iter().any(|(path, text)| {
+            text.contains(value.as_str())
+                || (text == name && path.last().is_some_and(|key| key == "environment"))
+        })
+    };
+    dotenv.drawn.iter().filter(|(name, value)| !used(name, value)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Says where a drawn secret would have a value without one. `model` is what Compose reads with all of them.

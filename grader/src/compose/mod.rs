@@ -30,7 +30,7 @@ mod tests;
 
 pub use canonical::{ConfigError, canonical};
 pub use dockerfile::{FromImage, feeders};
-pub use fallbacks::fallbacks;
+pub use fallbacks::{fallbacks, unused};
 pub use model::{BuildPlan, ComposeModel, ImageNeed};
 pub use opinion::opinion;
 pub use policy::{ApprovedModel, approve};

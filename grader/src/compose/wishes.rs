@@ -72,6 +72,7 @@ pub(super) fn write(root: &Path, wish: &DotenvWish) -> io::Result<Dotenv> {
         offered: example.map(|text| dotenv::read(&text).values),
         own,
         fallbacks: Vec::new(),
+        unused: Vec::new(),
     })
 }
 

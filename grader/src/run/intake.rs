@@ -80,7 +80,8 @@ pub(super) async fn dotenv(
     let Some(dotenv) = model.dotenv() else { return Ok(None) };
     let tool = ComposeTool::at(&cx.engine.tools.compose);
     let fallbacks = compose::fallbacks(staged, &tool, model).await?;
-    Ok(Some(Arc::new(Dotenv { fallbacks, ..dotenv.clone() })))
+    let unused = compose::unused(dotenv, model.json());
+    Ok(Some(Arc::new(Dotenv { fallbacks, unused, ..dotenv.clone() })))
 }
 
 /// Makes the images of our tools ready too, that no check has to wait for them. One that cannot be

@@ -67,6 +67,22 @@ fn facts(seen: &Seen) -> Vec<Fact> {
 /// The alert arrives.
 pub fn firing(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Verdict {
     let mut facts = facts(seen);
+    if seen.for_nothing {
+        return Verdict::Fail(Box::new(Miss {
+            headline: format!("« {} » se déclenche aussi quand tout répond", check.alert),
+            expected: format!(
+                "« {} » active quand une réplique de l'API ne répond plus, et alors seulement",
+                check.alert
+            ),
+            observed: "elle était active alors que toutes les cibles répondaient depuis une minute"
+                .to_owned(),
+            place: written(cx, &[&check.alert], "la règle"),
+            hint: "que regarde cette expression ? Une alerte qui ne dépend pas de l'API ne dit rien d'elle"
+                .to_owned(),
+            facts,
+            ..base(check, receiver)
+        }));
+    }
     if let Some((after, alert)) = &seen.firing {
         facts.push(Fact::new(
             "firing",
@@ -141,6 +157,20 @@ pub fn firing(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Ve
 /// Its end arrives.
 pub fn resolved(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> Verdict {
     let mut facts = facts(seen);
+    if seen.kept > check.resolved_by.0 {
+        return Verdict::Fail(Box::new(Miss {
+            headline: "la fin de l'alerte arrive trop tard".to_owned(),
+            expected: format!(
+                "un message « resolved », {} au plus après le retour de la réplique",
+                french(check.resolved_by.0)
+            ),
+            observed: format!("la règle reste active {} après la panne (keep_firing_for)", french(seen.kept)),
+            place: written(cx, &["keep_firing_for"], "durée ajoutée ici"),
+            hint: "ce réglage prolonge l'alerte au-delà de sa cause".to_owned(),
+            facts,
+            ..base(check, receiver)
+        }));
+    }
     if let Some(after) = seen.resolved {
         facts.push(Fact::new(
             "resolved",
@@ -178,7 +208,8 @@ pub fn grouped(check: &Delivered, cx: &Cx<'_>, receiver: &str, seen: &Seen) -> V
         json!(seen.groups),
         format!("{wanted} alertes données ensemble ; messages : {:?}", seen.groups),
     ));
-    if seen.groups.contains(&wanted) {
+    let parts = seen.groups.iter().filter(|n| **n < wanted).count();
+    if seen.groups.contains(&wanted) && parts < wanted {
         return Verdict::Pass { facts };
     }
     let observed = match seen.groups.len() {

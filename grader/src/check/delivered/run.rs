@@ -17,6 +17,8 @@ use crate::time::strain;
 const PAUSE: Duration = Duration::from_millis(400);
 /// Longest wait for the quiet that the experiment begins with.
 const CALM: Duration = Duration::from_secs(75);
+/// Longest wait, once they have come together, for the same alerts one by one.
+const AFTERWARDS: Duration = Duration::from_secs(6);
 /// Alerts given at once.
 const TOGETHER: usize = 3;
 
@@ -84,6 +86,10 @@ pub struct Seen {
     pub strangers: usize,
     /// Messages from Alertmanager in all.
     pub messages: usize,
+    /// How long the rule goes on firing once its reason is over (`keep_firing_for`), as it is loaded.
+    pub kept: Duration,
+    /// It was firing at a moment when every target had answered for a minute.
+    pub for_nothing: bool,
 }
 
 /// The receiver, listened to.
@@ -192,6 +198,31 @@ async fn calm(world: &dyn World, check: &Delivered) -> Result<bool, Fault> {
     quiet.await
 }
 
+/// `keep_firing_for` of the rule of that name, as Prometheus has it loaded; the longest when several have it.
+async fn kept(world: &dyn World, check: &Delivered) -> Result<Duration, Fault> {
+    let rules = get(world, &check.prometheus, "/api/v1/rules").await?;
+    let groups = rules.as_ref().and_then(|r| r["data"]["groups"].as_array());
+    let all = groups.into_iter().flatten().flat_map(|group| group["rules"].as_array().into_iter().flatten());
+    let own = all.filter(|rule| rule["name"] == check.alert.as_str());
+    let longest = own.filter_map(|rule| rule["keepFiringFor"].as_f64()).fold(0.0, f64::max);
+    Ok(Duration::try_from_secs_f64(longest).unwrap_or_default())
+}
+
+/// Whether the alert was firing while every target of Prometheus had answered for a minute.
+async fn for_nothing(world: &dyn World, check: &Delivered) -> Result<bool, Fault> {
+    // ALERTS{alertname="…",alertstate="firing"} and on() (min(min_over_time(up[60s])) == 1), over ten minutes.
+    let query = format!(
+        "ALERTS%7Balertname%3D%22{}%22%2Calertstate%3D%22firing%22%7D%20and%20on()%20(min(min_over_time(up%5B60s%5D))%20%3D%3D%201%20and%20on()%20min(count_over_time(up%5B60s%5D))%20%3E%203)",
+        check.alert
+    );
+    let now = get(world, &check.prometheus, "/api/v1/query?query=time()").await?;
+    let Some(now) = now.as_ref().and_then(|n| n["data"]["result"][0].as_f64()) else { return Ok(false) };
+    let path = format!("/api/v1/query_range?query={query}&start={}&end={now}&step=2", now - 600.0);
+    let seen = get(world, &check.prometheus, &path).await?;
+    let series = seen.as_ref().and_then(|s| s["data"]["result"].as_array());
+    Ok(series.is_some_and(|all| !all.is_empty()))
+}
+
 /// Since when an alert is active, in unix microseconds.
 fn since_us(alert: &Alert) -> i64 {
     alert.since.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_microsecond)
@@ -221,6 +252,8 @@ pub async fn observe(cx: &Cx<'_>, check: &Delivered) -> Result<Seen, Fault> {
         reached: Reached::Alertmanager,
         strangers: 0,
         messages: 0,
+        kept: kept(world, check).await?,
+        for_nothing: false,
     };
     let begun = world.pause(&victim.id).await?;
     let fired = ear.wait(begun, check.by.0, |heard| {
@@ -249,6 +282,7 @@ pub async fn observe(cx: &Cx<'_>, check: &Delivered) -> Result<Seen, Fault> {
         seen.groups = together(&ear, check, &alert).await?;
         seen.firing = Some((after(begun, at), alert));
     }
+    seen.for_nothing = for_nothing(world, check).await?;
     let (own, strangers) = ear.heard(0).await?;
     (seen.messages, seen.strangers) = (own.len(), strangers);
     Ok(seen)
@@ -274,7 +308,7 @@ async fn together(ear: &Ear<'_>, check: &Delivered, alert: &Alert) -> Result<Vec
         return Err(kit::noise("Alertmanager n'a pas pris les alertes du correcteur"));
     }
     let count = |delivery: &Delivery| {
-        let inside = alerts(delivery);
+        let inside: Vec<Alert> = alerts(delivery).into_iter().filter(|a| a.status == "firing").collect();
         names.iter().filter(|name| inside.iter().any(|a| a.label("instance") == name.as_str())).count()
     };
     // Their names are those of this run: whatever holds them came after.
@@ -283,8 +317,13 @@ async fn together(ear: &Ear<'_>, check: &Delivered, alert: &Alert) -> Result<Vec
         let counts: Vec<usize> = heard.iter().map(count).filter(|n| *n > 0).collect();
         (counts.contains(&TOGETHER) || counts.iter().sum::<usize>() >= TOGETHER).then_some(counts)
     };
-    if let Some(counts) = ear.wait(since, check.grouped_by.0, whole).await? {
-        return Ok(counts);
+    if ear.wait(since, check.grouped_by.0, whole).await?.is_some() {
+        // What comes besides, one by one, comes at the same time.
+        let apart = |heard: &[Delivery]| {
+            let parts = heard.iter().filter(|d| (1..TOGETHER).contains(&count(d))).count();
+            (parts >= TOGETHER).then_some(())
+        };
+        ear.wait(since, AFTERWARDS, apart).await?;
     }
     let (heard, _) = ear.heard(since).await?;
     Ok(heard.iter().map(count).filter(|n| *n > 0).collect())

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::prefixed::is_moved;
-use super::url::{links, resolve};
+use super::url::{links, resolve_secure};
 use super::{
     Check, Cx, Experiments, Gate, Stage, hint_of, in_conf, kit, port_https, secure, tell, unreached,
 };
@@ -140,7 +140,7 @@ impl Based {
     /// Where a reference of `page` leads, when it stays beneath the base.
     fn beneath(&self, cx: &Cx<'_>, page: &str, reference: &str) -> Result<String, Box<Miss>> {
         let shown = tell::cut(reference, 100);
-        match resolve(&self.host, page, reference) {
+        match resolve_secure(&self.host, page, reference) {
             Ok(path) if path == self.base || path.starts_with(&format!("{}/", self.base)) => Ok(path),
             _ => Err(Box::new(Miss {
                 headline: format!("« {} » envoie le navigateur hors de {}", self.service, self.base),

@@ -207,9 +207,11 @@ impl Replicas {
         }
         let rank = usize::try_from(kit::draw(cx.world, "replicas-victim") % found.len() as u64).unwrap_or(0);
         let victim = &found[rank];
-        cx.world.halt(&victim.id).await?;
-        let round = self.send(gate, "replicas-loss", UNDER_TRAFFIC, 200).await;
+        // Calls are under way when it goes.
+        let (round, halted) =
+            tokio::join!(self.send(gate, "replicas-loss", UNDER_TRAFFIC, 200), cx.world.halt(&victim.id));
         cx.world.revive(&victim.id).await?;
+        halted?;
         let round = round?;
         let facts = vec![
             Fact::new("victim", victim.id.clone(), format!("réplique arrêtée : la {}ᵉ", rank + 1)),
@@ -222,7 +224,12 @@ impl Replicas {
             headline: "une réplique arrêtée, et des visiteurs le voient".to_owned(),
             observed: format!("{} appels manqués sur {} ({})", round.failures() + round.odd, round.sent, round.told()),
             control: "avant l'arrêt, aucun appel n'échouait ; les autres répliques sont en marche".to_owned(),
-            hint: "quand un serveur ne répond pas, Nginx sait essayer le suivant : l'en avez-vous empêché, ou n'en connaît-il qu'un ?".to_owned(),
+            hint: if round.late() > 0 {
+                "Nginx attend longtemps un serveur qui n'est plus là, avant d'essayer le suivant : combien de temps lui laissez-vous pour se connecter (proxy_connect_timeout) ?"
+            } else {
+                "quand un serveur ne répond pas, Nginx sait essayer le suivant : l'en avez-vous empêché, ou n'en connaît-il qu'un ?"
+            }
+            .to_owned(),
             facts,
             ..self.base(cx)
         })

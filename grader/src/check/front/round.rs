@@ -25,6 +25,12 @@ impl Round {
         self.failed.values().sum()
     }
 
+    /// Requests to which no answer came in time.
+    pub fn late(&self) -> u32 {
+        let is_late = |what: &&String| what.contains("temps imparti") || what.contains("504");
+        self.failed.keys().filter(is_late).filter_map(|what| self.failed.get(what)).sum()
+    }
+
     /// What went wrong, and how often.
     pub fn told(&self) -> String {
         let parts: Vec<String> = self.failed.iter().map(|(what, n)| format!("{what} × {n}")).collect();

@@ -1,16 +1,35 @@
 //! Addresses as a browser reads them: what is relative starts from the page.
 
-/// Where a reference leads, seen from the page at `base` on host `host`; `Err` gives another host.
+/// Where a reference leads, seen from the page at `base` on host `host`; `Err` gives another host, or the same one by
+/// another scheme, which nobody may listen to.
 pub fn resolve(host: &str, base: &str, reference: &str) -> Result<String, String> {
+    from_page(host, base, reference, false)
+}
+
+/// The same from a page served by HTTPS: what is asked in clear is redirected to it.
+pub fn resolve_secure(host: &str, base: &str, reference: &str) -> Result<String, String> {
+    from_page(host, base, reference, true)
+}
+
+/// Whether a reference leads to a server in clear.
+fn is_plain(reference: &str, page_is_secure: bool) -> bool {
+    if reference.starts_with("//") { !page_is_secure } else { !starts_with(reference, "https://") }
+}
+
+fn from_page(host: &str, base: &str, reference: &str, page_is_secure: bool) -> Result<String, String> {
     let reference = reference.split('#').next().unwrap_or_default().trim();
+    let secure = starts_with(reference, "https://");
     let rest = reference.strip_prefix("//").or_else(|| {
         let scheme = ["http://", "https://"].iter().find(|s| starts_with(reference, s))?;
         reference.get(scheme.len()..)
     });
     if let Some(rest) = rest {
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let usual = authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443"));
-        let name = usual.unwrap_or(authority);
+        let plain = is_plain(reference, page_is_secure);
+        let name = authority.strip_suffix(if plain { ":80" } else { ":443" }).unwrap_or(authority);
+        if secure && !page_is_secure {
+            return Err(format!("https://{authority}"));
+        }
         if !name.eq_ignore_ascii_case(host) {
             return Err(authority.to_owned());
         }
@@ -47,8 +66,13 @@ fn starts_with(text: &str, start: &str) -> bool {
 /// Values of an attribute in a page, as they are written.
 pub fn links(page: &str, attribute: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for part in page.split(attribute).skip(1) {
-        let part = part.trim_start();
+    let low = page.to_ascii_lowercase();
+    for (at, _) in low.match_indices(attribute) {
+        // The end of another attribute (`data-href`) is not this one.
+        if page[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+            continue;
+        }
+        let part = page[at + attribute.len()..].trim_start();
         let Some(value) = part.strip_prefix('=').map(str::trim_start) else { continue };
         let value = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => value[1..].split(quote).next(),
@@ -62,7 +86,7 @@ pub fn links(page: &str, attribute: &str) -> Vec<String> {
 /// References of a page to style sheets, as they are written.
 pub fn sheets(page: &str) -> Vec<String> {
     let is_sheet = |value: &String| {
-        value.split(['?', '#']).next().is_some_and(|path| path.strip_suffix(".css").is_some())
+        value.split(['?', '#']).next().is_some_and(|path| path.to_ascii_lowercase().ends_with(".css"))
     };
     links(page, "href").into_iter().filter(is_sheet).collect()
 }
@@ -83,6 +107,9 @@ mod tests {
         assert_eq!(at("HTTP://LOCALHOST/x"), Ok("/x".into()));
         assert_eq!(at("//app1:8000/x"), Err("app1:8000".into()));
         assert_eq!(at("http://localhost:8080/x"), Err("localhost:8080".into()));
+        assert_eq!(at("https://localhost/x"), Err("https://localhost".into()));
+        assert_eq!(resolve_secure("localhost", "/", "https://localhost:443/x"), Ok("/x".into()));
+        assert_eq!(resolve_secure("localhost", "/", "//localhost/x"), Ok("/x".into()));
         assert_eq!(at("?a=1"), Ok("/app1/?a=1".into()));
         assert_eq!(resolve("localhost", "/app1/depart?x=1", "arrivee"), Ok("/app1/arrivee".into()));
         assert_eq!(resolve("localhost", "/app1", "arrivee"), Ok("/arrivee".into()));
@@ -92,6 +119,7 @@ mod tests {
     fn sheets_of_a_page() {
         let page = "<a href='/x'>x</a><link rel=stylesheet href=\"/a/b.css?v=1\"><link href = 'c.css'><link href=d.css>";
         assert_eq!(sheets(page), ["/a/b.css?v=1", "c.css", "d.css"]);
+        assert_eq!(sheets("<LINK REL=stylesheet HREF='/a.css' DATA-HREF='/b.css'>"), ["/a.css"]);
         assert!(sheets("<p>href</p>").is_empty());
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn score(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
     for (index, variable) in bench.variables().iter().enumerate() {
         let row = bench.row(0.15, 0.35);
         let mut steps = Vec::new();
-        for share in [0.1, 0.25, 0.4, 0.55] {
+        for share in [0.1, 0.25, 0.4, 0.55, 0.8, 1.0] {
             steps.push(get!(bench.score(&Bench::with(&row, index, Bench::at(variable, share))).await?));
         }
         let raises = Bench::raises(variable);
@@ -146,7 +146,7 @@ pub(super) async fn explanation(bench: &mut Bench<'_>) -> Result<Verdict, Fault>
     for (index, variable) in bench.variables().iter().enumerate() {
         let row = bench.row(0.1, 0.6);
         let mut told = Vec::new();
-        for share in [0.1, 0.3, 0.5] {
+        for share in STEPS {
             told.push(get!(bench.explain(&Bench::with(&row, index, Bench::at(variable, share))).await?));
         }
         if let Some(miss) = misplaced(bench, index, &told, expected) {
@@ -160,10 +160,13 @@ pub(super) async fn explanation(bench: &mut Bench<'_>) -> Result<Verdict, Fault>
     )])
 }
 
-/// Three explanations that differ by one variable, whose values are equally spaced (but for rounding).
+/// Where a variable is put, as shares of its range, to see a line.
+const STEPS: [f64; 5] = [0.1, 0.3, 0.5, 0.75, 1.0];
+
+/// Explanations that differ by one variable, whose values are at [`STEPS`] (but for rounding).
 fn misplaced(bench: &Bench<'_>, index: usize, told: &[Explained], expected: &str) -> Option<Miss> {
     let variable = &bench.variables()[index];
-    let values: Vec<f64> = [0.1, 0.3, 0.5].map(|share| Bench::at(variable, share)).to_vec();
+    let values: Vec<f64> = STEPS.map(|share| Bench::at(variable, share)).to_vec();
     let other = bench
         .variables()
         .iter()
@@ -185,10 +188,13 @@ fn misplaced(bench: &Bench<'_>, index: usize, told: &[Explained], expected: &str
             ..bench.miss("/explain", expected)
         });
     }
+    let last = own.len() - 1;
     let slope = |a: usize, b: usize| (own[b] - own[a]) / (values[b] - values[a]);
-    let bent =
-        (slope(0, 1) - slope(1, 2)).abs() > 0.02 * slope(0, 2).abs() + TOLERANCE / (values[1] - values[0]);
-    let flat = (own[2] - own[0]).abs() <= TOLERANCE;
+    let bent = (1..last).any(|at| {
+        let shortest = (values[at] - values[at - 1]).min(values[at + 1] - values[at]);
+        (slope(at - 1, at) - slope(at, at + 1)).abs() > 0.02 * slope(0, last).abs() + TOLERANCE / shortest
+    });
+    let flat = (own[last] - own[0]).abs() <= TOLERANCE;
     (bent || flat).then(|| {
         let seen: Vec<String> = own.iter().map(|part| shown(*part)).collect();
         Miss {
@@ -196,7 +202,7 @@ fn misplaced(bench: &Bench<'_>, index: usize, told: &[Explained], expected: &str
                 "la contribution de « {} » ne suit pas sa variable en ligne droite",
                 variable.name
             ),
-            observed: format!("« {} » augmente par pas égaux : {}", variable.name, seen.join(" → ")),
+            observed: format!("« {} » augmente seule : {}", variable.name, seen.join(" → ")),
             hint: "le modèle demandé est linéaire : à pas égaux, contributions à pas égaux".to_owned(),
             ..bench.miss("/explain", expected)
         }
@@ -210,24 +216,31 @@ pub(super) async fn refusal(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
     get!(bench.score(&row).await?);
     let index = bench.number(0, bench.variables().len() - 1);
     let name = bench.variables()[index].name.clone();
-    let changed = |value: Option<Value>| {
+    let changed = |value: Value| {
         let mut object = good.clone();
         if let Some(pairs) = object.as_object_mut() {
-            match value {
-                Some(value) => pairs.insert(name.clone(), value),
-                None => pairs.remove(&name),
-            };
+            pairs.insert(name.clone(), value);
         }
         object.to_string()
     };
-    let cases = [
-        (format!("sans « {name} »"), changed(None)),
-        (format!("« {name} » est un texte"), changed(Some(json!("beaucoup")))),
-        (format!("« {name} » est nul"), changed(Some(Value::Null))),
-        (format!("« {name} » est une liste"), changed(Some(json!([1, 2])))),
+    let without = |name: &str| {
+        let mut object = good.clone();
+        if let Some(pairs) = object.as_object_mut() {
+            pairs.remove(name);
+        }
+        object.to_string()
+    };
+    let in_quotes = good.get(&name).map(ToString::to_string).unwrap_or_default();
+    let mut cases: Vec<(String, String)> =
+        bench.variables().iter().map(|v| (format!("sans « {} »", v.name), without(&v.name))).collect();
+    cases.extend([
+        (format!("« {name} » est un texte"), changed(json!("beaucoup"))),
+        (format!("« {name} » est un texte, {in_quotes} entre guillemets"), changed(json!(in_quotes))),
+        (format!("« {name} » est nul"), changed(Value::Null)),
+        (format!("« {name} » est une liste"), changed(json!([1, 2]))),
         ("une liste en place d'un objet".to_owned(), json!([good]).to_string()),
         ("un texte qui n'est pas du JSON".to_owned(), "montant=12".to_owned()),
-    ];
+    ]);
     let count = cases.len();
     for path in ["/predict", "/explain"] {
         for (what, body) in &cases {

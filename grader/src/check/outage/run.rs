@@ -12,6 +12,7 @@ use super::super::experiment::{CacheExperiment, Outage, Request};
 use super::super::kit::{self, When};
 use super::super::world::{Health, HealthRun, State, World, wire};
 use crate::error::Fault;
+use crate::time::strain;
 
 /// The control: the same request while all is well.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +45,8 @@ pub struct Seen {
     pub unhealthy: bool,
     /// How long it was watched.
     pub watched: Duration,
+    /// A run that succeeded while every process was suspended, the kernel still taking connections.
+    pub open_port: Option<HealthRun>,
 }
 
 /// What the experiment saw.
@@ -67,6 +70,8 @@ pub struct Run {
 const CAP: Duration = Duration::from_secs(8);
 /// Longest wait for the first run of a health check: on a busy machine the engine is slow to start one.
 const FIRST_RUN_CAP: Duration = Duration::from_secs(25);
+/// How long a test that is content with an open port has to show itself: such a test takes an instant.
+const OPEN_PORT: Duration = Duration::from_secs(4);
 /// Longest time that a failing health check is watched while it is not yet unhealthy.
 const HEALTH_CAP: Duration = Duration::from_secs(40);
 /// Shortest time left to a request once the service is ended: a client may take a moment to give up.
@@ -140,6 +145,15 @@ impl Bench<'_> {
             _ => false,
         };
         Ok(Asked { call, stored })
+    }
+
+    /// A run of the health check that succeeds, begun after `stopped_us`; a test that asks the server waits.
+    async fn content_with_a_port(&self, stopped_us: i64) -> Result<Option<HealthRun>, Fault> {
+        kit::patiently(OPEN_PORT.mul_f64(strain()), Option::is_some, || async {
+            let runs = self.world.health_log(&self.outage.service).await?;
+            Ok(runs.into_iter().find(|run| run.started_us > stopped_us && run.exit_code == 0))
+        })
+        .await
     }
 
     /// Watches the health check until its verdict is known.
@@ -285,6 +299,15 @@ pub async fn run(world: &dyn World, outage: &Outage, cache: Option<&CacheExperim
     }
     run.asked = asked?;
     run.health = health?;
+    if outage.queried && run.health.unhealthy && run.health.runs.iter().all(|r| r.exit_code != 0) {
+        let stopped = world.suspend(service).await;
+        let seen = match stopped {
+            Ok(at) => bench.content_with_a_port(at).await,
+            Err(fault) => Err(fault),
+        };
+        world.thaw(service).await?;
+        run.health.open_port = seen?;
+    }
     if outage.together && run.health.unhealthy && asks_elsewhere(world, service).await? {
         ask_again(&bench, &mut run).await?;
     }

@@ -65,7 +65,11 @@ fn mounted(error: &'static str, code: i64) -> FakeWorld {
 
 #[tokio::test(start_paused = true)]
 async fn mounts() {
-    passes(&judge("10", "lecture-seule", &mounted("touch: Read-only file system", 1)).await);
+    let mut read_only = mounted("touch: Read-only file system", 1);
+    fails(&judge("10", "lecture-seule", &read_only).await, "rien n'est monté");
+    let bind = json!({"Mounts": [{"Type": "bind", "Destination": "/app/config"}]});
+    read_only.deep.inspections.insert("api".into(), vec![bind]);
+    passes(&judge("10", "lecture-seule", &read_only).await);
     fails(&judge("10", "lecture-seule", &mounted("", 0)).await, "peut écrire");
     fails(&judge("10", "lecture-seule", &mounted("touch: Permission denied", 1)).await, "que par les droits");
     unsure(&judge("10", "lecture-seule", &mounted("touch: not found", 127)).await);

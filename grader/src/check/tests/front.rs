@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::deep::{Executed, Process, Weight};
+use super::super::testing::deep::FakeExec;
 use super::super::testing::{FakeWorld, instance};
 use super::super::world::{DeclaredPort, wire};
 use super::{fails, judge, passes, unsure};
@@ -174,9 +175,15 @@ async fn images_hold_what_runs() {
     let mut world = shop(Fault::None);
     let found =
         b"/usr/local/lib/python3.11/ensurepip/_bundled/pip.whl\n/wheels/flask-3.0.3-py3-none-any.whl\n";
-    world.deep.exec =
-        Some(Box::new(|_, _, _| Executed { code: Some(0), out: found.to_vec(), err: String::new() }));
+    let exec = |said: &'static [u8]| -> Option<FakeExec> {
+        Some(Box::new(move |_, _, _| Executed { code: Some(0), out: said.to_vec(), err: String::new() }))
+    };
+    world.deep.exec = exec(found);
     fails(&judge("11", "sans-outils", &world).await, "archives");
+    world.deep.exec = exec(b"/usr/bin/x86_64-linux-gnu-gcc-12\n");
+    fails(&judge("11", "sans-outils", &world).await, "gcc-12");
+    world.deep.exec = exec(b"/usr/lib/x86_64-linux-gnu/libgcc_s.so.1\n/usr/bin/c++filt\n");
+    passes(&judge("11", "sans-outils", &world).await);
     let mut world = shop(Fault::None);
     world.deep.owners.insert("app2".into(), vec![Process { uid: 0, command: "gunicorn".into() }]);
     fails(&judge("11", "non-root", &world).await, "root");

@@ -67,6 +67,9 @@ async fn secrets_in_no_file() {
     world.files.insert("NOTES.md".into(), "redis-cli -a Sable-Mouvant\n".into());
     fails(&judge("08", "sans-defaut", &world).await, "NOTES.md");
     let made = world.deep.dotenv.as_mut().expect("a .env");
+    made.unused.push("INFLUXDB_PASSWORD".into());
+    fails(&judge("08", "sans-defaut", &world).await, "ne sert à personne");
+    let made = world.deep.dotenv.as_mut().expect("a .env");
     let path = ["services", "redis", "command", "2"].map(str::to_owned).to_vec();
     made.fallbacks.push(Fallback { name: "REDIS_PASSWORD".into(), path });
     fails(&judge("08", "sans-defaut", &world).await, "personne ne la donne");

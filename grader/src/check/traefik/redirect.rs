@@ -28,6 +28,9 @@ pub struct Redirect {
     pub hosts: Vec<String>,
     /// Path, perhaps with a query; a value drawn for the run is added to it.
     pub path: String,
+    /// Other paths that must be redirected too.
+    #[serde(default)]
+    pub also: Vec<String>,
 }
 
 /// Traefik may still be starting.
@@ -106,11 +109,14 @@ fn base(host: &str, path: &str) -> Miss {
 }
 
 impl Redirect {
-    /// The path with a value that nobody can know in advance.
-    fn target(&self, world: &dyn World, host: &str) -> String {
-        let value = kit::draw(world, &format!("redirect-{host}{}", self.path)) % 1_000_000;
-        let mark = if self.path.contains('?') { '&' } else { '?' };
-        format!("{}{mark}tirage={value}", self.path)
+    /// The paths, each with a value that nobody can know in advance.
+    fn targets(&self, world: &dyn World, host: &str) -> Vec<String> {
+        let target = |path: &String| {
+            let value = kit::draw(world, &format!("redirect-{host}{path}")) % 1_000_000;
+            let mark = if path.contains('?') { '&' } else { '?' };
+            format!("{path}{mark}tirage={value}")
+        };
+        std::iter::once(&self.path).chain(&self.also).map(target).collect()
     }
 
     fn place(&self, world: &dyn World) -> Option<crate::event::Place> {
@@ -168,7 +174,9 @@ impl Check for Redirect {
     }
 
     fn validate(&self, _: &Experiments) -> Result<(), String> {
-        check_path("redirect.path", &self.path)?;
+        std::iter::once(&self.path)
+            .chain(&self.also)
+            .try_for_each(|path| check_path("redirect.path", path))?;
         std::iter::once(&self.host).chain(&self.hosts).try_for_each(|h| check_host("redirect.host", h))
     }
 
@@ -180,8 +188,10 @@ impl Check for Redirect {
         };
         let _alone = cx.memo.alone().await;
         let mut facts = Vec::new();
-        for host in std::iter::once(&self.host).chain(&self.hosts) {
-            let path = self.target(world, host);
+        let hosts = std::iter::once(&self.host).chain(&self.hosts);
+        let asked =
+            hosts.flat_map(|host| self.targets(world, host).into_iter().map(move |path| (host, path)));
+        for (host, path) in asked {
             let miss = || base(host, &path);
             let good = |seen: &Result<wire::HttpAnswer, wire::Failure>| {
                 seen.as_ref().is_ok_and(|a| (300..400).contains(&a.status))

@@ -173,6 +173,9 @@ impl Check for Spread {
             return tell::fail(self.too_few(cx, &found));
         }
         let _alone = cx.memo.alone().await;
+        if let Some(miss) = self.shares_its_count(cx, &found).await? {
+            return tell::fail(miss);
+        }
         // A replica that a busy machine made late for one health check is left out for a moment, rightly.
         let mut seen = self.measure(cx, &gate, &found).await?;
         for _ in 1..MEASURES {
@@ -187,18 +190,60 @@ impl Check for Spread {
 }
 
 impl Spread {
-    /// One series of requests, and who counted them.
-    async fn measure(&self, cx: &Cx<'_>, gate: &Gate<'_>, found: &[Replica]) -> Result<Verdict, Fault> {
+    /// One replica, drawn, is asked directly: it alone must count these requests, and all of them.
+    async fn shares_its_count(&self, cx: &Cx<'_>, found: &[Replica]) -> Result<Option<Miss>, Fault> {
         let world = cx.world;
-        // One visitor more or less must not change a share by luck of rounding.
-        let count = 60 + u32::try_from(kit::draw(world, "spread") % 31).unwrap_or(0);
-        let counted = Counted {
+        let drawn = kit::draw(world, "spread-direct");
+        let Some(one) = found.get(usize::try_from(drawn % found.len().max(1) as u64).unwrap_or(0)) else {
+            return Ok(None);
+        };
+        let asked = 9 + (drawn >> 8) % 7;
+        let counted = self.counted();
+        let Ok(before) = counted.all(world, found).await? else { return Ok(None) };
+        let mut served = 0;
+        for _ in 0..asked {
+            let mut ask = wire::Http::get(one.ip.to_string(), self.to_port, &self.path);
+            ask.headers = vec![("Host".to_owned(), self.host.clone())];
+            let seen = kit::http(world, &kit::inside(&self.via), ask).await?.0;
+            served += u64::from(seen.is_ok_and(|answer| answer.status == 200));
+        }
+        // What cannot be asked directly, or read, is seen below.
+        let Ok(after) = counted.all(world, found).await? else { return Ok(None) };
+        if served < asked {
+            return Ok(None);
+        }
+        let moved: Vec<u64> = before.iter().zip(&after).map(|(b, a)| a.saturating_sub(*b)).collect();
+        let others = found.iter().zip(&moved).filter(|(replica, _)| replica.id != one.id);
+        let own = found.iter().zip(&moved).find(|(replica, _)| replica.id == one.id).map_or(0, |(_, n)| *n);
+        if own >= asked && others.clone().all(|(_, n)| *n * 4 < asked) {
+            return Ok(None);
+        }
+        let told: Vec<String> = found.iter().zip(&moved).map(|(r, n)| format!("{} : {n}", r.name)).collect();
+        Ok(Some(Miss {
+            headline: "une réplique ne compte pas ses propres appels".to_owned(),
+            observed: format!("{asked} appels à « {} » seule ; comptés : {}", one.name, told.join(", ")),
+            hint: "chaque réplique tient son compte dans sa propre mémoire : un compte partagé ne dit pas qui a servi"
+                .to_owned(),
+            ..self.base(cx)
+        }))
+    }
+
+    fn counted(&self) -> Counted<'_> {
+        Counted {
             via: &self.via,
             port: self.to_port,
             metrics: &self.metrics,
             counter: &self.counter,
             path: &self.path,
-        };
+        }
+    }
+
+    /// One series of requests, and who counted them.
+    async fn measure(&self, cx: &Cx<'_>, gate: &Gate<'_>, found: &[Replica]) -> Result<Verdict, Fault> {
+        let world = cx.world;
+        // One visitor more or less must not change a share by luck of rounding.
+        let count = 60 + u32::try_from(kit::draw(world, "spread") % 31).unwrap_or(0);
+        let counted = self.counted();
         // The first request is only there to see that the way is open, and to be given cookies.
         if let Err(miss) = self.send(gate, 1).await? {
             return tell::fail(merged(*miss, self.base(cx)));
