@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::outage::{self, Run};
-use super::world::Health;
+use super::world::{Health, HealthRun};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -52,6 +52,27 @@ impl Healthcheck {
                 format!("observé pendant {}", french(seen.watched)),
             ),
         ]
+    }
+
+    /// The test succeeds although nobody can answer it.
+    fn unasked(&self, cx: &Cx<'_>, lie: &HealthRun, expected: String) -> Miss {
+        let service = &self.service;
+        Miss {
+            headline: format!("le healthcheck de « {service} » réussit quand « {service} » est suspendu"),
+            expected,
+            observed: "code 0, tous les processus du service étant suspendus".to_owned(),
+            control: "privé aussi de réseau local, le service rendait bien ce test faux".to_owned(),
+            noted: vec![
+                format!("commande : {}", self.command(cx)),
+                format!("sortie : {}", tell::cut(&lie.output, 120)),
+            ],
+            place: tell::at(cx.world, service, "healthcheck", "test de santé"),
+            hint: "le test interroge-t-il ce service-ci, et attend-il sa réponse ? Un port ouvert ne prouve rien : le noyau accepte la connexion à la place du serveur".to_owned(),
+            try_it: format!(
+                "docker inspect --format '{{{{json .State.Health}}}}' $(docker compose ps -q {service})"
+            ),
+            ..Miss::default()
+        }
     }
 
     fn command(&self, cx: &Cx<'_>) -> String {
@@ -140,23 +161,7 @@ impl Check for Healthcheck {
             });
         }
         if let Some(lie) = &seen.open_port {
-            return tell::fail(Miss {
-                headline: format!("le healthcheck de « {service} » réussit quand « {service} » est suspendu"),
-                expected,
-                observed: "code 0, tous les processus du service étant suspendus".to_owned(),
-                control: "suspendu et privé de réseau local, le service rendait bien ce test faux".to_owned(),
-                noted: vec![
-                    format!("commande : {command}"),
-                    format!("sortie : {}", tell::cut(&lie.output, 120)),
-                ],
-                place,
-                hint: "le test interroge-t-il ce service-ci, et attend-il sa réponse ? Un port ouvert ne prouve rien : le noyau accepte la connexion à la place du serveur".to_owned(),
-                try_it: format!(
-                    "docker inspect --format '{{{{json .State.Health}}}}' $(docker compose ps -q {service})"
-                ),
-                facts,
-                ..Miss::default()
-            });
+            return tell::fail(Miss { facts, ..self.unasked(cx, lie, expected) });
         }
         if seen.before != Some(Health::Healthy) {
             if seen.before == Some(Health::Unhealthy) {

@@ -208,8 +208,8 @@ impl Replicas {
         let rank = usize::try_from(kit::draw(cx.world, "replicas-victim") % found.len() as u64).unwrap_or(0);
         let victim = &found[rank];
         // Calls are under way when it goes.
-        let (round, halted) =
-            tokio::join!(self.send(gate, "replicas-loss", UNDER_TRAFFIC, 200), cx.world.halt(&victim.id));
+        let calls = self.send(gate, "replicas-loss", UNDER_TRAFFIC, 200);
+        let (round, halted) = futures_util::future::join(calls, cx.world.halt(&victim.id)).await;
         cx.world.revive(&victim.id).await?;
         halted?;
         let round = round?;

@@ -145,14 +145,15 @@ impl Graph {
         let none = BTreeMap::new();
         let around = Around { moment, results: &none, success: true };
         let tests = job.steps.iter().filter(|(_, deeds)| deeds.tests || deeds.tests_in_vain);
-        let seen = tests.map(|(condition, _)| {
-            condition.as_ref().map_or(Some(true), |text| evaluate(text, &around).truth())
-        });
-        let any = seen.fold(Some(false), |any, one| match (any, one) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (None, _) | (_, None) => None,
-            _ => Some(false),
-        });
+        let mut any = Some(false);
+        for (condition, _) in tests {
+            let one = condition.as_ref().map_or(Some(true), |text| evaluate(text, &around).truth());
+            any = match (any, one) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (None, _) | (_, None) => None,
+                _ => Some(false),
+            };
+        }
         both(self.runs(name, moment), any)
     }
 
