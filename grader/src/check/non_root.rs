@@ -27,6 +27,7 @@ impl NonRoot {
                 .iter()
                 .find_map(|word| world.place_in(file, word, "qui exécute ce programme ?"))
         });
+        let asked = world.place_alone(&["services", service, "user"], "utilisateur demandé ici");
         Miss {
             headline: format!("« {service} » travaille avec les droits de root"),
             expected: format!("aucun processus de « {service} » n'appartient à root (uid 0)"),
@@ -39,8 +40,13 @@ impl NonRoot {
                 },
                 tell::cut(rooted.first().map_or("", |p| p.command.as_str()), 80)
             ),
-            place: user.or_else(|| tell::at(world, service, "user", "aucun utilisateur demandé")),
-            hint: "sans instruction USER, tout ce qu'un conteneur lance appartient à root".to_owned(),
+            hint: if asked.is_some() {
+                "la clé user: du fichier Compose l'emporte sur l'instruction USER de l'image"
+            } else {
+                "sans instruction USER, tout ce qu'un conteneur lance appartient à root"
+            }
+            .to_owned(),
+            place: asked.or(user).or_else(|| tell::at(world, service, "user", "aucun utilisateur demandé")),
             try_it: format!("docker compose exec {service} id ; docker compose top {service}"),
             facts,
             ..Miss::default()

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ports::told;
+use super::world::DeclaredPort;
 use super::{Check, Cx, Experiments, Stage, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -77,6 +78,23 @@ impl Check for PublishedOnly {
                 match owner.filter(|_| port.protocol != "udp" && port.is_open_here()) {
                     Some(owner) => drop(seen.insert((owner.host, name))),
                     None => {
+                        let wanted: Vec<String> = self
+                            .ports
+                            .iter()
+                            .filter(|owner| owner.service == *name)
+                            .map(|owner| owner.host.to_string())
+                            .collect();
+                        let has = |host: u16| wanted.contains(&host.to_string());
+                        if !wanted.is_empty() && !service.ports.iter().filter_map(DeclaredPort::host).any(has)
+                        {
+                            return tell::fail(self.miss(
+                                cx,
+                                format!("« {name} » ne publie pas le port demandé"),
+                                format!("port publié : {} ; demandé : {}", told(port), wanted.join(", ")),
+                                (name, "ports"),
+                                "la forme courte est HÔTE:CONTENEUR, dans cet ordre",
+                            ));
+                        }
                         return tell::fail(self.miss(
                             cx,
                             format!("« {name} » publie un port de trop"),

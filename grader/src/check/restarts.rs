@@ -132,7 +132,12 @@ impl Check for Restarts {
                 return tell::fail(Miss {
                     headline: format!("« {service} » n'a pas la politique de redémarrage demandée"),
                     observed: format!("restart: {} sur son conteneur", tell::cut(other, 40)),
-                    place: tell::at(world, service, "restart", "politique de ce service"),
+                    place: world
+                        .place_alone(
+                            &["services", service, "deploy", "restart_policy"],
+                            "cette politique l'emporte",
+                        )
+                        .or_else(|| tell::at(world, service, "restart", "politique de ce service")),
                     try_it: format!(
                         "docker inspect --format '{{{{.HostConfig.RestartPolicy.Name}}}}' $(docker compose ps -q {service})"
                     ),

@@ -59,7 +59,7 @@ impl Script {
     /// The miss of a stack whose health checks see nothing.
     fn blind(script: &super::experiment::Script) -> Miss {
         Miss {
-            headline: "les healthchecks ne voient pas les pannes : aucun script ne peut les dire".to_owned(),
+            headline: "trop peu de healthchecks voient leur panne pour éprouver le script".to_owned(),
             expected: format!(
                 "un healthcheck qui échoue, pour deux au moins de {}",
                 tell::names(&script.breakable)

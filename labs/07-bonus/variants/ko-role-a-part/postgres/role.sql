@@ -1,0 +1,1 @@
+CREATE ROLE lecteur LOGIN PASSWORD 'lecture-seule';
