@@ -208,11 +208,13 @@ async fn kept(world: &dyn World, check: &Delivered) -> Result<Duration, Fault> {
     Ok(Duration::try_from_secs_f64(longest).unwrap_or_default())
 }
 
-/// Whether the alert was firing while every target of Prometheus had answered for a minute.
-async fn for_nothing(world: &dyn World, check: &Delivered) -> Result<bool, Fault> {
+/// Whether the alert was firing while every target of Prometheus had answered for a minute, and for as long as the
+/// rule holds its alerts besides.
+async fn for_nothing(world: &dyn World, check: &Delivered, kept: Duration) -> Result<bool, Fault> {
     // ALERTS{alertname="…",alertstate="firing"} and on() (min(min_over_time(up[60s])) == 1), over ten minutes.
+    let window = 60 + kept.as_secs();
     let query = format!(
-        "ALERTS%7Balertname%3D%22{}%22%2Calertstate%3D%22firing%22%7D%20and%20on()%20(min(min_over_time(up%5B60s%5D))%20%3D%3D%201%20and%20on()%20min(count_over_time(up%5B60s%5D))%20%3E%203)",
+        "ALERTS%7Balertname%3D%22{}%22%2Calertstate%3D%22firing%22%7D%20and%20on()%20(min(min_over_time(up%5B{window}s%5D))%20%3D%3D%201%20and%20on()%20min(count_over_time(up%5B{window}s%5D))%20%3E%203)",
         check.alert
     );
     let now = get(world, &check.prometheus, "/api/v1/query?query=time()").await?;
@@ -282,7 +284,7 @@ pub async fn observe(cx: &Cx<'_>, check: &Delivered) -> Result<Seen, Fault> {
         seen.groups = together(&ear, check, &alert).await?;
         seen.firing = Some((after(begun, at), alert));
     }
-    seen.for_nothing = for_nothing(world, check).await?;
+    seen.for_nothing = for_nothing(world, check, seen.kept).await?;
     let (own, strangers) = ear.heard(0).await?;
     (seen.messages, seen.strangers) = (own.len(), strangers);
     Ok(seen)
