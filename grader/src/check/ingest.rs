@@ -259,7 +259,8 @@ impl Ingest {
     fn dated_wrong(&self, cx: &Cx<'_>, line: &Line, hit: &Hit) -> Option<Miss> {
         let wanted = format!("{}{}", self.index, line.day());
         let stamp = hit.source.get("@timestamp").and_then(Value::as_str).unwrap_or_default();
-        let same = stamp.parse::<jiff::Timestamp>().is_ok_and(|t| t == line.at);
+        let read = stamp.parse::<jiff::Timestamp>().ok();
+        let same = read == Some(line.at);
         if same && hit.index == wanted {
             return None;
         }
@@ -267,17 +268,35 @@ impl Ingest {
             headline: if same {
                 "la ligne n'est pas rangée au jour où elle a été écrite".to_owned()
             } else {
-                "le document est daté de son arrivée, pas de la ligne".to_owned()
+                misdated(read, line.at).to_owned()
             },
             expected: format!("@timestamp : {}, index {wanted}", line.at),
             observed: format!("@timestamp : {}, index {}", tell::cut(stamp, 60), tell::cut(&hit.index, 80)),
             control: format!("ligne envoyée : « {} »", line.text),
-            place: self.place(cx, &["date", "index", "filter", "output"], "date de l'événement"),
+            place: if same {
+                self.place(cx, &["index =>", "index", "output"], "index choisi ici")
+            } else {
+                self.place(cx, &["date", "index", "filter", "output"], "date de l'événement")
+            },
             hint: "un filtre lit une date dans un champ et la met dans @timestamp, d'où vient aussi le jour de l'index"
                 .to_owned(),
             try_it: self.try_it(line),
             ..Miss::default()
         })
+    }
+}
+
+/// What a wrong date says: of a part of the second, of a time zone, or of another moment altogether.
+fn misdated(read: Option<jiff::Timestamp>, at: jiff::Timestamp) -> &'static str {
+    const QUARTER_MS: i64 = 15 * 60 * 1_000;
+    let Some(read) = read else { return "le document n'a pas de date lisible" };
+    let off = read.as_millisecond() - at.as_millisecond();
+    if read.as_second() == at.as_second() {
+        "la date du document a perdu les millièmes de seconde de la ligne"
+    } else if off % QUARTER_MS == 0 && off.abs() <= 15 * 3_600 * 1_000 {
+        "la date de la ligne est lue dans un autre fuseau horaire"
+    } else {
+        "le document est daté de son arrivée, pas de la ligne"
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::deep::{Exec, Executed};
+use super::world::World;
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -154,15 +155,30 @@ impl Mount {
         }
     }
 
+    /// A file of code beneath a mount, at any depth when the container has what searches.
+    async fn code_beneath(&self, world: &dyn World, at: &str) -> Result<Option<String>, Fault> {
+        let service = &self.service;
+        let is_code = |name: &String| self.without.iter().any(|end| name.ends_with(end.as_str()));
+        if is_code(&at.to_owned()) {
+            return Ok(Some(at.to_owned()));
+        }
+        let top = world.list_inside(service, at).await?.unwrap_or_default();
+        if let Some(code) = top.into_iter().find(is_code) {
+            return Ok(Some(code));
+        }
+        let done = world.exec(&kit::inside(service), Exec::new(&["find", at, "-xdev", "-type", "f"])).await?;
+        let said = String::from_utf8_lossy(&done.out).into_owned();
+        Ok(said.lines().map(|line| tell::cut(line, 120)).find(is_code))
+    }
+
     async fn judge_without(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let (world, service) = (cx.world, &self.service);
         let mut seen = Vec::new();
         for shown in world.inspections(service).await? {
-            for mount in mounts(&shown).filter(|m| m.get("Type").and_then(Value::as_str) == Some("volume")) {
+            for mount in mounts(&shown) {
+                let is_volume = mount.get("Type").and_then(Value::as_str) == Some("volume");
                 let Some(at) = mount.get("Destination").and_then(Value::as_str) else { continue };
-                let names = world.list_inside(service, at).await?.unwrap_or_default();
-                let code = names.iter().find(|n| self.without.iter().any(|end| n.ends_with(end.as_str())));
-                if let Some(code) = code {
+                if let Some(code) = self.code_beneath(world, at).await? {
                     return tell::fail(Miss {
                         headline: format!("un volume de « {service} » cache le code de l'image"),
                         expected: "un volume ne garde que des données ; le code vient de l'image".to_owned(),
@@ -176,7 +192,9 @@ impl Mount {
                         ..Miss::default()
                     });
                 }
-                seen.push(at.to_owned());
+                if is_volume {
+                    seen.push(at.to_owned());
+                }
             }
         }
         if seen.is_empty() {

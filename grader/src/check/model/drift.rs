@@ -12,6 +12,10 @@ const CALM: f64 = 0.1;
 const MOVED: f64 = 0.25;
 /// Transactions of a batch: the index of two such samples of one law stays far below `CALM`.
 const ROWS: usize = 1000;
+/// Shares of moved transactions, in percent, whose index goes from little to much.
+const PARTS: [usize; 4] = [5, 15, 25, 35];
+/// An index so near to [`MOVED`] may have been rounded.
+const ROUNDING: f64 = 0.01;
 /// Times that the same question is asked: several processes may answer it.
 const AGAIN: usize = 6;
 
@@ -126,6 +130,30 @@ async fn moves(bench: &mut Bench<'_>, law: &Law, index: usize) -> Result<Option<
     }))
 }
 
+/// Data of which a part moved: whatever the index, `derive` must say what it says.
+async fn told_as_measured(bench: &mut Bench<'_>, law: &Law, index: usize) -> Result<Option<Miss>, Fault> {
+    for share in PARTS {
+        let moved = law.moved(index).rows(bench, ROWS * share / 100);
+        let mut rows = law.rows(bench, ROWS - moved.len());
+        rows.extend(moved);
+        let (psi, drifts) = match measured(bench, &rows).await? {
+            Ok(seen) => seen,
+            Err(miss) => return Ok(Some(*miss)),
+        };
+        let highest = psi.iter().copied().fold(0.0, f64::max);
+        if (highest - MOVED).abs() < ROUNDING || drifts == (highest > MOVED) {
+            continue;
+        }
+        return Ok(Some(Miss {
+            headline: "« derive » ne dit pas ce que disent les indices".to_owned(),
+            observed: format!("derive : {drifts} ; {}", told(bench, &psi)),
+            hint: "« derive » est vrai quand un indice dépasse 0,25, et seulement alors".to_owned(),
+            ..bench.miss("/drift", EXPECTED)
+        }));
+    }
+    Ok(None)
+}
+
 /// A new baseline, data like it, and data that moved.
 pub(super) async fn drift(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
     let first = get!(size(bench).await?);
@@ -151,6 +179,10 @@ pub(super) async fn drift(bench: &mut Bench<'_>) -> Result<Verdict, Fault> {
         if let Some(miss) = moves(bench, &law, index).await? {
             return tell::fail(miss);
         }
+    }
+    let index = bench.number(0, bench.variables().len() - 1);
+    if let Some(miss) = told_as_measured(bench, &law, index).await? {
+        return tell::fail(miss);
     }
     tell::pass(vec![Fact::new(
         "drifts",

@@ -64,12 +64,12 @@ fn mistaken(seen: &Rewound, one: &Asked) -> (&'static str, &'static str) {
     } else if got == seen.start {
         (
             "la base rendue est celle de la copie de départ",
-            "la copie seule ne suffit pas : le journal écrit depuis doit être rejoué par-dessus",
+            "la copie seule ne suffit pas : le journal écrit depuis doit être rejoué par-dessus ; et l'instant demandé est-il lu dans son propre fuseau ?",
         )
     } else if seen.asked.iter().any(|other| other.at != one.at && other.truth == got) {
         (
             "la base rendue est celle d'un autre instant",
-            "chaque appel repart de la copie de départ ; que reste-t-il du précédent, dans l'archive ou ailleurs ?",
+            "l'instant est-il lu en entier, fractions de seconde comprises ? Chaque appel repart de la copie de départ, sans rien du précédent",
         )
     } else {
         ("la base rendue n'est pas celle de l'instant demandé", "comparez les lignes, pas leur nombre")
