@@ -29,9 +29,14 @@ pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<St
     for (key, value) in entries(source, family) {
         let labels = labels(work.plan, value.get("labels"));
         let mut volume = json!({ "name": names[key], "labels": labels });
-        if let Some(options) = value.get("driver_opts").and_then(in_memory) {
+        if let Some((options, whole)) = value.get("driver_opts").and_then(in_memory) {
             volume["driver"] = "local".into();
             volume["driver_opts"] = options;
+            if !whole {
+                let told =
+                    format!("en mémoire, {} Mio au plus, options connues seulement", MOST_MEMORY >> 20);
+                work.change(&[family, key, "driver_opts"], told);
+            }
         }
         out.insert(key.clone(), volume);
         let project = work.approved.model().project();
@@ -46,8 +51,22 @@ pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<St
 /// Most that a volume held in memory may take, bytes.
 const MOST_MEMORY: u64 = 256 << 20;
 
-/// The options of a volume held in memory, its size bounded; nothing for a volume on a disk.
-fn in_memory(options: &Value) -> Option<Value> {
+/// A size in bytes as tmpfs reads it: `100m`, `1G`, `4096`.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// The options of a volume held in memory, its size bounded, and whether they mean all that was asked; nothing for a
+/// volume on a disk.
+fn in_memory(options: &Value) -> Option<(Value, bool)> {
     if options.get("type").and_then(scalar)? != "tmpfs" {
         return None;
     }
@@ -55,17 +74,22 @@ fn in_memory(options: &Value) -> Option<Value> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let mut size = MOST_MEMORY;
     let mut kept = Vec::new();
-    for option in asked.split(',') {
+    let mut whole = true;
+    for option in asked.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
-            Some(("size", bytes)) => size = bytes.parse().map_or(size, |asked: u64| asked.min(size)),
+            Some(("size", text)) => {
+                let asked = bytes(text).unwrap_or(u64::MAX);
+                whole &= asked <= size;
+                size = asked.min(size);
+            }
             Some(("uid" | "gid" | "mode" | "nr_inodes", value)) if number(value) => kept.push(option),
             None if matches!(option, "noexec" | "nosuid" | "nodev") => kept.push(option),
-            _ => {}
+            _ => whole = false,
         }
     }
     let size = format!("size={size}");
     kept.push(&size);
-    Some(json!({ "type": "tmpfs", "device": "tmpfs", "o": kept.join(",") }))
+    Some((json!({ "type": "tmpfs", "device": "tmpfs", "o": kept.join(",") }), whole))
 }
 
 /// Name of the variable that holds a secret or config at start-up.
