@@ -54,23 +54,20 @@ impl Healthcheck {
         ]
     }
 
-    /// The test succeeds although nobody can answer it.
-    fn unasked(&self, cx: &Cx<'_>, lie: &HealthRun, expected: String) -> Miss {
+    /// The test succeeds although nobody can answer it; what was seen, and why it is wrong, is for the caller to say.
+    fn lies(&self, cx: &Cx<'_>, lie: &HealthRun, expected: String, facts: Vec<Fact>) -> Miss {
         let service = &self.service;
         Miss {
-            headline: format!("le healthcheck de « {service} » réussit quand « {service} » est suspendu"),
             expected,
-            observed: "code 0, tous les processus du service étant suspendus".to_owned(),
-            control: "privé aussi de réseau local, le service rendait bien ce test faux".to_owned(),
             noted: vec![
                 format!("commande : {}", self.command(cx)),
                 format!("sortie : {}", tell::cut(&lie.output, 120)),
             ],
             place: tell::at(cx.world, service, "healthcheck", "test de santé"),
-            hint: "le test interroge-t-il ce service-ci, et attend-il sa réponse ? Un port ouvert ne prouve rien : le noyau accepte la connexion à la place du serveur".to_owned(),
             try_it: format!(
                 "docker inspect --format '{{{{json .State.Health}}}}' $(docker compose ps -q {service})"
             ),
+            facts,
             ..Miss::default()
         }
     }
@@ -137,31 +134,26 @@ impl Check for Healthcheck {
         let facts = Self::facts(&run);
         let seen = &run.health;
         let place = tell::at(cx.world, service, "healthcheck", "test de santé");
-        let command = self.command(cx);
         if let Some(lie) = seen.runs.iter().find(|r| r.exit_code == 0) {
             return tell::fail(Miss {
                 headline: format!("le healthcheck de « {service} » dit « tout va bien » pendant la panne"),
-                expected,
                 observed: format!(
                     "code 0, {} après le début de la panne",
                     french(Duration::from_micros(u64::try_from(lie.started_us - run.frozen_us).unwrap_or(0)))
                 ),
                 control: format!("« {service} » suspendu : aucun de ses processus ne répondait"),
-                noted: vec![
-                    format!("commande : {command}"),
-                    format!("sortie : {}", tell::cut(&lie.output, 120)),
-                ],
-                place,
                 hint: "le test interroge-t-il vraiment le serveur, et son échec est-il rendu ?".to_owned(),
-                try_it: format!(
-                    "docker inspect --format '{{{{json .State.Health}}}}' $(docker compose ps -q {service})"
-                ),
-                facts,
-                ..Miss::default()
+                ..self.lies(cx, lie, expected, facts)
             });
         }
         if let Some(lie) = &seen.open_port {
-            return tell::fail(Miss { facts, ..self.unasked(cx, lie, expected) });
+            return tell::fail(Miss {
+                headline: format!("le healthcheck de « {service} » réussit quand « {service} » est suspendu"),
+                observed: "code 0, tous les processus du service étant suspendus".to_owned(),
+                control: "privé aussi de réseau local, le service rendait bien ce test faux".to_owned(),
+                hint: "le test interroge-t-il ce service-ci, et attend-il sa réponse ? Un port ouvert ne prouve rien : le noyau accepte la connexion à la place du serveur".to_owned(),
+                ..self.lies(cx, lie, expected, facts)
+            });
         }
         if seen.before != Some(Health::Healthy) {
             if seen.before == Some(Health::Unhealthy) {

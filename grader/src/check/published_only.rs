@@ -78,15 +78,12 @@ impl Check for PublishedOnly {
                 match owner.filter(|_| port.protocol != "udp" && port.is_open_here()) {
                     Some(owner) => drop(seen.insert((owner.host, name))),
                     None => {
-                        let wanted: Vec<String> = self
-                            .ports
-                            .iter()
-                            .filter(|owner| owner.service == *name)
-                            .map(|owner| owner.host.to_string())
-                            .collect();
-                        let has = |host: u16| wanted.contains(&host.to_string());
-                        if !wanted.is_empty() && !service.ports.iter().filter_map(DeclaredPort::host).any(has)
-                        {
+                        let own = self.ports.iter().filter(|owner| owner.service == *name);
+                        let published: Vec<u16> =
+                            service.ports.iter().filter_map(DeclaredPort::host).collect();
+                        let has_one = own.clone().any(|owner| published.contains(&owner.host));
+                        let wanted: Vec<String> = own.map(|owner| owner.host.to_string()).collect();
+                        if !wanted.is_empty() && !has_one {
                             return tell::fail(self.miss(
                                 cx,
                                 format!("« {name} » ne publie pas le port demandé"),

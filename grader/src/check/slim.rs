@@ -39,23 +39,18 @@ pub enum SlimProof {
 
 /// Compilers, wherever packages put them.
 const COMPILERS: &[&str] = &["gcc", "cc", "g++", "c++", "clang", "make", "rustc", "cargo"];
-
-/// Whether a program is one of [`COMPILERS`], perhaps of a target or with a version: `x86_64-linux-gnu-gcc-12`.
-fn is_compiler(program: &str) -> bool {
-    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').trim_end_matches('-');
-    let name =
-        if name.len() < program.len() && !program[name.len()..].starts_with('-') { program } else { name };
-    COMPILERS.iter().any(|one| {
-        name == *one
-            || name
-                .strip_suffix(one)
-                .is_some_and(|target| target.ends_with("-gnu-") || target.ends_with("-musl-"))
-    })
-}
 const BINARIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/bin"];
 /// Wheels of the image that Python comes with, which no student put there.
 const OWN_WHEELS: &[&str] = &["/ensurepip/", "/usr/share/python-wheels/"];
 const MB: u64 = 1_000_000;
+
+/// Whether a program is one of [`COMPILERS`], perhaps of a target or with a version: `x86_64-linux-gnu-gcc-12`.
+fn is_compiler(program: &str) -> bool {
+    let is_version = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let name = program.rsplit_once('-').filter(|(_, end)| is_version(end)).map_or(program, |(name, _)| name);
+    let is_target = |start: &str| start.is_empty() || start.ends_with("-gnu-") || start.ends_with("-musl-");
+    COMPILERS.iter().any(|one| name.strip_suffix(one).is_some_and(is_target))
+}
 
 fn mb(bytes: u64) -> String {
     format!("{},{} Mo", bytes / MB, bytes % MB / (MB / 10))

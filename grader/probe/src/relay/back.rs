@@ -3,7 +3,7 @@
 
 use super::calendar::{DAY_S, POSTGRES_EPOCH_DAYS, civil_from_days};
 use super::frame::Fields;
-use super::shift::{Rule, binary_float, date_at, epoch};
+use super::shift::{Rule, US_PER_S, binary_float, date_at, epoch};
 
 /// A whole message of the client (its type and its body) as the server is to see it; nothing when it is to stay as
 /// it is, or when it is not understood. Only what is within a day of now is moved.
@@ -53,7 +53,6 @@ fn bind(body: &[u8], rule: Rule) -> Option<Vec<u8>> {
 
 /// A parameter of eight bytes: a timestamp, or an instant counted from 1970.
 fn binary(bytes: &[u8], rule: Rule) -> Option<Vec<u8>> {
-    const US_PER_S: i64 = 1_000_000;
     let number = i64::from_be_bytes(bytes.try_into().ok()?);
     let moved = epoch(number, rule).or_else(|| {
         let origin = POSTGRES_EPOCH_DAYS * DAY_S * US_PER_S;

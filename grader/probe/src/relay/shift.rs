@@ -36,7 +36,7 @@ const TEXTS: [u32; 7] = [25, 19, 114, 705, 1042, 1043, 3802];
 /// Arrays of text and of dates: only in text format.
 const ARRAYS: [u32; 5] = [1009, 1015, 1115, 1182, 1185];
 
-const US_PER_S: i64 = 1_000_000;
+pub(super) const US_PER_S: i64 = 1_000_000;
 const US_PER_DAY: i64 = DAY_S * US_PER_S;
 
 /// The value moved; nothing when it is to stay as it is.

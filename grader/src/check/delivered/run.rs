@@ -10,6 +10,7 @@ use super::deep::Delivery;
 use super::world::{State, World, wire};
 use super::{Cx, Delivered, kit};
 use crate::check::prom::told::Endpoint;
+use crate::check::prom::with_params;
 use crate::error::Fault;
 use crate::time::strain;
 
@@ -175,14 +176,7 @@ async fn reached(world: &dyn World, check: &Delivered) -> Result<Reached, Fault>
     if firing {
         return Ok(Reached::Prometheus);
     }
-    let rules = get(world, &check.prometheus, "/api/v1/rules").await?;
-    let groups = rules.as_ref().and_then(|r| r["data"]["groups"].as_array());
-    let loaded = groups
-        .into_iter()
-        .flatten()
-        .flat_map(|group| group["rules"].as_array().into_iter().flatten())
-        .any(|rule| rule["name"] == check.alert.as_str());
-    Ok(if loaded { Reached::NotFiring } else { Reached::NoRule })
+    Ok(if rules(world, check).await?.is_empty() { Reached::NoRule } else { Reached::NotFiring })
 }
 
 /// Waits until Alertmanager knows of no such alert; `true` when one stays.
@@ -198,28 +192,35 @@ async fn calm(world: &dyn World, check: &Delivered) -> Result<bool, Fault> {
     quiet.await
 }
 
-/// `keep_firing_for` of the rule of that name, as Prometheus has it loaded; the longest when several have it.
-async fn kept(world: &dyn World, check: &Delivered) -> Result<Duration, Fault> {
+/// The rules of that name that Prometheus has loaded.
+async fn rules(world: &dyn World, check: &Delivered) -> Result<Vec<Value>, Fault> {
     let rules = get(world, &check.prometheus, "/api/v1/rules").await?;
     let groups = rules.as_ref().and_then(|r| r["data"]["groups"].as_array());
     let all = groups.into_iter().flatten().flat_map(|group| group["rules"].as_array().into_iter().flatten());
-    let own = all.filter(|rule| rule["name"] == check.alert.as_str());
-    let longest = own.filter_map(|rule| rule["keepFiringFor"].as_f64()).fold(0.0, f64::max);
+    Ok(all.filter(|rule| rule["name"] == check.alert.as_str()).cloned().collect())
+}
+
+/// `keep_firing_for` of the rule, as it is loaded; the longest when several have its name.
+async fn kept(world: &dyn World, check: &Delivered) -> Result<Duration, Fault> {
+    let own = rules(world, check).await?;
+    let longest = own.iter().filter_map(|rule| rule["keepFiringFor"].as_f64()).fold(0.0, f64::max);
     Ok(Duration::try_from_secs_f64(longest).unwrap_or_default())
 }
 
 /// Whether the alert was firing while every target of Prometheus had answered for a minute, and for as long as the
 /// rule holds its alerts besides.
 async fn for_nothing(world: &dyn World, check: &Delivered, kept: Duration) -> Result<bool, Fault> {
-    // ALERTS{alertname="…",alertstate="firing"} and on() (min(min_over_time(up[60s])) == 1), over ten minutes.
-    let window = 60 + kept.as_secs();
+    let window = format!("{}s", 60 + kept.as_secs());
     let query = format!(
-        "ALERTS%7Balertname%3D%22{}%22%2Calertstate%3D%22firing%22%7D%20and%20on()%20(min(min_over_time(up%5B{window}s%5D))%20%3D%3D%201%20and%20on()%20min(count_over_time(up%5B{window}s%5D))%20%3E%203)",
+        "ALERTS{{alertname=\"{}\",alertstate=\"firing\"}} and on() (min(min_over_time(up[{window}])) == 1 and on() min(count_over_time(up[{window}])) > 3)",
         check.alert
     );
     let now = get(world, &check.prometheus, "/api/v1/query?query=time()").await?;
     let Some(now) = now.as_ref().and_then(|n| n["data"]["result"][0].as_f64()) else { return Ok(false) };
-    let path = format!("/api/v1/query_range?query={query}&start={}&end={now}&step=2", now - 600.0);
+    // Over ten minutes.
+    let (start, end) = ((now - 600.0).to_string(), now.to_string());
+    let params = [("query", query.as_str()), ("start", &start), ("end", &end), ("step", "2")];
+    let path = with_params("/api/v1/query_range", &params);
     let seen = get(world, &check.prometheus, &path).await?;
     let series = seen.as_ref().and_then(|s| s["data"]["result"].as_array());
     Ok(series.is_some_and(|all| !all.is_empty()))

@@ -11,22 +11,17 @@ pub fn resolve_secure(host: &str, base: &str, reference: &str) -> Result<String,
     from_page(host, base, reference, true)
 }
 
-/// Whether a reference leads to a server in clear.
-fn is_plain(reference: &str, page_is_secure: bool) -> bool {
-    if reference.starts_with("//") { !page_is_secure } else { !starts_with(reference, "https://") }
-}
-
 fn from_page(host: &str, base: &str, reference: &str, page_is_secure: bool) -> Result<String, String> {
     let reference = reference.split('#').next().unwrap_or_default().trim();
-    let secure = starts_with(reference, "https://");
+    let secure =
+        if reference.starts_with("//") { page_is_secure } else { starts_with(reference, "https://") };
     let rest = reference.strip_prefix("//").or_else(|| {
         let scheme = ["http://", "https://"].iter().find(|s| starts_with(reference, s))?;
         reference.get(scheme.len()..)
     });
     if let Some(rest) = rest {
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let plain = is_plain(reference, page_is_secure);
-        let name = authority.strip_suffix(if plain { ":80" } else { ":443" }).unwrap_or(authority);
+        let name = authority.strip_suffix(if secure { ":443" } else { ":80" }).unwrap_or(authority);
         if secure && !page_is_secure {
             return Err(format!("https://{authority}"));
         }

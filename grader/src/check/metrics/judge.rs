@@ -6,15 +6,14 @@ use super::super::experiment::Traffic;
 use super::super::tell;
 use super::super::world::World;
 use super::Metrics;
-use super::parse::{Page, Sample, number};
-use super::run::{Long, Measure, Run, Sent};
+use super::parse::{Page, Sample};
+use super::run::{Measure, Run};
 use crate::check::inside::inside;
 use crate::check::kit;
 use crate::event::{Fact, Miss, Verdict};
-use crate::time::french;
 
 /// What is wrong with a metric in one measure.
-enum Wrong {
+pub(super) enum Wrong {
     /// Certainly wrong.
     Miss(Box<Miss>),
     /// The process restarted, or a request failed: the measure says nothing.
@@ -22,7 +21,7 @@ enum Wrong {
 }
 
 /// True when two counts are the same whole number.
-fn same(a: f64, b: f64) -> bool {
+pub(super) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 0.5
 }
 
@@ -30,12 +29,12 @@ fn float(n: u64) -> f64 {
     f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
-fn number_told(n: f64) -> String {
+pub(super) fn number_told(n: f64) -> String {
     if n.fract().abs() < 1e-9 { format!("{n:.0}") } else { format!("{n:.3}").replace('.', ",") }
 }
 
 impl Metrics {
-    fn is_of(&self, sample: &Sample, path: &str) -> bool {
+    pub(super) fn is_of(&self, sample: &Sample, path: &str) -> bool {
         sample.labels.get(&self.path_label).is_some_and(|p| p == path)
             && self
                 .method_label
@@ -44,7 +43,7 @@ impl Metrics {
     }
 
     /// Sum over the series of a path.
-    fn total(&self, page: &Page, name: &str, path: &str) -> f64 {
+    pub(super) fn total(&self, page: &Page, name: &str, path: &str) -> f64 {
         // The sum of nothing is -0.
         page.of(name).filter(|s| self.is_of(s, path)).map(|s| s.value).sum::<f64>() + 0.0
     }
@@ -113,7 +112,7 @@ impl Metrics {
         }
     }
 
-    fn paths<'a>(&'a self, traffic: &'a Traffic) -> &'a [String] {
+    pub(super) fn paths<'a>(&'a self, traffic: &'a Traffic) -> &'a [String] {
         self.paths.as_deref().unwrap_or(&traffic.paths)
     }
 
@@ -312,89 +311,6 @@ impl Metrics {
             hint: hint.to_owned(),
             ..base.clone()
         }))
-    }
-
-    /// What was sent to a path while its sum stayed where it was from the beginning of the measure to the end of the
-    /// many requests that followed it.
-    fn unmoved<'l>(&self, m: &Measure, long: &'l Long, path: &str) -> Option<&'l Sent> {
-        let sum = format!("{}_sum", self.name());
-        let [first, last] = [&m.before, &long.after].map(|reading| self.total(&reading.page, &sum, path));
-        long.sent.get(path).filter(|sent| (last - first).abs() < 1e-9 && sent.bad == 0)
-    }
-
-    /// Type, buckets and sum of a histogram.
-    fn shaped(&self, m: &Measure, traffic: &Traffic, base: &Miss) -> Result<(), Wrong> {
-        let name = self.name();
-        let page = &m.after.page;
-        let wrong = |headline: String, observed: String, hint: &str| {
-            Err(Wrong::Miss(Box::new(Miss { headline, observed, hint: hint.to_owned(), ..base.clone() })))
-        };
-        let kind = page.types.get(name).map_or("sans type", String::as_str);
-        if kind != "histogram" {
-            return wrong(
-                format!("« {name} » n'est pas un histogramme"),
-                format!("type annoncé : {kind}"),
-                "le type est dans la ligne # TYPE de la page",
-            );
-        }
-        for path in self.paths(traffic) {
-            let count = self.total(page, &format!("{name}_count"), path);
-            let mut buckets: Vec<(f64, f64)> = Vec::new();
-            let series = format!("{name}_bucket");
-            for sample in page.of(&series).filter(|s| self.is_of(s, path)) {
-                let Some(le) = sample.labels.get("le").and_then(|le| number(le)) else {
-                    return wrong(
-                        format!("un seau de « {name} » n'a pas de borne lisible"),
-                        format!("{:?}", sample.labels),
-                        "l'étiquette le est un nombre ou +Inf",
-                    );
-                };
-                match buckets.iter_mut().find(|(b, _)| b.total_cmp(&le).is_eq()) {
-                    Some((_, sum)) => *sum += sample.value,
-                    None => buckets.push((le, sample.value)),
-                }
-            }
-            buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let rising = buckets.windows(2).all(|w| w[0].1 <= w[1].1);
-            let last = buckets.last().copied();
-            let closed = last.is_some_and(|(le, n)| le.is_infinite() && same(n, count));
-            if !rising || !closed || buckets.len() < 2 {
-                let shown: Vec<String> =
-                    buckets.iter().map(|(le, n)| format!("{le}:{}", number_told(*n))).collect();
-                return wrong(
-                    format!("les seaux de « {name} » ne forment pas un histogramme"),
-                    format!("{path} : {} ; _count {}", shown.join(" "), number_told(count)),
-                    "les seaux sont cumulés, et le dernier (+Inf) vaut _count",
-                );
-            }
-            let sum = format!("{name}_sum");
-            let moved = self.total(page, &sum, path) - self.total(&m.before.page, &sum, path);
-            let took = m.sent.get(path).map(|s| s.took).unwrap_or_default();
-            let most = took.as_secs_f64() * 1.5 + 0.05;
-            if let Some(long) = m.long.as_ref().and_then(|long| self.unmoved(m, long, path)) {
-                return wrong(
-                    format!("« {name} » ne mesure aucune durée"),
-                    format!(
-                        "_sum n'a pas bougé pendant {} requêtes à {path}, qui ont duré {} en tout",
-                        long.sure,
-                        french(long.took)
-                    ),
-                    "la durée s'observe en secondes, avec ses décimales : 20 ms valent 0,02",
-                );
-            }
-            if moved < -1e-9 || moved > most || moved.is_nan() {
-                return wrong(
-                    format!("« {name} » ne mesure pas des secondes"),
-                    format!(
-                        "_sum + {} pour des requêtes qui ont duré {} en tout",
-                        number_told(moved),
-                        french(took)
-                    ),
-                    "l'unité est dans le nom : une milliseconde vaut 0,001",
-                );
-            }
-        }
-        Ok(())
     }
 }
 

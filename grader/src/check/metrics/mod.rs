@@ -1,5 +1,6 @@
 //! `metrics`: Prometheus metrics that move by exactly what was sent.
 
+mod histogram;
 mod judge;
 pub mod parse;
 mod run;

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 pub use app::App;
 pub use memory::Memory;
+pub use net::{attachment, instance};
 pub use traefik::{Behind, Secure, Traefik, certificate, raw};
 
 use super::world::*;
@@ -98,36 +99,6 @@ pub struct FakeWorld {
     /// Memory.
     pub memory: Mutex<Memory>,
     born: Instant,
-}
-
-/// A running container with one address on `net`.
-pub fn instance(service: &str, ip: &str) -> Instance {
-    Instance {
-        service: service.to_owned(),
-        id: format!("{service}-0"),
-        state: State::Running,
-        exit_code: None,
-        restarts: 0,
-        health: None,
-        attachments: vec![attachment("net", ip)],
-        published: vec![],
-        env: BTreeMap::new(),
-        command: vec![],
-        working_dir: "/app".to_owned(),
-        network_mode: String::new(),
-        exposed: Vec::new(),
-    }
-}
-
-/// A link to a network.
-pub fn attachment(network: &str, ip: &str) -> Attachment {
-    let ip: IpAddr = ip.parse().expect("an address");
-    Attachment {
-        network: network.to_owned(),
-        ip: Some(ip),
-        gateway: None,
-        subnet: ipnet::IpNet::new(ip, 24).ok().map(|n| n.trunc()),
-    }
 }
 
 impl FakeWorld {

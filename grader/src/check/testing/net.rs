@@ -1,9 +1,40 @@
 //! Names, connections and interfaces of the fake stack.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::super::world::{Vantage, wire};
+use super::super::world::{Attachment, Instance, State, Vantage, wire};
 use super::FakeWorld;
+
+/// A running container with one address on `net`.
+pub fn instance(service: &str, ip: &str) -> Instance {
+    Instance {
+        service: service.to_owned(),
+        id: format!("{service}-0"),
+        state: State::Running,
+        exit_code: None,
+        restarts: 0,
+        health: None,
+        attachments: vec![attachment("net", ip)],
+        published: vec![],
+        env: BTreeMap::new(),
+        command: vec![],
+        working_dir: "/app".to_owned(),
+        network_mode: String::new(),
+        exposed: Vec::new(),
+    }
+}
+
+/// A link to a network.
+pub fn attachment(network: &str, ip: &str) -> Attachment {
+    let ip: IpAddr = ip.parse().expect("an address");
+    Attachment {
+        network: network.to_owned(),
+        ip: Some(ip),
+        gateway: None,
+        subnet: ipnet::IpNet::new(ip, 24).ok().map(|n| n.trunc()),
+    }
+}
 
 fn failed(kind: wire::FailureKind) -> wire::Outcome {
     wire::Outcome::Failed(wire::Failure::new(kind, wire::Stage::Connect, "fake"))

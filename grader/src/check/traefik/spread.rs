@@ -212,16 +212,15 @@ impl Spread {
         if served < asked {
             return Ok(None);
         }
-        let moved: Vec<u64> = before.iter().zip(&after).map(|(b, a)| a.saturating_sub(*b)).collect();
+        let moved = growth(&before, &after);
         let others = found.iter().zip(&moved).filter(|(replica, _)| replica.id != one.id);
         let own = found.iter().zip(&moved).find(|(replica, _)| replica.id == one.id).map_or(0, |(_, n)| *n);
         if own >= asked && others.clone().all(|(_, n)| *n * 4 < asked) {
             return Ok(None);
         }
-        let told: Vec<String> = found.iter().zip(&moved).map(|(r, n)| format!("{} : {n}", r.name)).collect();
         Ok(Some(Miss {
             headline: "une réplique ne compte pas ses propres appels".to_owned(),
-            observed: format!("{asked} appels à « {} » seule ; comptés : {}", one.name, told.join(", ")),
+            observed: format!("{asked} appels à « {} » seule ; comptés : {}", one.name, shares(found, &moved)),
             hint: "chaque réplique tient son compte dans sa propre mémoire : un compte partagé ne dit pas qui a servi"
                 .to_owned(),
             ..self.base(cx)
@@ -265,9 +264,19 @@ impl Spread {
                 });
             }
         };
-        let moved: Vec<u64> = before.iter().zip(&after).map(|(b, a)| a.saturating_sub(*b)).collect();
-        Ok(self.verdict(cx, found, &moved, &sent))
+        Ok(self.verdict(cx, found, &growth(&before, &after), &sent))
     }
+}
+
+/// How much each counter has grown.
+fn growth(before: &[u64], after: &[u64]) -> Vec<u64> {
+    before.iter().zip(after).map(|(b, a)| a.saturating_sub(*b)).collect()
+}
+
+/// « api : 20, api2 : 21 ».
+fn shares(found: &[Replica], counts: &[u64]) -> String {
+    let each: Vec<String> = found.iter().zip(counts).map(|(r, n)| format!("{} : {n}", r.name)).collect();
+    each.join(", ")
 }
 
 /// What a part of the check says, with what is common to all its misses.
@@ -285,10 +294,10 @@ impl Spread {
     fn verdict(&self, cx: &Cx<'_>, found: &[Replica], moved: &[u64], sent: &Sent) -> Verdict {
         // The first request of a series is counted too.
         let total = sent.count + 1;
-        let told: Vec<String> = found.iter().zip(moved).map(|(r, n)| format!("{} : {n}", r.name)).collect();
+        let told = shares(found, moved);
         let facts = vec![
             Fact::new("sent", total, format!("{total} appels envoyés par un même visiteur")),
-            Fact::new("counted", json!(moved), format!("comptés par les répliques : {}", told.join(", "))),
+            Fact::new("counted", json!(moved), format!("comptés par les répliques : {told}")),
         ];
         let miss = |headline: &str, observed: String, hint: &str| {
             Verdict::Fail(Box::new(Miss {
@@ -315,11 +324,7 @@ impl Spread {
         if moved.iter().sum::<u64>() != total {
             return miss(
                 "les compteurs des répliques ne suivent pas les appels",
-                format!(
-                    "{total} appels envoyés, {} comptés ({})",
-                    moved.iter().sum::<u64>(),
-                    told.join(", ")
-                ),
+                format!("{total} appels envoyés, {} comptés ({})", moved.iter().sum::<u64>(), told),
                 "chaque réplique compte ce qu'elle sert elle-même, une fois ; qui d'autre répond, ou qui compte deux fois ?",
             );
         }
@@ -336,7 +341,7 @@ impl Spread {
             } else {
                 format!("« {} » reçoit trop peu", replica.name)
             },
-            format!("sur {total} appels, {}", told.join(", ")),
+            format!("sur {total} appels, {told}"),
             hint,
         )
     }

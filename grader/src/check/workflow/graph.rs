@@ -144,15 +144,9 @@ impl Graph {
         let Some(job) = self.jobs.get(name) else { return Some(false) };
         let none = BTreeMap::new();
         let around = Around { moment, results: &none, success: true };
-        let tests = job.steps.iter().filter(|(_, deeds)| deeds.tests || deeds.tests_in_vain);
         let mut any = Some(false);
-        for (condition, _) in tests {
-            let one = condition.as_ref().map_or(Some(true), |text| evaluate(text, &around).truth());
-            any = match (any, one) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (None, _) | (_, None) => None,
-                _ => Some(false),
-            };
+        for (condition, _) in job.steps.iter().filter(|(_, deeds)| deeds.tests || deeds.tests_in_vain) {
+            any = either(any, around.holds(condition.as_deref()));
         }
         both(self.runs(name, moment), any)
     }
@@ -163,20 +157,14 @@ impl Graph {
         let Some(job) = self.jobs.get(name) else { return Some(false) };
         let none = BTreeMap::new();
         let around = Around { moment, results: &none, success: true };
-        let truth =
-            |text: &Option<String>| text.as_ref().map_or(Some(true), |t| evaluate(t, &around).truth());
         let mut any = Some(false);
         for (condition, deeds) in &job.steps {
             let flag = match &deeds.pushes {
                 Push::No => continue,
                 Push::Always => Some(true),
-                Push::When(text) => evaluate(text, &around).truth(),
+                Push::When(text) => around.holds(Some(text)),
             };
-            any = match (any, both(truth(condition), flag)) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (None, _) | (_, None) => None,
-                _ => Some(false),
-            };
+            any = either(any, both(around.holds(condition.as_deref()), flag));
         }
         both(runs, any)
     }
@@ -190,11 +178,26 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     }
 }
 
+fn either(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
+}
+
 /// What a condition sees.
 struct Around<'a> {
     moment: &'a Moment,
     results: &'a BTreeMap<String, Option<bool>>,
     success: bool,
+}
+
+impl Around<'_> {
+    /// Whether a condition holds; what has none always goes on.
+    fn holds(&self, condition: Option<&str>) -> Option<bool> {
+        condition.map_or(Some(true), |text| evaluate(text, self).truth())
+    }
 }
 
 impl Facts for Around<'_> {

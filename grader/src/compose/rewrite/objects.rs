@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Plan, Work, files, pins, translate};
+use super::{Plan, Work, files, limits, pins, translate};
 use crate::compose::model::{entries, scalar};
 
 /// Gives each real name a new one, shared by the keys that share it.
@@ -51,19 +51,6 @@ pub(super) fn named(work: &mut Work<'_>, source: &Value, family: &str) -> Map<St
 /// Most that a volume held in memory may take, bytes.
 const MOST_MEMORY: u64 = 256 << 20;
 
-/// A size in bytes as tmpfs reads it: `100m`, `1G`, `4096`.
-fn bytes(text: &str) -> Option<u64> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let shift = match unit.to_ascii_lowercase().as_str() {
-        "" => 0,
-        "k" => 10,
-        "m" => 20,
-        "g" => 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
 /// The options of a volume held in memory, its size bounded, and whether they mean all that was asked; nothing for a
 /// volume on a disk.
 fn in_memory(options: &Value) -> Option<(Value, bool)> {
@@ -78,7 +65,7 @@ fn in_memory(options: &Value) -> Option<(Value, bool)> {
     for option in asked.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
             Some(("size", text)) => {
-                let asked = bytes(text).unwrap_or(u64::MAX);
+                let asked = limits::bytes(&text.into()).unwrap_or(u64::MAX);
                 whole &= asked <= size;
                 size = asked.min(size);
             }
