@@ -164,6 +164,8 @@ pub struct Case {
     pub dir: PathBuf,
     /// Folder that it is laid over, and what is left out of that.
     base: Option<(PathBuf, Vec<PathBuf>)>,
+    /// The lab whose wishes it is read with.
+    pub lab: Option<String>,
     /// What must be answered.
     pub expect: Expect,
 }
@@ -202,7 +204,10 @@ pub fn labs() -> Vec<Case> {
                 _ => "accepted",
             };
             let note = told.get("note").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+            let file = std::fs::read_to_string(lab.join("lab.toml")).unwrap_or_default();
+            let file: toml::Table = file.parse().unwrap_or_default();
             cases.push(Case {
+                lab: file.get("id").and_then(toml::Value::as_str).map(str::to_owned),
                 name: dir.strip_prefix(lab.parent().unwrap_or(&lab)).unwrap_or(&dir).display().to_string(),
                 base: Some(base(&lab, &told)),
                 dir,
@@ -256,7 +261,13 @@ pub fn corpus(name: &str) -> Vec<Case> {
             let file = dir.join("expect.toml");
             let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
             let expect = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-            Case { base: None, name: entry.file_name().to_string_lossy().into_owned(), dir, expect }
+            Case {
+                base: None,
+                lab: None,
+                name: entry.file_name().to_string_lossy().into_owned(),
+                dir,
+                expect,
+            }
         })
         .collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));

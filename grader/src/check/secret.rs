@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::backup::Backup;
 use super::cache::access::Store;
 use super::deep::{Drawn, Trace};
 use super::experiment::Request;
@@ -38,7 +39,11 @@ pub struct SecretUsed {
 /// The value of the secret is in no environment, no command line, no image.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SecretHidden {}
+pub struct SecretHidden {
+    /// Backups on demand, whose command lines are looked at too while they are made.
+    #[serde(default)]
+    pub during: Option<Backup>,
+}
 
 fn default_port() -> u16 {
     5432
@@ -266,7 +271,8 @@ fn find(document: &Value, needles: &[String], path: &str) -> Option<String> {
 
 impl SecretHidden {
     /// Everywhere the value shows.
-    async fn leaks(&self, world: &dyn World, needles: &[String]) -> Result<Vec<(String, String)>, Fault> {
+    async fn leaks(&self, cx: &Cx<'_>, needles: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        let world = cx.world;
         let mut leaks: Vec<(String, String)> = Vec::new();
         let mut looked: BTreeSet<String> = BTreeSet::new();
         for (service, declared) in &world.declared().services {
@@ -278,14 +284,18 @@ impl SecretHidden {
                     break;
                 }
             }
-            let processes = world.processes(service).await?;
-            if let Some(line) =
-                processes.iter().find(|line| needles.iter().any(|n| line.contains(n.as_str())))
-            {
+            let mut seen = vec![("docker top", world.processes(service).await?)];
+            if let Some(backup) = self.during.as_ref().filter(|backup| backup.service == *service) {
+                seen.push(("docker top pendant une sauvegarde", backup.lines(cx).await?));
+            }
+            let told = |line: &String| needles.iter().any(|needle| line.contains(needle.as_str()));
+            let line =
+                seen.iter().find_map(|(how, lines)| Some((how, lines.iter().find(|line| told(line))?)));
+            if let Some((how, line)) = line {
                 let program = line.split_whitespace().next().unwrap_or_default();
                 leaks.push((
                     service.clone(),
-                    format!("« {service} » : docker top, ligne de commande de {}", tell::cut(program, 40)),
+                    format!("« {service} » : {how}, ligne de commande de {}", tell::cut(program, 40)),
                 ));
             }
             // Services built into the same image have the same to tell.
@@ -310,12 +320,12 @@ impl SecretHidden {
 #[async_trait]
 impl Check for SecretHidden {
     fn stage(&self, _: &Experiments) -> Stage {
-        Stage::Observe
+        if self.during.is_some() { Stage::Drive } else { Stage::Observe }
     }
 
     fn deadline(&self) -> Duration {
-        // Whole images are read.
-        Duration::from_secs(300)
+        // Whole images are read, and the backups of others awaited.
+        Duration::from_secs(420)
     }
 
     fn validate(&self, experiments: &Experiments) -> Result<(), String> {
@@ -325,7 +335,7 @@ impl Check for SecretHidden {
     async fn judge(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
         let Some(drawn) = world.drawn() else { return tell::fail(absent(world, name(cx.experiments)?)) };
-        let leaks = self.leaks(world, &needles(&drawn.value)).await?;
+        let leaks = self.leaks(cx, &needles(&drawn.value)).await?;
         let Some((service, first)) = leaks.first() else {
             return tell::pass(vec![Fact::new(
                 "leaks",

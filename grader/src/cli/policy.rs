@@ -7,11 +7,12 @@ use clap::Args;
 
 use super::args::{Format, Global};
 use super::output::target;
-use super::shell;
-use crate::compose;
+use super::{places, shell};
+use crate::compose::{self, Wishes};
 use crate::error::{ExitCode, Fault, FaultKind};
 use crate::event::Opinion;
 use crate::reporter::{clean, human};
+use crate::run;
 
 /// `policy`
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub struct PolicyArgs {
     /// Le projet
     #[arg(value_name = "DOSSIER")]
     pub dir: PathBuf,
+    /// Lit le dossier comme ce TP le demande (profils, `.env` tiré, fichier de production)
+    #[arg(long, value_name = "TP")]
+    pub lab: Option<String>,
     /// Montre aussi le fichier réécrit qui serait démarré
     #[arg(long)]
     pub model: bool,
@@ -26,7 +30,12 @@ pub struct PolicyArgs {
 
 /// `grader policy`
 pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
-    let opinion = match ask(args).await {
+    let wishes = match args.lab.as_deref().map(places::find_lab).transpose() {
+        // No engine will hear of these secrets.
+        Ok(lab) => lab.map(|lab| run::wishes(&lab, "policy")).unwrap_or_default(),
+        Err(code) => return code,
+    };
+    let opinion = match ask(args, &wishes).await {
         Ok(opinion) => opinion,
         Err(fault) => return shell::fault(&fault),
     };
@@ -37,11 +46,11 @@ pub async fn policy(args: &PolicyArgs, global: &Global) -> ExitCode {
     if global.exit_zero { ExitCode::Passed } else { opinion.exit() }
 }
 
-async fn ask(args: &PolicyArgs) -> Result<Opinion, Fault> {
+async fn ask(args: &PolicyArgs, wishes: &Wishes) -> Result<Opinion, Fault> {
     let temp = tempfile::tempdir().map_err(|e| {
         Fault::new(FaultKind::Disk, "pas de dossier temporaire", "vérifiez la place sur le disque").detail(e)
     })?;
-    compose::opinion(&args.dir, temp.path()).await
+    compose::opinion(&args.dir, temp.path(), wishes).await
 }
 
 /// `Err` is a French message.

@@ -8,14 +8,16 @@ use serde_json::Value;
 use super::canonical::{ConfigError, canonical};
 use super::model::ComposeModel;
 use super::rewrite::{Plan, sandbox};
-use super::stage::{Limits, stage};
+use super::stage::{Limits, stage_for};
 use super::tool::ComposeTool;
+use super::wishes::Wishes;
 use crate::error::Fault;
 use crate::event::{Decision, OPINION_FORMAT, Opinion, Problem, Refusal};
 
-/// Judges the folder `dir`, copied beneath `into` (an empty folder of the caller).
-pub async fn opinion(dir: &Path, into: &Path) -> Result<Opinion, Fault> {
-    let mut opinion = match stage(dir, into, &Limits::default()) {
+/// Judges the folder `dir`, copied beneath `into` (an empty folder of the caller) as a lab wishes
+/// it.
+pub async fn opinion(dir: &Path, into: &Path, wishes: &Wishes) -> Result<Opinion, Fault> {
+    let mut opinion = match stage_for(dir, into, &Limits::default(), wishes) {
         Err(problems) => invalid(problems),
         Ok(staged) => match canonical(&staged, &ComposeTool::find()?).await {
             Ok(model) => judged(model),

@@ -25,27 +25,23 @@ pub(super) fn stage(cx: &Ctx<'_>, room: &Path) -> Result<Arc<Staged>, Stop> {
         let what = "le dossier temporaire est plein ou interdit";
         Stop::Fault(Fault::new(FaultKind::Disk, what, "libérez de la place").detail(e))
     })?;
-    let wishes = wishes(cx);
+    let wishes = wishes(cx.lab, &cx.session.secret);
     let staged =
         compose::stage_for(&cx.options.dir, &into, &Limits::default(), &wishes).map_err(Stop::Invalid)?;
     cx.step("intake", "lecture de la copie", StepState::Done);
     Ok(Arc::new(staged))
 }
 
-/// What the lab wishes of the copy.
-fn wishes(cx: &Ctx<'_>) -> Wishes {
-    let experiments = &cx.lab.experiments;
+/// What a lab wishes of the copy; the secrets that it draws come from `secret`.
+pub fn wishes(lab: &Lab, secret: &str) -> Wishes {
+    let experiments = &lab.experiments;
     Wishes {
         over: experiments.over.clone(),
         profile: experiments.profile.clone(),
         profiles: experiments.profiles.clone(),
         dotenv: experiments.dotenv.as_ref().map(|dotenv| DotenvWish {
             example: dotenv.example.clone(),
-            drawn: dotenv
-                .secrets
-                .iter()
-                .map(|name| (name.clone(), value(&cx.session.secret, name)))
-                .collect(),
+            drawn: dotenv.secrets.iter().map(|name| (name.clone(), value(secret, name))).collect(),
         }),
     }
 }

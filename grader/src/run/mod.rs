@@ -19,6 +19,7 @@ use crate::error::{Fault, FaultKind};
 use crate::event::{Event, FORMAT, Kept, Problem, RunFinished, RunStarted, Step, StepState};
 use crate::lab::Lab;
 
+pub use intake::wishes;
 pub use warm::{Refreshed, Warm};
 
 /// What a run is asked.

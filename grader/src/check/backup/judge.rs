@@ -281,6 +281,7 @@ mod tests {
             truth: Truth { main: vec![row("a"), row(&n.to_string())], other: vec![row("b")] },
         });
         Calls {
+            lines: std::collections::BTreeSet::new(),
             keep: 2,
             each: each.collect(),
             left: vec!["d2".into(), "d3".into()],

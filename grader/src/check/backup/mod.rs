@@ -5,12 +5,14 @@ pub(super) mod base;
 pub(super) mod judge;
 mod run;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::run::Calls;
 use super::world;
 use super::{Check, Cx, Experiments, Stage, database, deep, kit, tell};
 use crate::error::Fault;
@@ -46,6 +48,26 @@ pub struct Backup {
     pub store: String,
 }
 
+impl Backup {
+    /// The experiment, made once whoever asks.
+    async fn calls(&self, cx: &Cx<'_>) -> Result<Arc<Calls>, Fault> {
+        cx.memo
+            .once(&format!("backup:{}", self.service), async {
+                let _alone = cx.memo.alone().await;
+                run::calls(cx.world, self).await
+            })
+            .await
+    }
+
+    /// Command lines of the service's processes while it dumps; none when there is no such service.
+    pub(super) async fn lines(&self, cx: &Cx<'_>) -> Result<Vec<String>, Fault> {
+        if base::absent(cx.world, &self.service, &self.store).await?.is_some() {
+            return Ok(Vec::new());
+        }
+        Ok(self.calls(cx).await?.lines.iter().cloned().collect())
+    }
+}
+
 #[async_trait]
 impl Check for Backup {
     fn stage(&self, _: &Experiments) -> Stage {
@@ -60,13 +82,7 @@ impl Check for Backup {
         if let Some(miss) = base::absent(cx.world, &self.service, &self.store).await? {
             return tell::fail(miss);
         }
-        let seen = cx
-            .memo
-            .once(&format!("backup:{}", self.service), async {
-                let _alone = cx.memo.alone().await;
-                run::calls(cx.world, self).await
-            })
-            .await?;
+        let seen = self.calls(cx).await?;
         match self.proof {
             Proof::Dump => Ok(judge::dumps(self, cx.world, &seen)),
             Proof::Rotation => Ok(judge::rotation(self, cx.world, &seen)),

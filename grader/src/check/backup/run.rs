@@ -14,6 +14,10 @@ use crate::error::Fault;
 
 /// Between the beginnings of two calls: names are often made of the second.
 const SPACING: Duration = Duration::from_millis(2_100);
+/// Between two looks at the processes of a call.
+const LOOK: Duration = Duration::from_millis(20);
+/// Command lines that are kept.
+const MOST_LINES: usize = 400;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub struct Calls {
     pub left: Vec<String>,
     /// Files that were there before the first call.
     pub before: Vec<String>,
+    /// Command lines of the service's processes during the calls, each once.
+    pub lines: BTreeSet<String>,
     /// Names of the tables.
     pub tables: (String, String),
     /// How the database is entered.
@@ -60,6 +66,31 @@ async fn listing(world: &dyn World, check: &Backup) -> Result<Vec<String>, Fault
     Ok(found)
 }
 
+/// Awaits `call` while the command lines of the service's processes are gathered: those of a dump
+/// live for an instant.
+async fn watched<T>(
+    world: &dyn World,
+    service: &str,
+    lines: &mut BTreeSet<String>,
+    call: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let watch = async {
+        loop {
+            let seen = match world.processes(service).await {
+                Ok(seen) => seen,
+                Err(fault) => break fault,
+            };
+            lines.extend(seen.into_iter().take(MOST_LINES.saturating_sub(lines.len())));
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        fault = watch => Err(fault),
+        done = call => done,
+    }
+}
+
 /// Calls the command as often as needed to see files go.
 pub async fn calls(world: &dyn World, check: &Backup) -> Result<Calls, Fault> {
     let login = base::enter(world, &check.store).await?;
@@ -74,6 +105,7 @@ pub async fn calls(world: &dyn World, check: &Backup) -> Result<Calls, Fault> {
     let before = listing(world, check).await?;
     let mut known: BTreeSet<String> = before.iter().cloned().collect();
     let mut each = Vec::new();
+    let mut lines = BTreeSet::new();
     let mut left = before.clone();
     for call in 0..keep + 2 {
         let start = Instant::now();
@@ -82,7 +114,8 @@ pub async fn calls(world: &dyn World, check: &Backup) -> Result<Calls, Fault> {
         }
         let truth = base::truth(world, &at, &login, &tables).await?;
         let run = Exec { env: vec![(check.keep.clone(), keep.to_string())], ..Exec::new(&[&check.command]) };
-        let done = world.exec(&kit::inside(&check.service), run).await?;
+        let at = kit::inside(&check.service);
+        let done = watched(world, &check.service, &mut lines, world.exec(&at, run)).await?;
         left = listing(world, check).await?;
         let new: Vec<String> = left.iter().filter(|name| !known.contains(*name)).cloned().collect();
         known.extend(left.iter().cloned());
@@ -93,7 +126,7 @@ pub async fn calls(world: &dyn World, check: &Backup) -> Result<Calls, Fault> {
         }
         tokio::time::sleep_until(start + SPACING).await;
     }
-    Ok(Calls { keep, each, left, before, tables, login })
+    Ok(Calls { keep, each, left, before, lines, tables, login })
 }
 
 /// Restores the oldest dump that is left into an empty server.

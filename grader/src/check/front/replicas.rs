@@ -235,6 +235,35 @@ impl Replicas {
         })
     }
 
+    /// Restarts the proxy and calls every replica through it: what it knows of their addresses is of now, and must
+    /// not be kept longer than [`Replicas::within`]. Without this, an answer kept for thirty seconds could be at its
+    /// end when they change. Gives what is wrong with it once restarted.
+    async fn fresh(&self, cx: &Cx<'_>) -> Result<Option<Miss>, Fault> {
+        let names = hostnames(cx.world, &self.service).await?;
+        cx.world.stop(&self.via).await?;
+        cx.world.start(&self.via).await?;
+        let again = |miss: Miss| Miss {
+            headline: format!("« {} » redémarré ne mène plus à toutes les répliques", self.via),
+            noted: [miss.noted, vec![miss.headline]].concat(),
+            control: "avant ce redémarrage, toutes répondaient".to_owned(),
+            try_it: format!("docker compose restart {} ; curl -i http://{HOST}{}", self.via, self.path()),
+            ..miss
+        };
+        let one = || async {
+            let gate = match Gate::open(cx.world, &self.via, None).await? {
+                Ok(gate) => gate,
+                Err(miss) => return Ok(Some(*miss)),
+            };
+            if let Err(failure) = gate.send(gate.plain(self.port, HOST, &self.path())).await? {
+                let miss = unreached(&gate, self.port, &failure).await?;
+                return Ok(Some(Miss { expected: self.base(cx).expected, ..miss }));
+            }
+            let round = self.send(&gate, "replicas-fresh", MANY, 5).await?;
+            Ok(self.wrong(cx, &round, &names))
+        };
+        Ok(kit::patiently(self.within.0, Option::is_none, one).await?.map(again))
+    }
+
     async fn recreated(&self, cx: &Cx<'_>) -> Result<Verdict, Fault> {
         let world = cx.world;
         let before = match self.running(cx).await? {
@@ -242,6 +271,9 @@ impl Replicas {
             Err(miss) => return tell::fail(*miss),
         };
         let old = kit::addresses(&before);
+        if let Some(miss) = self.fresh(cx).await? {
+            return tell::fail(miss);
+        }
         if !world.recreate_elsewhere(&self.service).await? {
             return tell::fail(Miss {
                 headline: format!("« {} » ne redevient pas prêt une fois recréé", self.service),
@@ -306,7 +338,11 @@ impl Check for Replicas {
     }
 
     fn disturbs(&self, _: &Experiments) -> Vec<String> {
-        if self.proof == ReplicaProof::All { Vec::new() } else { vec![self.service.clone()] }
+        match self.proof {
+            ReplicaProof::All => Vec::new(),
+            ReplicaProof::Loss => vec![self.service.clone()],
+            ReplicaProof::Recreated => vec![self.via.clone(), self.service.clone()],
+        }
     }
 
     fn validate(&self, _: &Experiments) -> Result<(), String> {
