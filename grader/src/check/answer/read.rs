@@ -52,8 +52,22 @@ fn only_number(text: &str) -> Option<&str> {
     runs.next().filter(|_| runs.next().is_none())
 }
 
-/// Whether an answer is one of these texts.
+/// The answer before a remark (`137 (128 + 9)`, `gzip, la dernière du tube`); `None` without one, or
+/// when it offers a choice.
+fn before_remark(given: &str) -> Option<&str> {
+    let (head, remark) = given.split_once([',', ';', '('])?;
+    let remark = loose(remark);
+    let choice = remark.contains(['/', '?'])
+        || remark.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "ou" | "or" | "sinon"));
+    (!choice).then_some(head)
+}
+
+/// Whether an answer is one of these texts, with or without a remark after it.
 pub(super) fn accepted(accept: &[String], given: &str) -> bool {
+    is_one(accept, given) || before_remark(given).is_some_and(|head| is_one(accept, head))
+}
+
+fn is_one(accept: &[String], given: &str) -> bool {
     let numbers = accept.iter().all(|text| text.chars().all(|c| c.is_ascii_digit()));
     accept.iter().any(|text| {
         loose(text) == loose(given)
@@ -176,6 +190,20 @@ mod tests {
         // A unit counts as soon as one of the texts has one.
         let length = ["600".to_owned(), "10 min".to_owned()];
         assert!(accepted(&length, "10 min") && !accepted(&length, "600 min") && !accepted(&length, "10 s"));
+    }
+
+    #[test]
+    fn remarks_after_the_answer() {
+        let (code, last) = (["137".to_owned()], ["gzip".to_owned(), "la dernière".to_owned()]);
+        for given in ["137 (128 + 9)", "137, soit 128 + 9 (SIGKILL)"] {
+            assert!(accepted(&code, given), "{given}");
+        }
+        for given in ["137 (ou 143)", "143 (128 + 15, pas 137)", "9 + 128", "137, sinon 1", "0 (137 ?)"] {
+            assert!(!accepted(&code, given), "{given}");
+        }
+        assert!(accepted(&last, "gzip, la dernière du tube") && accepted(&last, "`gzip` (la dernière)"));
+        assert!(!accepted(&last, "gzip, ou pg_dump") && !accepted(&last, "pg_dump, puis gzip"));
+        assert!(!accepted(&last, "gzip (pg_dump / gzip)"));
     }
 
     #[test]
