@@ -58,7 +58,7 @@ pub fn dumps(check: &Backup, world: &dyn World, calls: &Calls) -> Verdict {
             let (headline, hint) = if call.new.is_empty() {
                 (
                     "un appel n'ajoute aucun fichier",
-                    "un fichier au nom déjà pris remplace le précédent ; où va celui-ci, et sous quel nom ?",
+                    "un fichier au nom déjà pris remplace le précédent ; où va celui-ci, sous quel nom, et la rotation le supprime-t-elle aussitôt ?",
                 )
             } else {
                 ("un appel ajoute plusieurs fichiers", "une sauvegarde, un fichier")
@@ -178,6 +178,7 @@ pub fn restored(check: &Backup, world: &dyn World, calls: &Calls, restored: &Res
         return Verdict::Fail(Box::new(Miss {
             headline: "aucune sauvegarde à restaurer".to_owned(),
             observed: format!("aucun fichier de ces appels ne reste dans {}", check.dir),
+            hint: "les appels en ont ajouté : est-ce la rotation qui supprime les plus récentes ?".to_owned(),
             ..base
         }));
     };

@@ -19,26 +19,15 @@ pub fn attributed(
     service: &str,
     ids: &[String],
 ) -> Vec<Base> {
-    let is_container = |s: &Sample| s.labels.get("__name__").is_some_and(|n| n.starts_with("container_"));
-    let named = |labels: &Labels, key: &str| labels.get(key).map_or("", String::as_str).to_owned();
-    let by_name = |labels: &Labels| is_container_of(labels, service, ids);
+    let containers = || samples.iter().map(|s| &s.labels).filter(|labels| is_container(labels));
     // Any container will do in virtual time; the service's own is the one that a student expects.
-    let chosen = samples
-        .iter()
-        .filter(|s| is_container(s))
-        .map(|s| &s.labels)
-        .find(|l| by_name(l))
-        .or_else(|| {
-            let containers = samples.iter().filter(|s| is_container(s)).map(|s| &s.labels);
-            containers.into_iter().find(|l| !named(l, "name").is_empty())
-        })
-        .map(|labels| (named(labels, "id"), named(labels, "name")));
+    let chosen = containers()
+        .find(|labels| is_container_of(labels, service, ids))
+        .or_else(|| containers().find(|labels| labels.get("name").is_some_and(|name| !name.is_empty())))
+        .map(identity);
     let whose = |s: &Sample| {
-        let ours = match (family, &chosen) {
-            (Family::Memory, Some((id, name))) => {
-                is_container(s) && named(&s.labels, "id") == *id && named(&s.labels, "name") == *name
-            }
-            (Family::Memory, None) => false,
+        let ours = match family {
+            Family::Memory => is_container(&s.labels) && chosen.as_ref() == Some(&identity(&s.labels)),
             _ => mine.iter().any(|t| includes(&s.labels, &t.labels)),
         };
         if ours { Whose::Target } else { Whose::Other }
@@ -55,27 +44,59 @@ pub fn attributed(
     bases
 }
 
+/// Whether labels are those of a series about a container.
+fn is_container(labels: &Labels) -> bool {
+    labels.get("__name__").is_some_and(|name| name.starts_with("container_"))
+}
+
+/// What tells a container from the others: its id and its name, else all of its labels but those that tell its own
+/// series apart.
+fn identity(labels: &Labels) -> Labels {
+    let kept = |keys: &[&str]| -> Labels {
+        let chosen = labels.iter().filter(|(key, value)| keys.contains(&key.as_str()) && !value.is_empty());
+        chosen.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let known = kept(&["id", "name"]);
+    if !known.is_empty() {
+        return known;
+    }
+    let own = ["__name__", "cpu", "device", "failure_type", "interface", "scope", "state", "type"];
+    labels
+        .iter()
+        .filter(|(key, _)| !own.contains(&key.as_str()))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
 /// Whether labels are those of a container of a service.
 fn is_container_of(labels: &Labels, service: &str, ids: &[String]) -> bool {
-    let named = |key: &str| labels.get(key).map_or("", String::as_str);
-    named("container_label_com_docker_compose_service") == service
-        || named("name") == service
-        || named("name").ends_with(&format!("-{service}-1"))
+    let of_scrape = |key: &str| matches!(key, "__name__" | "job" | "instance" | "image");
+    let told = |value: &str| value == service || value.ends_with(&format!("-{service}-1"));
+    labels.iter().any(|(key, value)| !of_scrape(key) && told(value))
         || labels.values().any(|v| ids.iter().any(|id| id.len() == 12 && v.contains(id.as_str())))
 }
 
-/// Says which series are about the container of a second service, the first one found.
-pub fn seconded(bases: &mut [Base], service: &str, ids: &[String]) {
-    let of = |b: &Base| ["id", "name"].map(|key| b.labels.get(key).cloned());
+/// Says which series are about the container of another service, the first one found; gives their labels.
+pub fn seconded(bases: &mut [Base], service: &str, ids: &[String]) -> Vec<Labels> {
     let is_its = |b: &&Base| {
-        b.whose == Whose::Other
-            && b.name().starts_with("container_")
-            && is_container_of(&b.labels, service, ids)
+        b.whose == Whose::Other && is_container(&b.labels) && is_container_of(&b.labels, service, ids)
     };
-    let Some(chosen) = bases.iter().find(is_its).map(of) else { return };
-    for base in bases.iter_mut().filter(|b| b.whose == Whose::Other && of(b) == chosen) {
-        base.whose = Whose::Second;
-    }
+    let Some(chosen) = bases.iter().find(is_its).map(|b| identity(&b.labels)) else { return Vec::new() };
+    let its =
+        |b: &&mut Base| b.whose == Whose::Other && is_container(&b.labels) && identity(&b.labels) == chosen;
+    bases.iter_mut().filter(its).for_each(|b| b.whose = Whose::Second);
+    bases
+        .iter()
+        .filter(|b| b.whose == Whose::Second && identity(&b.labels) == chosen)
+        .map(|b| b.labels.clone())
+        .collect()
+}
+
+/// Says which series come from the targets of another service.
+pub fn targeted(bases: &mut [Base], targets: &[&Target]) {
+    let its =
+        |b: &&mut Base| b.whose == Whose::Other && targets.iter().any(|t| includes(&b.labels, &t.labels));
+    bases.iter_mut().filter(its).for_each(|b| b.whose = Whose::Second);
 }
 
 /// Scrape interval of the target whose series the scenario changes.

@@ -17,26 +17,36 @@ pub fn story(check: &RuleScenario, scenario: Scenario, play: &Play) -> String {
     let lasts = told(play.times.recovery.saturating_sub(play.times.fault));
     let what = match scenario {
         Scenario::TargetDown => "la cible ne répond plus",
+        Scenario::DownAgain => {
+            let second = check.second.as_deref().unwrap_or_default();
+            return format!(
+                "nouvelle panne de la cible (pendant {lasts}), et « {second} » ne répond plus non plus"
+            );
+        }
         Scenario::OtherDown => "les autres cibles ne répondent plus, celle-ci répond",
         Scenario::OneMiss => return "une seule lecture de la cible échoue, la suivante réussit".to_owned(),
-        Scenario::LatencyLow => "37 % des requêtes restent juste sous la limite, 3 % la dépassent",
+        Scenario::LatencyLow => "35,5 % des requêtes restent juste sous la limite, 4,5 % la dépassent",
         Scenario::LatencyHigh => "10 % des requêtes dépassent la limite",
         Scenario::LatencyEdge => {
             let edge = seconds(play.edge);
             return format!("95ᵉ centile à {edge} (pendant {lasts})");
         }
+        Scenario::LatencyPeak => "10 % des requêtes dépassent la limite, puis tout va bien",
         Scenario::LatencyIdle => "plus aucune requête n'arrive",
         Scenario::LatencyMedian => "70 % des requêtes dépassent la limite",
         Scenario::Memory70 => "mémoire à 70 % de la limite",
         Scenario::Memory79 => "mémoire à 79 % de la limite",
         Scenario::Memory81 => "mémoire à 81 % de la limite",
         Scenario::Memory95 => "mémoire à 95 % de la limite",
+        Scenario::MemoryPeak => "mémoire à 95 % de la limite, puis tout va bien",
         Scenario::MemoryOther => {
-            let second = check.second.as_deref().unwrap_or_default();
-            return format!("mémoire de « {second} » à 95 % de sa limite (pendant {lasts})");
+            return format!(
+                "mémoire de tous les conteneurs, sauf « {} », à 95 % de leur limite (pendant {lasts})",
+                check.target
+            );
         }
         Scenario::Memory150 => "mémoire au-delà de la limite",
-        Scenario::MemoryNoLimit => "un conteneur sans limite de mémoire",
+        Scenario::MemoryNoLimit => "un conteneur sans limite prend presque toute la mémoire de la machine",
     };
     format!("{what} (pendant {lasts})")
 }
@@ -111,6 +121,24 @@ pub fn hindered(check: &RuleScenario, cx: &Cx<'_>, hurdle: &Hurdle) -> Miss {
             },
             ..miss
         },
+    }
+}
+
+/// A rule that Prometheus could no longer evaluate.
+pub fn broken(
+    check: &RuleScenario,
+    cx: &Cx<'_>,
+    scenery: &Scenery,
+    scenario: Scenario,
+    play: &Play,
+    why: &str,
+) -> Miss {
+    Miss {
+        headline: format!("« {} » ne s'évalue plus quand il le faudrait", check.alert),
+        observed: format!("Prometheus : {}", tell::cut(why, 160)),
+        place: place(check, cx, scenery, "expr", "règle qui ne s'évalue plus"),
+        hint: "une règle qui échoue ne prévient personne : combien d'alertes à la fois son groupe permet-il, et leurs étiquettes les distinguent-elles ?".to_owned(),
+        ..base(check, scenery, scenario, play)
     }
 }
 
@@ -282,6 +310,13 @@ fn fired(
             observed,
             place,
             hint: "combien de temps l'expression reste-t-elle vraie après une seule mesure à 0 ?".to_owned(),
+            ..base
+        },
+        Scenario::LatencyPeak | Scenario::MemoryPeak => Miss {
+            headline: format!("« {name} » se déclenche pour un problème d'une minute"),
+            observed,
+            place,
+            hint: "combien de temps l'expression se souvient-elle d'une mauvaise minute ?".to_owned(),
             ..base
         },
         Scenario::LatencyIdle => Miss {

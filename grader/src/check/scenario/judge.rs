@@ -208,10 +208,18 @@ impl Parties {
 
 /// Reads states out of what promtool got. `own` are labels that the rule itself adds.
 pub fn ticks(got: &[Got], parties: &Parties, own: &[String]) -> Vec<Tick> {
+    ticks_of(got, parties, None, own)
+}
+
+/// The same for one of several to whom the trouble happens: what is said of the others of `busy` counts neither way.
+pub fn ticks_of(got: &[Got], parties: &Parties, busy: Option<&Parties>, own: &[String]) -> Vec<Tick> {
     let mut ticks = Vec::new();
     for answer in got {
         let mut tick = Tick { at: answer.at, ..Tick::default() };
         for (labels, _) in &answer.samples {
+            if busy.is_some_and(|busy| busy.is_other(labels, own)) {
+                continue;
+            }
             if parties.is_other(labels, own) {
                 tick.other.get_or_insert_with(|| labels.clone());
                 continue;

@@ -8,13 +8,13 @@ use super::super::alert::{concerns, twin};
 use super::super::prom::{Prom, Rule, RuleGroup, RuleKind, Sample, Target, Trouble, span};
 use super::super::rules::expr;
 use super::super::rules::files::{self, Files};
-use super::super::world::{ToolRun, World};
+use super::super::world::{Instance, ToolRun, World};
 use super::super::{Cx, kit, promql, tell};
 use super::RuleScenario;
-use super::attribute::{attributed, interval, seconded, telling};
+use super::attribute::{attributed, interval, seconded, targeted, telling};
 use super::judge::{self, Parties, Tick};
-use super::promtool::{self, Test};
-use super::scene::{self, Base, Family, Latency, Scenario, Times};
+use super::promtool::{self, Labels, Test};
+use super::scene::{self, Base, Family, Latency, Scenario, Stage, Times};
 use crate::error::{Fault, FaultKind};
 
 /// Image of promtool when the student's own cannot serve.
@@ -48,6 +48,8 @@ pub struct Scenery {
     pub expressions: Vec<String>,
     /// Series that it uses, as they are now.
     pub bases: Vec<Base>,
+    /// Services whose containers can be told, that of the scenario left out, with the labels of their series.
+    pub seconds: Vec<(String, Vec<Labels>)>,
     /// Metrics that it uses and that do not exist.
     pub missing: Vec<String>,
     /// Bounds of the latency histogram.
@@ -62,6 +64,10 @@ pub struct Play {
     pub times: Times,
     /// States.
     pub ticks: Vec<Tick>,
+    /// Why a rule could no longer be evaluated, in Prometheus's words.
+    pub broken: Option<String>,
+    /// States for each of the services that the trouble happens to at once; none when it happens to one.
+    pub each: Vec<(String, Vec<Tick>)>,
     /// All that the expression looks back.
     pub back: Duration,
     /// The same without its offsets.
@@ -133,16 +139,17 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         Ok(samples) => samples,
         Err(trouble) => return silent(trouble.told()),
     };
-    let ids: Vec<String> = instances.iter().map(|i| i.id.chars().take(12).collect()).collect();
-    let mut bases = attributed(&samples, family, &mine, &check.target, &ids);
-    if let Some(second) = check.second.as_ref().filter(|_| family == Family::Memory) {
-        let ids = cx.world.instances(second).await?;
-        seconded(
-            &mut bases,
-            second,
-            &ids.iter().map(|i| i.id.chars().take(12).collect()).collect::<Vec<_>>(),
-        );
-    }
+    let mut bases = attributed(&samples, family, &mine, &check.target, &short(&instances));
+    let seconds = match (family, &check.second) {
+        (Family::Memory, _) => neighbours(cx.world, check, &mut bases).await?,
+        (Family::Target, Some(second)) => {
+            let addresses = kit::addresses(&cx.world.instances(second).await?);
+            let its: Vec<&Target> = targets.iter().filter(|t| concerns(t, second, &addresses)).collect();
+            targeted(&mut bases, &its);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
     let missing: Vec<String> =
         used.iter().filter(|m| *m != "up" && !bases.iter().any(|b| b.name() == *m)).cloned().collect();
     let interval = interval(&bases, &targets).unwrap_or(wait);
@@ -154,9 +161,31 @@ async fn look(cx: &Cx<'_>, check: &RuleScenario, family: Family) -> Result<Resul
         rules,
         expressions,
         bases,
+        seconds,
         missing,
         image: image(cx.world, &check.service),
     }))
+}
+
+/// Beginnings of the ids of containers, as they are shown.
+fn short(instances: &[Instance]) -> Vec<String> {
+    instances.iter().map(|i| i.id.chars().take(12).collect()).collect()
+}
+
+/// The containers of all other services, as far as their series tell them.
+async fn neighbours(
+    world: &dyn World,
+    check: &RuleScenario,
+    bases: &mut [Base],
+) -> Result<Vec<(String, Vec<Labels>)>, Fault> {
+    let mut found = Vec::new();
+    for service in world.declared().services.keys().filter(|name| **name != check.target) {
+        let labels = seconded(bases, service, &short(&kit::running(world, service).await?));
+        if !labels.is_empty() {
+            found.push((service.clone(), labels));
+        }
+    }
+    Ok(found)
 }
 
 /// The alerting rules of a name, the one that waits least first, and the time between two evaluations of the
@@ -236,11 +265,9 @@ async fn run(
     let longest = scenery.rules.iter().map(|r| seconds(r.duration)).max().unwrap_or_default();
     let hold = check.hold.0.max(longest.min(Duration::from_secs(1800)));
     let keeps = scenery.rules.iter().map(|r| seconds(r.keep_firing_for)).max().unwrap_or_default();
-    let mut times = Times::plan(scenery.interval, scenery.evaluation, back, hold, keeps);
-    if scenario == Scenario::OneMiss {
-        times = times.once();
-    }
-    let input = scene::play(scenario, &times, &scenery.bases, &check.histogram, check.threshold);
+    let times = scenario.times(Times::plan(scenery.interval, scenery.evaluation, back, hold, keeps));
+    let stage = Stage { histogram: &check.histogram, threshold: check.threshold, limit: limit(cx.world) };
+    let input = scene::play(scenario, &times, &scenery.bases, stage);
     let instants = times.evaluations();
     let every = instants.len().div_ceil(MOST_TICKS).max(1);
     let instants: Vec<Duration> = instants.into_iter().step_by(every).collect();
@@ -266,8 +293,13 @@ async fn run(
     let command = ["promtool", "test", "rules", "test.yml"].map(str::to_owned).to_vec();
     let ask = ToolRun { image: scenery.image.clone(), command, files, deadline: DEADLINE };
     let said = cx.world.tool(ask).await?;
-    let got = promtool::read(&said.output).map_err(|why| confused(&tell::cut(&why, 400)))?;
-    if got.len() != instants.len() {
+    let broken = promtool::broken(&said.output).map(str::to_owned);
+    let got = match promtool::read(&said.output) {
+        Err(_) if broken.is_some() => Vec::new(),
+        Err(why) => return Err(confused(&tell::cut(&why, 400))),
+        Ok(got) => got,
+    };
+    if got.len() != instants.len() && broken.is_none() {
         return Err(confused(&format!("{} answers for {} questions", got.len(), instants.len())));
     }
     let of = |concerned: bool| {
@@ -280,7 +312,17 @@ async fn run(
         parties.others.clear();
     }
     let own: Vec<String> = scenery.rules.iter().flat_map(|r| r.labels.keys().cloned()).collect();
+    // What happens to several at once is asked of each.
+    let each = if scenario == Scenario::MemoryOther { scenery.seconds.as_slice() } else { &[] };
+    let each = each.iter().map(|(service, labels)| {
+        let busy = each.iter().filter(|(other, _)| other != service).flat_map(|(_, labels)| labels.clone());
+        let busy = Parties { target: labels.clone(), others: busy.collect() };
+        let parties = Parties { target: labels.clone(), others: parties.others.clone() };
+        (service.clone(), judge::ticks_of(&got, &parties, Some(&busy), &own))
+    });
     Ok(Play {
+        broken,
+        each: each.collect(),
         times: Times { evaluation: times.evaluation * u32::try_from(every).unwrap_or(1), ..times },
         ticks: judge::ticks(&got, &parties, &own),
         back: back.min(scene::LONGEST),
@@ -289,6 +331,12 @@ async fn run(
         edge: scenery.latency.slow_in(Scenario::LatencyEdge),
         series,
     })
+}
+
+/// Limit of the containers in trouble, bytes: drawn, and that of nobody.
+fn limit(world: &dyn World) -> f64 {
+    let mib = [104, 136, 152, 184, 200][usize::try_from(kit::draw(world, "memory-limit") % 5).unwrap_or(0)];
+    f64::from(mib) * 1024.0 * 1024.0
 }
 
 /// Sum of the offsets of an expression.

@@ -21,7 +21,7 @@ use super::alert::{port, prometheus, told};
 use super::experiment::Request;
 use super::{Check, Cx, Experiments, Stage, kit, tell, world::wire};
 use crate::error::Fault;
-use crate::event::{Fact, Verdict};
+use crate::event::{Fact, Miss, Verdict};
 use crate::time::Span;
 
 pub use live::expression_delay;
@@ -44,7 +44,7 @@ pub struct RuleScenario {
     pub scenarios: Vec<Scenario>,
     /// Service that it happens to.
     pub target: String,
-    /// Another service, to whose container the same happens in `memory-other`.
+    /// Another service, whose target goes down too in `down-again`.
     #[serde(default)]
     pub second: Option<String>,
     /// How long the expression must hold before the alert fires.
@@ -118,9 +118,10 @@ impl RuleScenario {
         let has = |whose: Whose| scenery.bases.iter().any(|b| b.whose == whose);
         match scenario {
             Scenario::OtherDown => has(Whose::Other),
-            Scenario::MemoryOther => has(Whose::Second),
+            Scenario::MemoryOther => !scenery.seconds.is_empty(),
             // Scraped more rarely than the alert waits, one failure is a long one.
             Scenario::OneMiss => scenery.interval <= self.hold.0,
+            Scenario::LatencyPeak | Scenario::MemoryPeak => scenery.interval + scene::PEAK <= self.hold.0,
             Scenario::LatencyEdge => scenery.latency.edge.is_some(),
             _ => true,
         }
@@ -168,8 +169,8 @@ impl Check for RuleScenario {
         if self.recovery && self.scenarios.iter().any(|s| !s.fires()) {
             return Err("rule-scenario.recovery veut des scénarios qui déclenchent l'alerte".into());
         }
-        if self.second.is_none() && self.scenarios.contains(&Scenario::MemoryOther) {
-            return Err("rule-scenario.second manque : memory-other se joue sur un autre conteneur".into());
+        if self.second.is_none() && self.scenarios.contains(&Scenario::DownAgain) {
+            return Err("rule-scenario.second manque : une autre cible tombe aussi dans down-again".into());
         }
         if !self.threshold.is_finite() || self.threshold <= 0.0 {
             return Err("rule-scenario.threshold doit être positif".into());
@@ -211,13 +212,25 @@ impl Check for RuleScenario {
         let facts: Vec<Fact> = scenarios.iter().zip(&plays).map(|(s, p)| self.fact(*s, p)).collect();
         for (scenario, play) in scenarios.iter().zip(&plays) {
             let wanted = self.wanted(*scenario, play);
-            let judged = if self.recovery {
-                judge::judge_recovery(&play.ticks, &play.times, &wanted)
-            } else {
-                judge::judge(&play.ticks, &play.times, &wanted)
+            let judge = |ticks: &[judge::Tick]| {
+                if self.recovery {
+                    judge::judge_recovery(ticks, &play.times, &wanted)
+                } else {
+                    judge::judge(ticks, &play.times, &wanted)
+                }
             };
-            if let Err(wrong) = judged {
+            if let Some(why) = &play.broken {
+                let miss = explain::broken(self, cx, scenery, *scenario, play, why);
+                return tell::fail(Miss { facts, ..miss });
+            }
+            let alone = [(String::new(), play.ticks.clone())];
+            let each = if play.each.is_empty() { &alone[..] } else { &play.each };
+            let found = each.iter().find_map(|(whom, ticks)| Some((whom, judge(ticks).err()?)));
+            if let Some((whom, wrong)) = found {
                 let mut miss = explain::wrong(self, cx, scenery, *scenario, play, &wrong).await?;
+                if !whom.is_empty() {
+                    miss.noted.insert(0, format!("il s'agit du conteneur de « {whom} »"));
+                }
                 miss.facts = facts;
                 return tell::fail(miss);
             }

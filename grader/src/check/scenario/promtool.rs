@@ -143,6 +143,14 @@ pub fn read(output: &str) -> Result<Vec<Got>, String> {
     if all.is_empty() { Err(complaint(output)) } else { Ok(all) }
 }
 
+/// Why a rule could no longer be evaluated in a scenario, in Prometheus's words; `None` when that is not what happened.
+pub fn broken(output: &str) -> Option<&str> {
+    output.lines().find_map(|line| {
+        let (_, why) = line.trim().strip_prefix("rule: ")?.split_once(", err: ")?;
+        Some(why)
+    })
+}
+
 /// The lines of an output that say something.
 fn complaint(output: &str) -> String {
     let lines = output.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("Unit Testing"));
@@ -250,6 +258,10 @@ mod tests {
         assert_eq!(got[1].samples[1].0["x"], "é\\");
         let error = "Unit Testing:  t.yml\n  FAILED:\n    expr: \"ALERTS{\", time: 2m15s, err: 1:8: parse error: unexpected end\n";
         assert!(read(error).expect_err("an error").contains("parse error"));
+        // As promtool 2.53.3 writes it.
+        let limited = "Unit Testing:  t.yml\n  FAILED:\n    rule: X, time: 4m30s, err: exceeded limit of 1 with 6 alerts\n";
+        assert!(read(limited).is_err());
+        assert_eq!((broken(limited), broken(SAID)), (Some("exceeded limit of 1 with 6 alerts"), None));
         let error = "Unit Testing:  t.yml\n  FAILED:\nr.yml: yaml: line 3: found a tab\n";
         assert_eq!(read(error), Err("r.yml: yaml: line 3: found a tab".into()));
     }

@@ -171,7 +171,7 @@ async fn the_limit_itself_is_looked_for_and_silence_is_not_slowness() {
 }
 
 fn memory(scenarios: &str) -> RuleScenario {
-    check(&format!("second = 'redis'\nscenarios = [{scenarios}]\nfor = '60s'\n"))
+    check(&format!("scenarios = [{scenarios}]\nfor = '60s'\n"))
 }
 
 fn ratio(look: &Look<'_>, step: usize) -> f64 {
@@ -227,6 +227,6 @@ async fn memory_of_any_container_counts() {
         &judge(&world(&["tp-redis-1"], "tp-api-1"), &memory("'memory-other'")).await,
         "pour ce qui va bien",
     );
-    let nobody = check("scenarios = ['memory-other']\nfor = '60s'\n");
+    let nobody = check("scenarios = ['down-again']\nfor = '60s'\n");
     assert!(nobody.validate(&Experiments::default()).is_err());
 }

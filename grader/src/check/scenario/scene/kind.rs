@@ -1,7 +1,14 @@
 //! The scenarios that there are.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::Times;
+
+/// How long a peak lasts.
+pub(in super::super) const PEAK: Duration = Duration::from_secs(60);
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
@@ -12,10 +19,13 @@ pub enum Scenario {
     /// Every other target stops answering, the service does not.
     #[serde(rename = "other-down")]
     OtherDown,
+    /// The target of the service goes down a second time, together with that of a second service.
+    #[serde(rename = "down-again")]
+    DownAgain,
     /// One scrape of the service fails, the next one succeeds.
     #[serde(rename = "one-miss")]
     OneMiss,
-    /// 60 % of the requests are fast, 37 % nearly reach the limit, 3 % are slow: the 95th
+    /// 60 % of the requests are fast, 35.5 % nearly reach the limit, 4.5 % are slow: the 95th
     /// percentile stays below.
     #[serde(rename = "latency-low")]
     LatencyLow,
@@ -25,6 +35,9 @@ pub enum Scenario {
     /// The 95th percentile is a little above the limit.
     #[serde(rename = "latency-edge")]
     LatencyEdge,
+    /// 10 % of the requests are slow, for a minute only.
+    #[serde(rename = "latency-peak")]
+    LatencyPeak,
     /// The service answers Prometheus and receives no other request.
     #[serde(rename = "latency-idle")]
     LatencyIdle,
@@ -40,10 +53,13 @@ pub enum Scenario {
     /// Memory at 95 % of the limit.
     #[serde(rename = "memory-95")]
     Memory95,
-    /// Memory at 95 % of the limit, in a container of another service.
+    /// Memory at 95 % of the limit, for a minute only.
+    #[serde(rename = "memory-peak")]
+    MemoryPeak,
+    /// Memory at 95 % of the limit, in the containers of all other services at once.
     #[serde(rename = "memory-other")]
     MemoryOther,
-    /// A container without a limit uses a lot of memory.
+    /// A container without a limit uses nearly all the memory of the machine.
     #[serde(rename = "memory-no-limit")]
     MemoryNoLimit,
     /// For a diagnosis: most requests are slow.
@@ -73,9 +89,11 @@ impl Scenario {
             Self::OtherDown
                 | Self::OneMiss
                 | Self::LatencyLow
+                | Self::LatencyPeak
                 | Self::LatencyIdle
                 | Self::Memory70
                 | Self::Memory79
+                | Self::MemoryPeak
                 | Self::MemoryNoLimit
         )
     }
@@ -83,10 +101,11 @@ impl Scenario {
     /// Family.
     pub fn family(self) -> Family {
         match self {
-            Self::TargetDown | Self::OtherDown | Self::OneMiss => Family::Target,
+            Self::TargetDown | Self::DownAgain | Self::OtherDown | Self::OneMiss => Family::Target,
             Self::LatencyLow
             | Self::LatencyHigh
             | Self::LatencyEdge
+            | Self::LatencyPeak
             | Self::LatencyIdle
             | Self::LatencyMedian => Family::Latency,
             _ => Family::Memory,
@@ -98,15 +117,18 @@ impl Scenario {
         match self {
             Self::TargetDown => "target-down",
             Self::OtherDown => "other-down",
+            Self::DownAgain => "down-again",
             Self::OneMiss => "one-miss",
             Self::LatencyLow => "latency-low",
             Self::LatencyHigh => "latency-high",
             Self::LatencyEdge => "latency-edge",
+            Self::LatencyPeak => "latency-peak",
             Self::LatencyIdle => "latency-idle",
             Self::Memory70 => "memory-70",
             Self::Memory79 => "memory-79",
             Self::Memory81 => "memory-81",
             Self::Memory95 => "memory-95",
+            Self::MemoryPeak => "memory-peak",
             Self::MemoryOther => "memory-other",
             Self::MemoryNoLimit => "memory-no-limit",
             Self::LatencyMedian => "latency-median",
@@ -133,6 +155,16 @@ impl Scenario {
             _ => whose == Whose::Target,
         }
     }
+
+    /// How its trouble is laid out in time.
+    pub(in super::super) fn times(self, times: Times) -> Times {
+        match self {
+            Self::OneMiss => times.lasting(times.interval),
+            Self::LatencyPeak | Self::MemoryPeak => times.lasting(PEAK),
+            Self::DownAgain => times.again(),
+            _ => times,
+        }
+    }
 }
 
 /// Who a series is about.
@@ -140,7 +172,7 @@ impl Scenario {
 pub enum Whose {
     /// The service of the scenario.
     Target,
-    /// The container of another service, to which the same may happen.
+    /// The target, or the containers, of other services to which the same may happen.
     Second,
     /// Another one.
     Other,

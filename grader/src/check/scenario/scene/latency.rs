@@ -73,8 +73,8 @@ impl Latency {
                 [1.0 - share, 0.0, share]
             }
             Scenario::LatencyIdle if troubled => [0.0; 3],
-            Scenario::LatencyLow if troubled => [0.60, 0.37, 0.03],
-            Scenario::LatencyHigh if troubled => [0.90, 0.0, 0.10],
+            Scenario::LatencyLow if troubled => [0.60, 0.355, 0.045],
+            Scenario::LatencyHigh | Scenario::LatencyPeak if troubled => [0.90, 0.0, 0.10],
             Scenario::LatencyMedian if troubled => [0.30, 0.0, 0.70],
             _ => [1.0, 0.0, 0.0],
         }

@@ -7,6 +7,7 @@ use super::promtool::{Input, Labels, Value};
 mod kind;
 mod latency;
 
+pub(super) use kind::PEAK;
 pub use kind::{Family, Scenario, Whose};
 pub use latency::Latency;
 
@@ -41,6 +42,8 @@ pub struct Times {
     pub recovery: Duration,
     /// End.
     pub end: Duration,
+    /// Beginning and end of an earlier trouble, and the instant from which it is forgotten.
+    pub earlier: Option<(Duration, Duration, Duration)>,
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -81,17 +84,27 @@ impl Times {
         let fault = up(back + slack.max(Duration::from_secs(120)), unit);
         let recovery = fault + up(hold.min(LONGEST) + back + slack, unit);
         let end = recovery + up(back + keeps.min(LONGEST) + slack, unit);
-        Self { interval, evaluation, fault, recovery, end }
+        Self { interval, evaluation, fault, recovery, end, earlier: None }
     }
 
-    /// The same, when only one sample is troubled.
-    pub fn once(self) -> Self {
-        Self { recovery: self.fault + self.interval, ..self }
+    /// The same, when the trouble lasts no longer than that, one sample at least.
+    pub fn lasting(self, short: Duration) -> Self {
+        Self { recovery: self.fault + up(short.max(self.interval), self.interval), ..self }
     }
 
-    /// From here on every range has its two samples, and recorded series have been recorded.
+    /// The same trouble a second time, once the first one is forgotten.
+    pub fn again(self) -> Self {
+        // Both ends of the trouble and of all are on samples and on evaluations.
+        let fault = self.end + self.fault;
+        let recovery = self.end + self.recovery;
+        let end = self.end + self.end;
+        Self { fault, recovery, end, earlier: Some((self.fault, self.recovery, self.end)), ..self }
+    }
+
+    /// From here on every range has its two samples, recorded series have been recorded, and an earlier trouble is
+    /// forgotten.
     pub fn warm(&self) -> Duration {
-        (self.interval + self.evaluation) * 2
+        self.earlier.map_or((self.interval + self.evaluation) * 2, |(_, _, forgotten)| forgotten)
     }
 
     /// Whether trouble begins at an evaluation and at a sample.
@@ -111,49 +124,66 @@ impl Times {
         (0..=count).map(|n| Duration::from_millis(n * ms(self.evaluation))).collect()
     }
 
-    /// Whether there is trouble at this sample.
-    fn troubled(&self, step: usize) -> bool {
+    /// The trouble that there is at this sample.
+    fn trouble(&self, step: usize) -> Trouble {
         let at = self.interval * u32::try_from(step).unwrap_or(u32::MAX);
-        at >= self.fault && at < self.recovery
+        if (self.fault..self.recovery).contains(&at) {
+            return Trouble::Judged;
+        }
+        match self.earlier {
+            Some((from, to, _)) if (from..to).contains(&at) => Trouble::Earlier,
+            _ => Trouble::None,
+        }
     }
 }
 
-/// Requests between two samples.
-const REQUESTS: f64 = 100.0;
-/// Bytes of the limit of the container that is in trouble.
-const LIMIT: f64 = 256.0 * 1024.0 * 1024.0;
+/// Whether there is trouble, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Earlier,
+    Judged,
+}
+
+/// Requests between two samples: fewer than one a second.
+const REQUESTS: f64 = 12.0;
+/// Bytes of a machine that does not tell its memory.
+const MACHINE: f64 = 32.0 * 1024.0 * 1024.0 * 1024.0;
 /// Bytes of the limit of the other containers: little, so that a threshold in bytes does not wake
 /// for them.
 const OTHERS: f64 = 64.0 * 1024.0 * 1024.0;
 /// Share of the limit used when all is well.
 const CALM: f64 = 0.30;
 
-/// Makes the series of a scenario. `histogram` is the name of the latency metric, `threshold` its
-/// limit in seconds.
-pub fn play(
-    scenario: Scenario,
-    times: &Times,
-    bases: &[Base],
-    histogram: &str,
-    threshold: f64,
-) -> Vec<Input> {
-    let latency = Latency::of(bases, histogram, threshold);
+/// What a scenario is played with.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Name of the latency metric.
+    pub histogram: &'a str,
+    /// Its limit, seconds.
+    pub threshold: f64,
+    /// Limit of the containers that are in trouble, bytes.
+    pub limit: f64,
+}
+
+/// Makes the series of a scenario.
+pub fn play(scenario: Scenario, times: &Times, bases: &[Base], stage: Stage<'_>) -> Vec<Input> {
+    let latency = Latency::of(bases, stage.histogram, stage.threshold);
+    let told = bases.iter().filter(|b| MEMORY_OF_MACHINES.contains(&b.name())).map(|b| b.value);
+    let machine = Some(told.fold(0.0, f64::max)).filter(|bytes| *bytes > 0.0).unwrap_or(MACHINE);
     let made = bases.iter().map(|base| {
-        let series = Series { scenario, base, histogram, latency: &latency };
+        let series = Series { scenario, base, stage, machine, latency: &latency };
         let mut total = 0.0;
         let values = (0..times.steps())
-            .map(|step| {
-                let troubled = times.troubled(step);
-                match series.at(troubled) {
-                    At::Level(value) => Value::Is(value),
-                    At::Grows(by) => {
-                        total += if step == 0 { 0.0 } else { by };
-                        Value::Is(total)
-                    }
-                    At::Gone => {
-                        let first = step == 0 || !times.troubled(step - 1);
-                        if first { Value::Stale } else { Value::Missing }
-                    }
+            .map(|step| match series.at(times.trouble(step)) {
+                At::Level(value) => Value::Is(value),
+                At::Grows(by) => {
+                    total += if step == 0 { 0.0 } else { by };
+                    Value::Is(total)
+                }
+                At::Gone => {
+                    let first = step == 0 || times.trouble(step - 1) == Trouble::None;
+                    if first { Value::Stale } else { Value::Missing }
                 }
             })
             .collect();
@@ -169,24 +199,42 @@ enum At {
     Gone,
 }
 
+/// Metrics that tell the memory of the whole machine.
+const MEMORY_OF_MACHINES: [&str; 2] = ["machine_memory_bytes", "node_memory_MemTotal_bytes"];
+/// What Prometheus itself counts at each scrape: nothing when it fails.
+const OF_A_SCRAPE: [&str; 3] =
+    ["scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added"];
+
 struct Series<'a> {
     scenario: Scenario,
     base: &'a Base,
-    histogram: &'a str,
+    stage: Stage<'a>,
+    /// Memory of the machine, bytes.
+    machine: f64,
     latency: &'a Latency,
 }
 
 impl Series<'_> {
-    fn at(&self, troubled: bool) -> At {
+    fn at(&self, trouble: Trouble) -> At {
         let name = self.base.name();
-        let troubled = troubled && self.scenario.concerns(self.base.whose);
+        let with_it = self.scenario == Scenario::DownAgain && self.base.whose == Whose::Second;
+        let troubled = match trouble {
+            Trouble::None => false,
+            Trouble::Earlier => self.scenario.concerns(self.base.whose),
+            Trouble::Judged => self.scenario.concerns(self.base.whose) || with_it,
+        };
         if self.scenario.family() == Family::Target && troubled {
-            return if name == "up" { At::Level(0.0) } else { At::Gone };
+            return match name {
+                "up" => At::Level(0.0),
+                name if OF_A_SCRAPE.contains(&name) => At::Level(0.0),
+                "scrape_duration_seconds" => At::Level(self.base.value),
+                _ => At::Gone,
+            };
         }
         if name == "up" {
             return At::Level(1.0);
         }
-        if let Some(part) = name.strip_prefix(self.histogram) {
+        if let Some(part) = name.strip_prefix(self.stage.histogram) {
             match part {
                 "_bucket" => {
                     let le =
@@ -224,7 +272,7 @@ impl Series<'_> {
             "container_spec_memory_limit_bytes" | "container_spec_memory_swap_limit_bytes" => {
                 Some(match (target, unlimited) {
                     (true, true) => 0.0,
-                    (true, false) => LIMIT,
+                    (true, false) => self.stage.limit,
                     // Who has no limit really has none here; elsewhere that is not what is judged.
                     (false, true) if self.base.value <= 0.0 => 0.0,
                     (false, _) => OTHERS,
@@ -241,7 +289,12 @@ impl Series<'_> {
             | "container_memory_max_usage_bytes"
             | "container_memory_rss" => {
                 let share = if troubled { self.scenario.share() } else { CALM };
-                Some((if target { LIMIT } else { OTHERS } * share).round())
+                let whole = match (target, unlimited) {
+                    (true, true) => self.machine,
+                    (true, false) => self.stage.limit,
+                    (false, _) => OTHERS,
+                };
+                Some((whole * share).round())
             }
             _ => None,
         }

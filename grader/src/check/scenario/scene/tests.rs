@@ -15,6 +15,7 @@ fn base(name: &str, labels: &[(&str, &str)], value: f64, whose: Whose) -> Base {
 }
 
 const H: &str = "app_request_latency_seconds";
+const STAGE: Stage<'_> = Stage { histogram: H, threshold: 1.0, limit: 150e6 };
 
 fn histogram(bounds: &[&str]) -> Vec<Base> {
     bounds
@@ -55,7 +56,7 @@ fn quantile(q: f64, bases: &[Base], inputs: &[Input], step: usize) -> f64 {
 fn at_trouble(scenario: Scenario, bounds: &[&str]) -> (f64, f64, f64, f64) {
     let bases = histogram(bounds);
     let times = Times::plan(s(15), s(15), s(300), s(120), s(0));
-    let inputs = play(scenario, &times, &bases, H, 1.0);
+    let inputs = play(scenario, &times, &bases, STAGE);
     let step = usize::try_from(times.recovery.as_secs() / 15).expect("small") - 1;
     let q = |q| quantile(q, &bases, &inputs, step);
     (q(0.5), q(0.95), q(0.99), quantile(0.95, &bases, &inputs, 2))
@@ -109,7 +110,7 @@ fn a_target_goes_down() {
         base("scrape_duration_seconds", &[("job", "cadvisor")], 0.25, Whose::Other),
     ];
     let times = Times::plan(s(15), s(15), s(0), s(60), s(0));
-    let made = play(Scenario::TargetDown, &times, &bases, H, 1.0);
+    let made = play(Scenario::TargetDown, &times, &bases, STAGE);
     let before = times.fault.saturating_sub(times.interval);
     assert_eq!(level(&made, 0, &times, before), Value::Is(1.0));
     assert_eq!(level(&made, 0, &times, times.fault), Value::Is(0.0));
@@ -120,11 +121,11 @@ fn a_target_goes_down() {
     assert!(made[2].values.iter().all(|v| *v == Value::Is(1.0)));
     assert!(made[3].values.iter().all(|v| *v == Value::Is(0.25)));
     // The others, then one scrape only.
-    let made = play(Scenario::OtherDown, &times, &bases, H, 1.0);
+    let made = play(Scenario::OtherDown, &times, &bases, STAGE);
     assert!(made[0].values.iter().all(|v| *v == Value::Is(1.0)));
     assert_eq!(level(&made, 2, &times, times.fault), Value::Is(0.0));
-    let once = times.once();
-    let made = play(Scenario::OneMiss, &once, &bases, H, 1.0);
+    let once = Scenario::OneMiss.times(times);
+    let made = play(Scenario::OneMiss, &once, &bases, STAGE);
     assert_eq!(made[0].values.iter().filter(|v| **v == Value::Is(0.0)).count(), 1);
     assert_eq!(once.end, times.end);
 }
@@ -140,7 +141,7 @@ fn memory_of_one_container() {
     ];
     let times = Times::plan(s(15), s(15), s(0), s(300), s(0));
     let ratio = |scenario, a, b, at| {
-        let made = play(scenario, &times, &bases, H, 1.0);
+        let made = play(scenario, &times, &bases, STAGE);
         let (Value::Is(used), Value::Is(limit)) = (level(&made, a, &times, at), level(&made, b, &times, at))
         else {
             panic!("numbers")
