@@ -28,6 +28,9 @@ pub struct Follows {
     pub counter: String,
     /// What is asked a random number of times.
     pub traffic: Request,
+    /// Other paths of the same service whose requests Prometheus must show, as soon as the service counts them.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Path of the metrics of the same service and port.
     #[serde(default = "metrics")]
     pub metrics: String,
@@ -107,6 +110,52 @@ impl Follows {
             }
         }
         Ok(Ok(total))
+    }
+
+    /// Asks for the other paths too; those that the service counts, with what it has counted.
+    async fn others(&self, cx: &Cx<'_>) -> Result<Vec<(Self, Sent, f64)>, Fault> {
+        let mut found = Vec::new();
+        for path in &self.also {
+            let traffic = Request { path: path.clone(), ..self.traffic.clone() };
+            let other = Self { traffic, ..self.clone() };
+            let sent = told::send(cx.world, &other.traffic, 3).await?;
+            match other.truth(cx).await? {
+                Ok(counted) if counted > float(sent.sure) - 0.5 => found.push((other, sent, counted)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is wrong with the other paths.
+    async fn lags(
+        cx: &Cx<'_>,
+        prom: &Prom<'_>,
+        others: &[(Self, Sent, f64)],
+        facts: &mut Vec<Fact>,
+    ) -> Result<Option<Miss>, Fault> {
+        for (other, sent, counted) in others {
+            let seen = match other.watch(cx, prom, *counted).await? {
+                Ok(seen) => seen,
+                Err(trouble) => return Err(kit::noise(format!("la mesure s'est interrompue : {trouble}"))),
+            };
+            let path = &other.traffic.path;
+            if seen.after.is_none() {
+                return Ok(Some(Miss {
+                    headline: format!("Prometheus ne suit pas les appels à {path}"),
+                    control: "ceux d'une autre route y arrivent tous".to_owned(),
+                    hint: "que devient une série entre la page collectée et la base de Prometheus ?"
+                        .to_owned(),
+                    ..other.wrong(cx, &seen, *sent, Vec::new()).await?
+                }));
+            }
+            facts.push(Fact::new(
+                "also",
+                path.as_str(),
+                format!("{path} : {} dans Prometheus", count(seen.sum())),
+            ));
+        }
+        Ok(None)
     }
 
     fn base(&self, cx: &Cx<'_>) -> Miss {
@@ -313,6 +362,7 @@ impl Check for Follows {
                 ..self.base(cx)
             });
         }
+        let others = self.others(cx).await?;
         let shown = match self.watch(cx, &prom, after).await? {
             Ok(shown) => shown,
             Err(trouble) => return Err(kit::noise(format!("la mesure s'est interrompue : {trouble}"))),
@@ -335,6 +385,9 @@ impl Check for Follows {
         };
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         facts.push(Fact::new("seen-after-ms", took_ms, format!("vu dans Prometheus après {}", french(took))));
+        if let Some(miss) = Self::lags(cx, &prom, &others, &mut facts).await? {
+            return tell::fail(Miss { facts, ..miss });
+        }
         let rate = self.rate(&prom).await?;
         facts.push(Fact::new("rate", rate, format!("débit calculé : {rate:.3}/s").replace('.', ",")));
         if rate > 0.0 {

@@ -40,6 +40,8 @@ pub struct Target {
     pub instant: bool,
     /// `time_series`, `table` or `heatmap`.
     pub format: String,
+    /// Unit of its values, when an override of the panel gives them another one.
+    pub unit: Option<String>,
 }
 
 /// The data source of a query.
@@ -89,13 +91,34 @@ fn collect<'a>(list: &'a Value, depth: usize, take: &mut impl FnMut(&'a Value)) 
     }
 }
 
+/// The unit that the overrides of a panel give to the values of a query; `alone`: it has no other query. A later one
+/// wins, as in Grafana. Names of series are not known here: an override by name counts when there is one query.
+fn overridden(panel: &Value, ref_id: &str, alone: bool) -> Option<String> {
+    let overrides = panel.pointer("/fieldConfig/overrides").and_then(Value::as_array)?;
+    let concerns = |one: &&Value| {
+        let options = one.pointer("/matcher/options");
+        match one.pointer("/matcher/id").and_then(Value::as_str) {
+            Some("byFrameRefID") => options.and_then(Value::as_str) == Some(ref_id),
+            Some("byType") => options.and_then(Value::as_str) == Some("number"),
+            Some("byName" | "byRegexp" | "byNames") => alone,
+            _ => false,
+        }
+    };
+    let properties =
+        overrides.iter().filter(concerns).filter_map(|o| o.get("properties")?.as_array()).flatten();
+    let units = properties.filter(|p| text(p, "id") == "unit");
+    units.filter_map(|p| p.get("value")?.as_str()).next_back().map(str::to_owned)
+}
+
 fn read(panel: &Value, sources: &[DataSource], vars: &Vars) -> Panel {
     let unit = panel.pointer("/fieldConfig/defaults/unit").or_else(|| panel.pointer("/yaxes/0/format"));
     let own = panel.get("datasource");
     let targets = panel.get("targets").and_then(Value::as_array).into_iter().flatten();
+    let alone = targets.clone().count() == 1;
     let targets = targets
         .filter(|t| t.get("hide") != Some(&Value::Bool(true)) && !text(t, "expr").trim().is_empty())
         .map(|t| Target {
+            unit: overridden(panel, text(t, "refId"), alone),
             ref_id: text(t, "refId").to_owned(),
             expr: text(t, "expr").to_owned(),
             legend: text(t, "legendFormat").trim().to_owned(),

@@ -136,6 +136,13 @@ impl Panels {
             let text = "la requête convient, mais son panneau en dessine d'autres à côté : une seule courbe est demandée";
             return (Rank::Crowded, text.to_owned());
         }
+        if one.is_mislabelled(want, values) {
+            let text = format!(
+                "la valeur est en secondes, et l'unité du panneau dit « {} »",
+                tell::cut(one.unit(), 20)
+            );
+            return (Rank::Scaled, text);
+        }
         let near = |share: bool| {
             let way = Way { share, every: false };
             let like = |means: &str| compare(values, &[&expr], means, way) == Match::Same;

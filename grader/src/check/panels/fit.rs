@@ -20,6 +20,17 @@ impl Candidate<'_> {
         self.board.fill(&self.target.expr)
     }
 
+    /// The unit in which its values are shown.
+    pub fn unit(&self) -> &str {
+        self.target.unit.as_deref().unwrap_or(&self.panel.unit)
+    }
+
+    /// Whether it is right but for a unit that its values are not in.
+    pub fn is_mislabelled(&self, want: &Want, values: &Values) -> bool {
+        let same = |m: &String| compare(values, &[&self.expr()], m, want.way()) == Match::Same;
+        !want.share && unit_factor(self.unit()) > 100.0 && want.means.iter().any(same)
+    }
+
     /// Whether a query, alone or with the others of its panel, means what is wanted.
     pub fn fits(&self, want: &Want, values: &Values) -> bool {
         let alone = self.expr();
@@ -43,12 +54,11 @@ impl Candidate<'_> {
     }
 
     fn right(&self, want: &Want, values: &Values, seen: &[&str]) -> bool {
+        let unit = unit_factor(self.unit());
         want.means.iter().any(|reference| match compare(values, seen, reference, want.way()) {
-            Match::Same => true,
-            Match::Scaled(by) => {
-                let unit = unit_factor(&self.panel.unit);
-                (unit - 1.0).abs() > 1e-9 && (by / unit - 1.0).abs() < 0.006
-            }
+            // Of a share, whatever the unit, the parts are in the drawing.
+            Match::Same => want.share || unit <= 100.0,
+            Match::Scaled(by) => (unit - 1.0).abs() > 1e-9 && (by / unit - 1.0).abs() < 0.006,
             Match::Other => false,
         })
     }
@@ -102,7 +112,7 @@ impl Panels {
     pub(super) fn fitting_alone<'a>(&self, board: &'a Board, values: &Values) -> Vec<Vec<Candidate<'a>>> {
         let all = candidates(board);
         let loose =
-            |want: &Want, c: &Candidate<'_>| want.uses.iter().any(|m| c.target.expr.contains(m.as_str()));
+            |want: &Want, c: &Candidate<'_>| want.uses.iter().any(|m| values.reads(&c.target.expr, m));
         self.wants
             .iter()
             .map(|want| {

@@ -196,6 +196,9 @@ impl Check for Panels {
                 return tell::fail(self.no_board(cx, seen.err(), &said));
             }
         };
+        let rules = prom.rules().await?.unwrap_or_default();
+        let recorded: Vec<Rule> =
+            rules.into_iter().flat_map(|g| g.rules).filter(is_recorded).take(50).collect();
         let values = if self.is_virtual() {
             let live = match self.live_sets(&prom).await? {
                 Ok(live) => live,
@@ -204,13 +207,11 @@ impl Check for Panels {
             for board in &boards {
                 board.refresh(&prom).await?;
             }
-            let rules = prom.rules().await?.unwrap_or_default();
-            let recorded: Vec<Rule> =
-                rules.into_iter().flat_map(|g| g.rules).filter(is_recorded).take(50).collect();
             promtool::evaluate(cx.world, self, &live, &recorded, &self.exprs(&boards, &recorded)).await?
         } else {
             Values::default()
-        };
+        }
+        .recording(&recorded);
         // The dashboard that comes nearest is the one that is judged.
         let best =
             boards.iter().max_by_key(|b| self.fitting(b, &values).iter().filter(|f| !f.is_empty()).count());

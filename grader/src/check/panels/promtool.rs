@@ -19,19 +19,46 @@ const DEADLINE: Duration = Duration::from_secs(40);
 /// What an expression gave, or why it could not be evaluated (English, from the tool).
 pub type Outcome = Result<Vec<(Labels, f64)>, String>;
 
-/// Values of each expression in each scenario.
+/// Values of each expression in each scenario, and what is recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Values(BTreeMap<(String, usize), Outcome>);
+pub struct Values {
+    each: BTreeMap<(String, usize), Outcome>,
+    /// Names and expressions of the recording rules.
+    recorded: Vec<(String, String)>,
+}
 
 impl Values {
+    /// The same, with the recording rules that panels may read.
+    pub fn recording(mut self, rules: &[Rule]) -> Self {
+        self.recorded = rules.iter().map(|rule| (rule.name.clone(), rule.query.clone())).collect();
+        self
+    }
+
+    /// Whether an expression reads a metric, by itself or through recorded series.
+    pub fn reads(&self, expr: &str, metric: &str) -> bool {
+        let mut texts = vec![expr];
+        let mut known = 0;
+        while let Some(text) = texts.get(known).copied() {
+            if text.contains(metric) {
+                return true;
+            }
+            let more = self.recorded.iter().filter(|(name, _)| text.contains(name.as_str()));
+            let more: Vec<&str> =
+                more.map(|(_, query)| query.as_str()).filter(|q| !texts.contains(q)).collect();
+            texts.extend(more);
+            known += 1;
+        }
+        false
+    }
+
     /// What an expression gave in a scenario; nothing when it gave no sample.
     pub fn of(&self, expr: &str, scenario: usize) -> Outcome {
-        self.0.get(&(expr.to_owned(), scenario)).cloned().unwrap_or_else(|| Ok(Vec::new()))
+        self.each.get(&(expr.to_owned(), scenario)).cloned().unwrap_or_else(|| Ok(Vec::new()))
     }
 
     #[cfg(test)]
     pub fn put(&mut self, expr: &str, scenario: usize, outcome: Outcome) {
-        self.0.insert((expr.to_owned(), scenario), outcome);
+        self.each.insert((expr.to_owned(), scenario), outcome);
     }
 }
 
@@ -133,7 +160,7 @@ pub fn read(output: &str) -> Values {
                 }
             }
         };
-        values.0.entry((expr, scenario)).or_insert(outcome);
+        values.each.entry((expr, scenario)).or_insert(outcome);
     }
     values
 }

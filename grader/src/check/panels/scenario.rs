@@ -24,6 +24,8 @@ const STEP: u32 = 15;
 const HOURS: u32 = 26;
 /// What every counter already shows at the beginning, so that a total and a rate never agree.
 const HISTORY: f64 = 3_000_000.0;
+/// New values of the label that panels must follow: more than a dashboard that keeps the largest would show.
+const NEW: u64 = 6;
 /// Label sets kept of each metric.
 const MAX_SETS: usize = 40;
 /// The same, of a metric that only has to move.
@@ -117,9 +119,9 @@ impl Panels {
         path.is_some_and(|p| self.may_ignore.contains(p))
     }
 
-    /// Live label sets, and two new values of the label that panels must follow; one of them comes
-    /// with another value of the labels that no total depends on.
-    fn parts(&self, sets: Vec<Labels>, scenario: usize, seed: u64) -> Vec<Part> {
+    /// Live label sets, and `new` values of the label that panels must follow; all but the first come with another
+    /// value of the labels that no total depends on, and the last one is beneath a value that is known.
+    fn parts(&self, sets: Vec<Labels>, new: u64, scenario: usize, seed: u64) -> Vec<Part> {
         let mut all: Vec<Labels> = sets.into_iter().take(MAX_SETS).collect();
         let model = all.iter().find(|l| !self.ignored(l)).or_else(|| all.first()).cloned();
         if let Some(by) = &self.by
@@ -140,8 +142,10 @@ impl Panels {
                 all.push(new);
             };
             if scenario < DECIDING {
-                for n in 0..2u64 {
-                    add(format!("/v{:05x}", (seed >> (8 * n)) & 0xf_ffff), n > 0);
+                let beneath = model[by].rsplit_once('/').map_or("", |(head, _)| head).to_owned();
+                for n in 0..new {
+                    let head = if n > 1 && n + 1 == new { beneath.as_str() } else { "" };
+                    add(format!("{head}/v{:05x}", (seed >> (8 * n)) & 0xf_ffff), n > 0);
                 }
             }
             if scenario == EVERY {
@@ -164,7 +168,7 @@ impl Panels {
     pub(super) fn input(&self, live: &Live, scenario: usize, seed: u64) -> Vec<Value> {
         let mut out = Vec::new();
         for counter in &self.counters {
-            for part in self.parts(live.sets(counter).to_vec(), scenario, seed) {
+            for part in self.parts(live.sets(counter).to_vec(), NEW, scenario, seed) {
                 let rate = part.moving.map_or(0.0, |i| rate(i, scenario));
                 out.push(series(counter, &part.labels, HISTORY, rate));
             }
@@ -194,7 +198,7 @@ impl Panels {
             bounds.entry(labels).or_default().push(le);
         }
         let usual = bounds.values().max_by_key(|b| b.len()).cloned().unwrap_or_default();
-        for part in self.parts(bounds.keys().cloned().collect(), scenario, seed) {
+        for part in self.parts(bounds.keys().cloned().collect(), 2, scenario, seed) {
             let mut les = bounds.get(&part.labels).unwrap_or(&usual).clone();
             les.sort_by(|a, b| number(a).unwrap_or(f64::NAN).total_cmp(&number(b).unwrap_or(f64::NAN)));
             let finite: Vec<f64> =
