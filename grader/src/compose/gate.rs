@@ -233,7 +233,7 @@ fn look(staged: &Staged, file: &SourceFile, tree: &Tree, refusals: &mut Vec<Refu
         if is_remote(&path) {
             let what = format!("« {key} » va chercher un fichier hors de la machine : {path}");
             refusals.push(refusal("include-remote", what, place));
-        } else if [here, Path::new("")].iter().any(|base| leaves(staged, &base.join(&path), &path)) {
+        } else if leaves(staged, &here.join(&path), &path) || reads_outside(staged, Path::new(&path)) {
             refusals.push(refusal(
                 "path-outside",
                 format!("« {key} » désigne un fichier hors du dossier rendu : {path}"),
@@ -241,6 +241,15 @@ fn look(staged: &Staged, file: &SourceFile, tree: &Tree, refusals: &mut Vec<Refu
             ));
         }
     }
+}
+
+/// True when a path leads to something that exists outside of the copy once taken from its root, as Compose takes
+/// those of a file that is included with a folder of its own: that is not known here, and only a path that exists
+/// can be read. `../` in a file of a subfolder is an ordinary thing to write.
+fn reads_outside(staged: &Staged, path: &Path) -> bool {
+    let real =
+        staged.root.join(path).canonicalize().or_else(|_| staged.root.join(clean(path)).canonicalize());
+    real.is_ok_and(|real| !real.starts_with(&staged.root))
 }
 
 /// True when a path relative to the root leaves the copy, or passes by a link left out.
