@@ -120,8 +120,11 @@ impl Lockfile {
         (base, mut facts): (Miss, Vec<Fact>),
     ) -> Result<Verdict, Fault> {
         let lock: Value = serde_json::from_str(written.trim_start_matches('\u{feff}')).unwrap_or_default();
-        let Some(installed) = installed::list(world, service).await? else { return tell::pass(facts) };
-        let other = installed::differences(&lock, &installed);
+        let installed = installed::lists(world, service).await?;
+        let mut other: Vec<String> =
+            installed.iter().flat_map(|list| installed::differences(&lock, list)).collect();
+        other.sort();
+        other.dedup();
         facts.push(Fact::new(
             "other-than-locked",
             json!(other),

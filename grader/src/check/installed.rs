@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::deep::Exec;
 use super::no_dev::roots;
 use super::world::World;
 use super::{kit, tell};
@@ -14,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Folders where npm puts what is installed for the whole machine.
 pub const GLOBAL: [&str; 2] = ["/usr/local/lib", "/usr/lib"];
+
+/// Folders looked at, at most.
+const MOST_FOLDERS: usize = 20;
 
 fn version(entry: &Value) -> Option<&str> {
     entry.get("version").and_then(Value::as_str)
@@ -44,17 +48,33 @@ pub fn differences(lock: &Value, installed: &Value) -> Vec<String> {
     found
 }
 
-/// npm's own list of what it installed, in the running container; `None` when it is not there.
-pub async fn list(world: &dyn World, service: &str) -> Result<Option<Value>, Fault> {
-    let running = kit::settled(world, service, PATIENCE).await?;
-    let Some(instance) = running.first() else { return Ok(None) };
-    for root in roots(&instance.working_dir) {
-        let path = format!("{root}/node_modules/.package-lock.json");
-        if let Some(text) = world.read_inside(service, &path).await? {
-            return Ok(serde_json::from_str(&text).ok());
+/// Folders of the running container that hold a `node_modules`, those for the whole machine left out: the working
+/// directory and its parents first, then what `find` finds in the image, when it has that program.
+pub async fn folders(world: &dyn World, service: &str, working_dir: &str) -> Result<Vec<String>, Fault> {
+    let mut found = roots(working_dir);
+    let search = ["find", "/", "-xdev", "-type", "d", "-name", "node_modules", "-prune"];
+    let told = world.exec(&kit::inside(service), Exec::new(&search)).await.map(|done| done.out);
+    for line in String::from_utf8_lossy(&told.unwrap_or_default()).lines().take(MOST_FOLDERS) {
+        let Some(root) = line.trim_end().strip_suffix("/node_modules") else { continue };
+        if !GLOBAL.contains(&root) && !found.iter().any(|known| known == root) {
+            found.push(root.to_owned());
         }
     }
-    Ok(None)
+    Ok(found)
+}
+
+/// npm's own lists of what it installed anywhere else than for the whole machine.
+pub async fn lists(world: &dyn World, service: &str) -> Result<Vec<Value>, Fault> {
+    let running = kit::settled(world, service, PATIENCE).await?;
+    let Some(instance) = running.first() else { return Ok(Vec::new()) };
+    let mut lists = Vec::new();
+    for root in folders(world, service, &instance.working_dir).await? {
+        let path = format!("{root}/node_modules/.package-lock.json");
+        if let Some(text) = world.read_inside(service, &path).await? {
+            lists.extend(serde_json::from_str::<Value>(&text));
+        }
+    }
+    Ok(lists)
 }
 
 #[cfg(test)]

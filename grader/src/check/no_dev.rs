@@ -77,6 +77,42 @@ async fn for_all(world: &dyn World, service: &str, unwanted: &[String]) -> Resul
     Ok(present)
 }
 
+/// The unwanted packages that are there, and the path of one that must be.
+async fn found_in(
+    world: &dyn World,
+    service: &str,
+    working_dir: &str,
+    package: &Value,
+    unwanted: &[String],
+) -> Result<(Vec<String>, Option<String>), Fault> {
+    let names = |section: &str| -> Vec<String> {
+        let of = package.get(section).and_then(Value::as_object);
+        of.map(|of| of.keys().cloned().collect()).unwrap_or_default()
+    };
+    let (needed, own, near) = (names("dependencies"), names("devDependencies"), roots(working_dir));
+    let direct = |path: &str| own.iter().any(|name| path.strip_prefix("node_modules/") == Some(name));
+    let mut present = Vec::new();
+    let mut control = None;
+    for root in installed::folders(world, service, working_dir).await? {
+        if !world.exists(service, &format!("{root}/node_modules")).await? {
+            continue;
+        }
+        for name in &needed {
+            let path = format!("{root}/node_modules/{name}");
+            if control.is_none() && world.exists(service, &path).await? {
+                control = Some(path);
+            }
+        }
+        // Elsewhere, another program's own packages may well be some of those that come with ours.
+        for path in unwanted.iter().filter(|path| near.contains(&root) || direct(path)) {
+            if world.exists(service, &format!("{root}/{path}")).await? {
+                present.push(path.clone());
+            }
+        }
+    }
+    Ok((present, control))
+}
+
 #[async_trait]
 impl Check for NoDev {
     fn stage(&self, _: &Experiments) -> Stage {
@@ -121,29 +157,8 @@ impl Check for NoDev {
         let Some(instance) = found.first() else {
             return tell::fail(tell::stopped(world, service).await?);
         };
-        let needed: Vec<&String> = package
-            .get("dependencies")
-            .and_then(Value::as_object)
-            .map(|m| m.keys().collect())
-            .unwrap_or_default();
-        let mut present = Vec::new();
-        let mut control = None;
-        for root in roots(&instance.working_dir) {
-            if !world.exists(service, &format!("{root}/node_modules")).await? {
-                continue;
-            }
-            for name in &needed {
-                let path = format!("{root}/node_modules/{name}");
-                if control.is_none() && world.exists(service, &path).await? {
-                    control = Some(path);
-                }
-            }
-            for path in &unwanted {
-                if world.exists(service, &format!("{root}/{path}")).await? {
-                    present.push(path.clone());
-                }
-            }
-        }
+        let (mut present, control) =
+            found_in(world, service, &instance.working_dir, &package, &unwanted).await?;
         present.extend(for_all(world, service, &unwanted).await?);
         let mut facts = vec![
             Fact::new(
@@ -176,7 +191,13 @@ impl Check for NoDev {
                 ));
                 tell::pass(facts)
             }
-            None if needed.is_empty() => tell::pass(facts),
+            None if package
+                .get("dependencies")
+                .and_then(Value::as_object)
+                .is_none_or(serde_json::Map::is_empty) =>
+            {
+                tell::pass(facts)
+            }
             None => Ok(Verdict::Inconclusive {
                 fault: Fault::new(
                     FaultKind::Engine,

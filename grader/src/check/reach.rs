@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::inside::inside;
-use super::world::{World, wire};
+use super::world::{Vantage, World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -31,7 +31,51 @@ pub struct Reach {
 /// A server may still be starting: it has this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Redirections that are followed.
+const HOPS: usize = 4;
+
 impl Reach {
+    async fn answer(&self, cx: &Cx<'_>, from: &Vantage, ask: wire::Http) -> kit::Asked<wire::HttpAnswer> {
+        let there = |seen: &(Result<wire::HttpAnswer, wire::Failure>, kit::When)| seen.0.is_ok();
+        Ok(kit::patiently(PATIENCE, there, || kit::http(cx.world, from, ask.clone())).await?.0)
+    }
+
+    /// Where an answer that is a redirection leads, as a browser would follow it.
+    fn next(&self, answer: &wire::HttpAnswer) -> Option<wire::Http> {
+        let to = answer.header("location").filter(|_| (300..400).contains(&answer.status))?;
+        let (tls, rest) = match to.split_once("://") {
+            Some((scheme, rest)) => (scheme.eq_ignore_ascii_case("https"), rest),
+            None if to.starts_with('/') => return Some(wire::Http::get(&self.to, self.port, to)),
+            None => return None,
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (authority, if tls { 443 } else { 80 }),
+        };
+        let path = path.split('#').next().unwrap_or_default();
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        Some(wire::Http { tls: tls.then(wire::TlsPart::default), ..wire::Http::get(host, port, &path) })
+    }
+
+    /// The answer where the redirections end, and the address of the last one.
+    async fn followed(
+        &self,
+        cx: &Cx<'_>,
+        from: &Vantage,
+        path: &str,
+    ) -> Result<(Result<wire::HttpAnswer, wire::Failure>, Option<String>), Fault> {
+        let mut answer = self.answer(cx, from, wire::Http::get(&self.to, self.port, path)).await?;
+        let mut led = None;
+        for _ in 0..HOPS {
+            let Some(next) = answer.as_ref().ok().and_then(|answer| self.next(answer)) else { break };
+            let scheme = if next.tls.is_some() { "https" } else { "http" };
+            led = Some(format!("{scheme}://{}:{}{}", next.host, next.port, next.path));
+            answer = self.answer(cx, from, next).await?;
+        }
+        Ok((answer, led))
+    }
+
     fn name(&self) -> String {
         format!("{}:{}", self.to, self.port)
     }
@@ -126,13 +170,17 @@ impl Check for Reach {
             format!("connexion à {} établie en {took}", connected.peer),
         )];
         let Some(path) = &self.http else { return tell::pass(facts) };
-        let answer = kit::patiently(
-            PATIENCE,
-            |seen: &(Result<wire::HttpAnswer, wire::Failure>, kit::When)| seen.0.is_ok(),
-            || kit::http(world, &from, wire::Http::get(&self.to, self.port, path)),
-        )
-        .await?
-        .0;
+        let (answer, led) = self.followed(cx, &from, path).await?;
+        if let (Err(failure), Some(to)) = (&answer, &led) {
+            return tell::fail(Miss {
+                headline: format!("{} ne donne pas sa page", self.name()),
+                observed: format!("il renvoie vers {} : {}", tell::cut(to, 80), tell::why(failure)),
+                place: world.place(&["services", &self.to], "ce serveur renvoie ailleurs"),
+                hint: "une redirection n'est pas une page : qui répond là où elle mène ?".to_owned(),
+                facts,
+                ..self.base(world)
+            });
+        }
         match answer {
             Err(failure) => tell::fail(Miss {
                 headline: format!("{} ne répond pas en HTTP", self.name()),
@@ -151,13 +199,13 @@ impl Check for Reach {
                     answer.status,
                     format!("GET {path} : {} {}", answer.status, tell::cut(&answer.reason, 40)),
                 ));
-                if answer.status >= 400 {
+                if !(200..300).contains(&answer.status) {
                     return tell::fail(Miss {
                         headline: format!("{} ne donne pas sa page", self.name()),
                         observed: format!("GET {path} : {} {}", answer.status, tell::cut(&answer.reason, 40)),
                         control: format!("la connexion TCP s'établit en {took}"),
-                        place: cx.world.place(&["services", &self.to], "ce serveur répond par une erreur"),
-                        hint: "le serveur répond, mais par une erreur : que doit-il servir, et d'où ?"
+                        place: cx.world.place(&["services", &self.to], "ce serveur ne donne pas sa page"),
+                        hint: "le serveur répond, mais sans sa page : que doit-il servir, et d'où ?"
                             .to_owned(),
                         facts,
                         ..self.base(cx.world)

@@ -53,15 +53,22 @@ fn subnets(model: &ComposeModel, found: &mut Vec<Problem>) {
                     &format!("le sous-réseau qui la contient s'écrit {}", subnet.trunc()),
                 ));
             }
-            for key in ["gateway", "ip_range"] {
-                let Some(text) = pool.get(key).and_then(scalar) else { continue };
-                let address = text.split('/').next().and_then(|a| a.parse::<IpAddr>().ok());
-                if !address.is_some_and(|a| subnet.contains(&a)) {
+            let gateway = pool.get("gateway").and_then(scalar);
+            if let Some(text) = &gateway {
+                found.extend(one_address("gateway", text, &subnet, at("gateway")));
+            }
+            if let Some(text) = pool.get("ip_range").and_then(scalar) {
+                found.extend(range(&text, &subnet, at("ip_range").as_ref()));
+            }
+            for (host, address) in entries(pool, "aux_addresses") {
+                let Some(text) = scalar(address) else { continue };
+                found.extend(one_address(host, &text, &subnet, at("aux_addresses")));
+                if gateway.as_ref() == Some(&text) {
                     found.push(problem(
-                        "address-outside",
-                        format!("« {key}: {text} » n'est pas dans le sous-réseau {subnet}"),
-                        at(key),
-                        "choisissez une adresse du sous-réseau déclaré",
+                        "address-taken",
+                        format!("« {host}: {text} » est déjà l'adresse de la passerelle"),
+                        at("aux_addresses"),
+                        "une adresse réservée ne peut pas servir deux fois",
                     ));
                 }
             }
@@ -80,6 +87,51 @@ fn subnets(model: &ComposeModel, found: &mut Vec<Problem>) {
             known.push((subnet, name.clone()));
         }
     }
+}
+
+/// An address that the engine must be able to take in a subnet.
+fn one_address(key: &str, text: &str, subnet: &IpNet, place: Option<Place>) -> Option<Problem> {
+    let address = text.parse::<IpAddr>().ok().filter(|address| subnet.contains(address));
+    let Some(address) = address else {
+        return Some(problem(
+            "address-outside",
+            format!("« {key}: {text} » n'est pas dans le sous-réseau {subnet}"),
+            place,
+            "choisissez une adresse du sous-réseau déclaré",
+        ));
+    };
+    let ends = [subnet.network(), subnet.broadcast()];
+    let reserved = address.is_ipv4() && subnet.prefix_len() < 31 && ends.contains(&address);
+    reserved.then(|| {
+        problem(
+            "address-reserved",
+            format!("« {key}: {text} » est l'adresse du réseau {subnet} lui-même, ou celle de sa diffusion"),
+            place,
+            "choisissez une adresse entre la première et la dernière du sous-réseau",
+        )
+    })
+}
+
+/// The part of a subnet from which addresses are given.
+fn range(text: &str, subnet: &IpNet, place: Option<&Place>) -> Option<Problem> {
+    let said = |code: &str, what: String, todo: &str| Some(problem(code, what, place.cloned(), todo));
+    let Ok(range) = text.parse::<IpNet>() else {
+        let what = format!("« ip_range: {text} » n'est pas une plage d'adresses");
+        return said("range-invalid", what, "écrivez adresse/préfixe, une partie du sous-réseau");
+    };
+    if !subnet.contains(&range.trunc()) {
+        let what = format!("« ip_range: {text} » n'est pas dans le sous-réseau {subnet}");
+        return said(
+            "address-outside",
+            what,
+            "une plage est une partie du sous-réseau déclaré, ou lui tout entier",
+        );
+    }
+    if range.trunc() != range {
+        let what = format!("« ip_range: {text} » commence au milieu d'une plage : Docker la refuse");
+        return said("range-host-bits", what, &format!("la plage qui la contient s'écrit {}", range.trunc()));
+    }
+    None
 }
 
 fn addresses(model: &ComposeModel, found: &mut Vec<Problem>) {

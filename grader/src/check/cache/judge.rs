@@ -117,7 +117,7 @@ fn told_renewal(renewal: &Renewal) -> String {
     let reads =
         if renewal.reads == 1 { "une lecture".to_owned() } else { format!("{} lectures", renewal.reads) };
     let before = if renewal.shortened {
-        "clé ramenée à 30 s".to_owned()
+        format!("clé ramenée à {}", life(renewal.most_ms))
     } else {
         format!("clé de {}", life(renewal.most_ms))
     };

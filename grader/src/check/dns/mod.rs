@@ -245,6 +245,19 @@ impl Dns {
         if from.is_empty() {
             return tell::fail(tell::stopped(world, &self.from).await?);
         }
+        let declared = world.declared().services.get(&self.from);
+        if declared.and_then(|d| d.network_mode.as_deref()) == Some("bridge") {
+            // The sandbox gives it a network of its own in the place of the engine's, which would answer.
+            return tell::fail(Miss {
+                headline: format!("« {} » n'a pas de résolveur : rien ne peut y être prouvé", self.from),
+                expected: format!("depuis « {} », 127.0.0.11 répond que « {} » n'existe pas", self.from, self.name),
+                observed: "network_mode: bridge : sur le réseau par défaut du moteur, personne ne répond à 127.0.0.11".to_owned(),
+                place: tell::at(world, &self.from, "network_mode", "le réseau par défaut du moteur"),
+                hint: "le DNS de Docker n'est servi que sur les réseaux que l'on crée".to_owned(),
+                try_it: inside(world, &self.from, &format!("nslookup {} 127.0.0.11", self.name)),
+                ..Miss::default()
+            });
+        }
         let mut stack = Vec::new();
         let mut subnets = Vec::new();
         for service in world.declared().services.keys() {
