@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::database::{Database, PORT, cell};
 use super::mount::mounts;
-use super::world::{World, wire};
+use super::world::{Instance, State, World, wire};
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
@@ -40,6 +40,9 @@ fn holder(inspection: &Value, path: &str) -> Option<(String, String)> {
     let deepest = mounts(inspection).filter(holds).max_by_key(|mount| text(mount, "Destination").len())?;
     Some((text(deepest, "Type"), text(deepest, "Name")))
 }
+
+/// How long a job may take once more.
+const JOB: Duration = Duration::from_secs(20);
 
 fn default_port() -> u16 {
     PORT
@@ -87,6 +90,23 @@ impl Persists {
 }
 
 impl Persists {
+    /// Runs the jobs that had ended well once more, as `up` does: what prepares a database may also empty it.
+    async fn jobs_again(&self, cx: &Cx<'_>) -> Result<(), Fault> {
+        let world = cx.world;
+        for job in world.declared().services.keys().filter(|name| **name != self.service) {
+            let is_over = |found: &Vec<Instance>| {
+                !found.is_empty() && found.iter().all(|one| one.state == State::Exited)
+            };
+            let found = world.instances(job).await?;
+            if is_over(&found) && found.iter().all(|one| one.exit_code == Some(0)) {
+                // Whether it ends well this time is not what is asked.
+                world.recreate(job).await?;
+                kit::patiently(JOB, is_over, || world.instances(job)).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Data that survives is where it must be.
     async fn where_kept(&self, cx: &Cx<'_>, directory: &str, facts: Vec<Fact>) -> Result<Verdict, Fault> {
         let inspections = if self.named_volume { cx.world.inspections(&self.service).await? } else { vec![] };
@@ -170,6 +190,7 @@ impl Check for Persists {
                 ..Miss::default()
             });
         }
+        self.jobs_again(cx).await?;
         let read = format!("SELECT v FROM {table}");
         let seen = kit::patiently(
             Duration::from_secs(15),

@@ -26,6 +26,8 @@ pub enum Vantage {
     Service(String),
     /// A container of ours attached to this network (key of the student's file).
     Network(String),
+    /// The same, at this address of it.
+    Address(String, std::net::Ipv4Addr),
     /// A container of ours on the engine's default bridge.
     DefaultBridge,
     /// Inside the network namespace of a twin (see [`World::twin`]), by the name of its plan.

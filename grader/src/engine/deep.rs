@@ -49,7 +49,7 @@ impl StackWorld {
                     )
                 })
             }
-            Vantage::Network(_) | Vantage::DefaultBridge => Err(Fault::new(
+            Vantage::Network(_) | Vantage::Address(..) | Vantage::DefaultBridge => Err(Fault::new(
                 FaultKind::Bug,
                 "une commande se lance dans un service",
                 "signalez ce défaut du correcteur",

@@ -1,6 +1,7 @@
 //! Probes: one long-lived container per vantage point, driven over its attached stdio.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::models::{
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig,
+};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -32,6 +35,8 @@ pub(super) enum Seat {
     Breaker(String),
     /// On a network, by its real name.
     Network(String),
+    /// The same, at this address.
+    Address(String, Ipv4Addr),
     /// On the default bridge, under this container name.
     DefaultBridge(String),
 }
@@ -68,7 +73,7 @@ impl Probe {
             security_opt: Some(vec!["no-new-privileges".into()]),
             ..HostConfig::default()
         };
-        let mut name = None;
+        let (mut name, mut place) = (None, None);
         match seat {
             Seat::Inside(id) => host.network_mode = Some(format!("container:{id}")),
             Seat::Breaker(id) => {
@@ -79,6 +84,16 @@ impl Probe {
                 host.cap_add = Some(rights.map(str::to_owned).to_vec());
             }
             Seat::Network(network) => host.network_mode = Some(network.clone()),
+            Seat::Address(network, ip) => {
+                host.network_mode = Some(network.clone());
+                let ipam = EndpointIpamConfig {
+                    ipv4_address: Some(ip.to_string()),
+                    ..EndpointIpamConfig::default()
+                };
+                let endpoint = EndpointSettings { ipam_config: Some(ipam), ..EndpointSettings::default() };
+                let endpoints = HashMap::from([(network.clone(), endpoint)]);
+                place = Some(NetworkingConfig { endpoints_config: Some(endpoints) });
+            }
             Seat::DefaultBridge(own) => {
                 host.network_mode = Some("bridge".into());
                 name = Some(own.clone());
@@ -95,6 +110,7 @@ impl Probe {
             attach_stdout: Some(true),
             labels: Some(labels),
             host_config: Some(host),
+            networking_config: place,
             ..ContainerCreateBody::default()
         };
         let mut options = CreateContainerOptionsBuilder::new();

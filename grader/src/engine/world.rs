@@ -62,7 +62,7 @@ impl StackWorld {
     async fn seat(&self, from: &Vantage) -> Result<Arc<super::probe::Probe>, Fault> {
         match from {
             Vantage::Service(service) => self.stack.probe_inside(service).await,
-            Vantage::Network(key) => {
+            Vantage::Network(key) | Vantage::Address(key, _) => {
                 let Some(network) = self.stack.plan.model.networks().get(key) else {
                     return Err(Fault::new(
                         FaultKind::Probe,
@@ -70,7 +70,13 @@ impl StackWorld {
                         "corrigez le fichier Compose",
                     ));
                 };
-                self.stack.probe(&format!("net:{key}"), Seat::Network(network.name.clone())).await
+                let name = network.name.clone();
+                match from {
+                    Vantage::Address(_, ip) => {
+                        self.stack.probe(&format!("net:{key}:{ip}"), Seat::Address(name, *ip)).await
+                    }
+                    _ => self.stack.probe(&format!("net:{key}"), Seat::Network(name)).await,
+                }
             }
             Vantage::DefaultBridge => {
                 let name = format!("tp-{}-b", self.stack.project());

@@ -43,7 +43,7 @@ fn failed(kind: wire::FailureKind) -> wire::Outcome {
 impl FakeWorld {
     fn networks_of(&self, from: &Vantage) -> Vec<String> {
         match from {
-            Vantage::Network(network) => vec![network.clone()],
+            Vantage::Network(network) | Vantage::Address(network, _) => vec![network.clone()],
             Vantage::Service(service) => self
                 .instances
                 .get(service)

@@ -212,6 +212,9 @@ impl FakeWorld {
 
     /// The address of a probe on that network.
     fn address_of(&self, from: &Vantage) -> IpAddr {
+        if let Vantage::Address(_, ip) = from {
+            return IpAddr::V4(*ip);
+        }
         let Vantage::Network(network) = from else { return IpAddr::from([127, 0, 0, 1]) };
         let all = self.instances.values().flatten().flat_map(|i| &i.attachments);
         let subnet = all.filter(|a| a.network == *network).find_map(|a| a.subnet);

@@ -1,7 +1,9 @@
 //! The way to the reverse proxy: from where it is asked, at which address, on which port.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::world::{Declared, Vantage, World, wire};
 use super::{kit, said, tell};
@@ -65,6 +67,27 @@ impl<'a> Gate<'a> {
         };
         let from = Vantage::Network(network.clone());
         Ok(Ok(Self { world, service: service.to_owned(), from, network, ip }))
+    }
+
+    /// The same way, taken from the last address of the network that nobody of the stack has.
+    pub async fn at_its_end(&self) -> Result<Option<(Self, Ipv4Addr)>, Fault> {
+        let mut found = Vec::new();
+        for service in self.world.declared().services.keys() {
+            found.extend(self.world.instances(service).await?);
+        }
+        let here = || found.iter().flat_map(|i| &i.attachments).filter(|a| a.network == self.network);
+        let subnet = here().find_map(|a| match a.subnet {
+            Some(IpNet::V4(net)) => Some(net),
+            _ => None,
+        });
+        let taken: Vec<IpAddr> = here().filter_map(|a| a.ip).collect();
+        // The gateway is first, unless it is written otherwise: one of the last two is free.
+        let last = subnet.map(|net| net.trunc()).and_then(|net| {
+            let hosts: Vec<Ipv4Addr> = net.hosts().collect();
+            hosts.into_iter().rev().skip(1).find(|ip| !taken.contains(&IpAddr::V4(*ip)))
+        });
+        let from = |ip| Self { from: Vantage::Address(self.network.clone(), ip), ..self.clone() };
+        Ok(last.map(|ip| (from(ip), ip)))
     }
 
     /// The container port behind a port of the host.

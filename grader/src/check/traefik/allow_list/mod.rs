@@ -148,6 +148,9 @@ impl Check for AllowList {
             Ok(address) => address,
             Err(miss) => return tell::fail(Miss { facts, ..*miss }),
         };
+        if let Some(miss) = self.whole(inside, &mut facts).await? {
+            return tell::fail(Miss { facts, ..miss });
+        }
         if let Err(miss) = self.open_to_all(outside).await? {
             return tell::fail(Miss { facts, ..*miss });
         }
@@ -209,6 +212,33 @@ impl AllowList {
             ),
         ));
         Ok(Ok(answer.local.ip()))
+    }
+
+    /// From the other end of the allowed network: half of it is not the network.
+    async fn whole(&self, gate: &Gate<'_>, facts: &mut Vec<Fact>) -> Result<Option<Miss>, Fault> {
+        let Some((end, ip)) = gate.at_its_end().await? else { return Ok(None) };
+        let good = |seen: &Seen| self.gives_metrics(seen);
+        // An address that cannot be had proves nothing.
+        let Ok(seen) = kit::patiently(PATIENCE, good, || end.send(self.ask(&end, &self.path))).await else {
+            return Ok(None);
+        };
+        let Ok(answer) = &seen else { return Ok(None) };
+        if good(&seen) {
+            let ip = ip.to_string();
+            facts.push(Fact::new(
+                "inside-end",
+                ip.as_str(),
+                format!("depuis {ip}, à l'autre bout : les métriques"),
+            ));
+            return Ok(None);
+        }
+        Ok(Some(Miss {
+            headline: format!("{} est refusé à une partie de « {} »", self.path, self.inside),
+            observed: format!("depuis {ip}, une de ses dernières adresses : {}", answer.status),
+            control: "depuis une de ses premières adresses, les métriques répondent".to_owned(),
+            hint: "combien d'adresses ce réseau a-t-il, et combien la liste en contient-elle ?".to_owned(),
+            ..self.shut_out(&end, &seen).await?
+        }))
     }
 
     /// The control: the open path answers from the outside, in the same way.
