@@ -90,11 +90,18 @@ impl Check for Login {
             format!("un bon mot de passe est accepté, du même endroit (rôle « {} »)", way.login.user);
         let mut facts = vec![Fact::new("control", way.login.user.as_str(), format!("témoin : {control}"))];
         let wrong = format!("{:016x}", kit::draw(world, "wrong-password"));
-        for role in &self.roles {
-            for password in [Some(wrong.clone()), None] {
+        // The owner of all has most to lose, and the other databases of the server have the same doors.
+        let owner = found.iter().find_map(|one| one.env.get("POSTGRES_USER")).filter(|name| !name.is_empty());
+        let owner = owner.map_or("postgres", String::as_str).to_owned();
+        let others = (!self.roles.contains(&owner)).then_some(&owner);
+        for role in self.roles.iter().chain(others) {
+            let bases = [self.database.as_str(), "postgres"];
+            for (dbname, password) in
+                bases.into_iter().flat_map(|base| [(base, Some(wrong.clone())), (base, None)])
+            {
                 let how =
                     if password.is_some() { "avec un mot de passe inventé" } else { "sans mot de passe" };
-                let login = As { user: role.clone(), password, dbname: self.database.clone() };
+                let login = As { user: role.clone(), password, dbname: dbname.to_owned() };
                 let seen = Database { login, ..way.clone() }.run(world, "SELECT 1").await?;
                 match seen {
                     Err(failure) if failure.kind == wire::FailureKind::Auth => {}
@@ -110,7 +117,7 @@ impl Check for Login {
                     _ => {
                         return tell::fail(Miss {
                             headline: format!("« {} » n'exige pas de mot de passe", self.service),
-                            observed: format!("le rôle « {role} » entre {how}"),
+                            observed: format!("le rôle « {role} » entre {how} (base « {dbname} »)"),
                             control,
                             hint: "un mot de passe que la base ne demande pas ne protège rien : quel réglage décide de ce qu'elle demande ?"
                                 .to_owned(),
