@@ -111,8 +111,14 @@ impl Answer {
             Some(text) => Ok(text),
             None => Err(Box::new(Miss {
                 headline: format!("pas de réponse à « {} »", self.key),
-                observed: if map.contains_key(&self.key) {
-                    "la réponse est vide".to_owned()
+                observed: if let Some(value) = map.get(&self.key) {
+                    let many = value.is_array() || value.is_object();
+                    let what = if many {
+                        "plusieurs réponses : une seule est attendue"
+                    } else {
+                        "la réponse est vide"
+                    };
+                    what.to_owned()
                 } else {
                     let near = map.keys().find(|k| tell::distance(k, &self.key) <= 2);
                     match near {
