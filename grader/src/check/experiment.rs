@@ -72,6 +72,9 @@ pub struct Survival {
     /// Services that are made anew after it, before the data are read: a memory is no storage.
     #[serde(default)]
     pub also: Vec<String>,
+    /// A Redis service (port 6379) that is emptied before the data are read again: a cache is no storage either.
+    #[serde(default)]
+    pub emptied: Option<String>,
     /// How something is written; `{token}` is drawn for the run.
     pub write: Written,
     /// How it is read: a 2xx whose body holds the token.

@@ -76,7 +76,7 @@ struct Shown {
 
 impl Shown {
     fn sum(&self) -> f64 {
-        self.series.iter().map(|s| s.value).sum()
+        self.series.iter().fold(0.0, |sum, s| sum + s.value)
     }
 }
 
@@ -244,7 +244,11 @@ impl Follows {
                 count(truth),
                 self.traffic.service
             ),
-            noted: vec![format!("sources des séries : {}", jobs.join(", "))],
+            noted: vec![if jobs.is_empty() {
+                format!("aucune série de Prometheus ne répond à {}", self.selector())
+            } else {
+                format!("sources des séries : {}", jobs.join(", "))
+            }],
             facts,
             ..self.base(cx)
         };

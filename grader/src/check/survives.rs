@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::experiment::{Request, Survival, Written};
-use super::world::{World, wire};
+use self::run::{Look, Run, Seen, is_good, run, told};
+use super::experiment::Survival;
 use super::{Check, Cx, Experiments, Stage, kit, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
 
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -35,163 +36,6 @@ pub enum SurvivalProof {
     Data,
     /// While the service is away, the one that depends on it does not say that all is well.
     Health,
-}
-
-/// To write, and to read what was just written.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// To read it again once the service is ready anew.
-const BACK: Duration = Duration::from_secs(45);
-/// Between two looks at who depends on the service.
-const POLL: Duration = Duration::from_millis(300);
-/// Longest wait for one look.
-const LOOK_MS: u64 = 10_000;
-
-/// An answer as it is judged: status and body, or why there is none.
-type Seen = Result<(u16, String), String>;
-
-/// What was seen of the service and of who depends on it, at one moment of its absence.
-#[derive(Clone, Debug)]
-struct Look {
-    /// The service answered neither before nor after.
-    away: bool,
-    health: Seen,
-}
-
-/// What the experiment saw.
-#[derive(Default)]
-struct Run {
-    token: String,
-    /// Why it stopped before anything was removed.
-    running: bool,
-    written: Option<Seen>,
-    control: Option<Seen>,
-    renewed: bool,
-    ready: bool,
-    looks: Vec<Look>,
-    after: Option<Seen>,
-}
-
-fn is_good(seen: &Seen) -> bool {
-    matches!(seen, Ok((200..=299, _)))
-}
-
-fn told(seen: &Seen) -> String {
-    match seen {
-        Ok((status, body)) => format!("{status} {}", tell::cut(body, 100)),
-        Err(why) => why.clone(),
-    }
-}
-
-fn filled(text: &str, token: &str) -> String {
-    text.replace("{token}", token)
-}
-
-async fn ask(world: &dyn World, what: &Written, token: &str) -> Result<Seen, Fault> {
-    let (_, ip) = match kit::settled(world, &what.service, Duration::from_secs(2)).await? {
-        found if found.is_empty() => return Ok(Err(format!("« {} » n'est pas en marche", what.service))),
-        _ => kit::needed(world, &what.service).await?,
-    };
-    let mut ask = wire::Http::get(ip.to_string(), what.port, filled(&what.path, token));
-    ask.method.clone_from(&what.method);
-    ask.timeout_ms = LOOK_MS;
-    if let Some(body) = &what.body {
-        ask.body = Some(filled(body, token));
-        ask.headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-    }
-    let (seen, _) = kit::http(world, &kit::inside(&what.service), ask).await?;
-    Ok(seen.map(|a| (a.status, a.body)).map_err(|failure| tell::why(&failure)))
-}
-
-/// Whether the service cannot even be reached, asked by its name from within who depends on it. One that is
-/// slow to answer is not away.
-async fn is_away(world: &dyn World, from: &str, alive: &Request) -> Result<bool, Fault> {
-    let ask = wire::Http::get(alive.service.as_str(), alive.port, &alive.path);
-    let (seen, _) = kit::http(world, &kit::inside(from), ask).await?;
-    Ok(seen.is_err_and(|failure| matches!(failure.stage, wire::Stage::Resolve | wire::Stage::Connect)))
-}
-
-async fn health_of(world: &dyn World, health: &Request, ip: &str) -> Result<Seen, Fault> {
-    let mut ask = wire::Http::get(ip, health.port, &health.path);
-    ask.timeout_ms = LOOK_MS;
-    let (seen, _) = kit::http(world, &kit::inside(&health.service), ask).await?;
-    Ok(seen.map(|a| (a.status, a.body)).map_err(|failure| tell::why(&failure)))
-}
-
-/// Looks until `done`.
-async fn watch(
-    world: &dyn World,
-    alive: &Request,
-    health: &Request,
-    done: &tokio::sync::Notify,
-) -> Result<Vec<Look>, Fault> {
-    let mut looks = Vec::new();
-    let (_, ip) = kit::needed(world, &health.service).await?;
-    let end = done.notified();
-    tokio::pin!(end);
-    loop {
-        let from = &health.service;
-        let before = is_away(world, from, alive).await?;
-        let said = health_of(world, health, &ip.to_string()).await?;
-        let away = before && is_away(world, from, alive).await?;
-        looks.push(Look { away, health: said });
-        tokio::select! {
-            () = &mut end => return Ok(looks),
-            () = tokio::time::sleep(POLL) => {}
-        }
-    }
-}
-
-async fn run(world: &dyn World, survival: &Survival) -> Result<Run, Fault> {
-    let service = &survival.service;
-    let mut run = Run {
-        token: format!("tp{:012x}", kit::draw(world, &format!("survives-{service}")) & 0xffff_ffff_ffff),
-        ..Run::default()
-    };
-    if kit::settled(world, service, Duration::from_secs(5)).await?.is_empty() {
-        return Ok(run);
-    }
-    run.running = true;
-    let token = run.token.clone();
-    let holds = |seen: &Seen| matches!(seen, Ok((200..=299, body)) if body.contains(&token));
-    let written = kit::patiently(PATIENCE, is_good, || ask(world, &survival.write, &token)).await?;
-    let ok = is_good(&written);
-    run.written = Some(written);
-    if !ok {
-        return Ok(run);
-    }
-    let control = kit::patiently(PATIENCE, holds, || ask(world, &survival.read, &token)).await?;
-    let ok = holds(&control);
-    run.control = Some(control);
-    if !ok {
-        return Ok(run);
-    }
-    let ids = || async {
-        Ok::<_, Fault>(world.instances(service).await?.into_iter().map(|i| i.id).collect::<Vec<_>>())
-    };
-    let before = ids().await?;
-    let done = tokio::sync::Notify::new();
-    let renewing = async {
-        let ready = world.recreate(service).await;
-        done.notify_one();
-        ready
-    };
-    match (&survival.alive, &survival.health) {
-        (Some(alive), Some(health)) => {
-            let (ready, looks) = tokio::join!(renewing, watch(world, alive, health, &done));
-            (run.ready, run.looks) = (ready?, looks?);
-        }
-        _ => run.ready = renewing.await?,
-    }
-    run.renewed = !ids().await?.iter().any(|id| before.contains(id));
-    // A memory is no storage: those that could remember it are made anew too.
-    for other in &survival.also {
-        run.ready &= world.recreate(other).await?;
-    }
-    if run.renewed && run.ready {
-        let after = kit::patiently(BACK, holds, || ask(world, &survival.read, &token)).await?;
-        run.after = Some(after);
-    }
-    Ok(run)
 }
 
 impl Survives {
@@ -236,8 +80,29 @@ impl Survives {
     fn data(&self, cx: &Cx<'_>, run: &Run, survival: &Survival, facts: Vec<Fact>) -> Result<Verdict, Fault> {
         let service = &self.service;
         let held = |seen: &Seen| matches!(seen, Ok((200..=299, body)) if body.contains(&run.token));
-        match &run.after {
+        let emptied = survival.emptied.as_deref().unwrap_or_default();
+        match run.emptied.as_ref().filter(|seen| !held(seen)).or(run.after.as_ref()) {
             Some(seen) if held(seen) => tell::pass(facts),
+            Some(Ok((status @ (200..=299 | 404), body))) if run.emptied.is_some() => tell::fail(Miss {
+                headline: format!("ce qui est écrit n'est pas dans « {service} »"),
+                expected: format!("la donnée se relit encore quand « {emptied} » est vidé"),
+                observed: format!(
+                    "« {emptied} » vidé, la donnée n'est plus là : {status} {}",
+                    tell::cut(body, 100)
+                ),
+                control: format!("juste avant, « {} » se relisait bien", run.token),
+                place: tell::in_app(
+                    cx.world,
+                    &survival.write.service,
+                    &[survival.write.path.trim_matches('/')],
+                    "cette route écrit",
+                ),
+                hint: "un cache peut être vidé à tout moment : il ne garde que ce qui se retrouve ailleurs"
+                    .to_owned(),
+                try_it: format!("docker compose exec {emptied} redis-cli flushall"),
+                facts,
+                ..Miss::default()
+            }),
             Some(Ok((status @ (200..=299 | 404), body))) => tell::fail(Miss {
                 headline: format!(
                     "les données de « {service} » ne survivent pas à la suppression du conteneur"
@@ -316,8 +181,9 @@ impl Check for Survives {
     }
 
     fn disturbs(&self, experiments: &Experiments) -> Vec<String> {
-        let also = self.of(experiments).map(|s| s.also.clone()).unwrap_or_default();
-        std::iter::once(self.service.clone()).chain(also).collect()
+        let others =
+            self.of(experiments).map(|s| s.also.iter().chain(&s.emptied).cloned().collect::<Vec<_>>());
+        std::iter::once(self.service.clone()).chain(others.unwrap_or_default()).collect()
     }
 
     fn deadline(&self) -> Duration {

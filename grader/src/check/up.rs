@@ -1,5 +1,6 @@
 //! `up`: the stack builds, starts and gets ready.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use super::world::{Happening, Health, Instance, StackEvent, State};
 use super::{Check, Cx, Experiments, Stage, advice, kit, lacks, lasting, tell};
 use crate::error::Fault;
 use crate::event::{Fact, Miss, Verdict};
-use crate::time::Span;
+use crate::time::{Span, strain};
 
 /// The stack builds, starts and gets ready.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,10 +19,19 @@ use crate::time::Span;
 pub struct Up {
     /// Services that must run at the end.
     pub services: Vec<String>,
-    /// They must have run for that long without ending.
+    /// They must have run for that long without ending; longer on a busy machine when no health test says more.
     #[serde(default)]
     pub hold: Option<Span>,
+    /// Services that need no health test, and the port on which they listen once they are up: one that does not
+    /// listen yet must have run for 2 s, longer on a busy machine.
+    #[serde(default)]
+    pub listens: BTreeMap<String, u16>,
 }
+
+/// One that does not listen yet must have run for that long: what ends at once has ended by then.
+const ALIVE: Duration = Duration::from_secs(2);
+/// To listen, asked from within.
+const LISTEN_MS: u64 = 1_000;
 
 /// A service that has ended once must then run for that long to be believed.
 const STEADY: Duration = Duration::from_secs(6);
@@ -79,14 +89,27 @@ impl Up {
         cx: &Cx<'_>,
         service: &str,
         found: &[Instance],
+        checked: bool,
     ) -> Result<Option<String>, Fault> {
         let end = found.iter().filter_map(|i| lasting::ends_after(&i.command)).min();
         let end = end.filter(|end| *end <= SOON).unwrap_or_default();
-        let hold = self.hold.map_or(Duration::ZERO, |hold| hold.0.max(end + Duration::from_secs(1)));
-        let life = kit::patiently(
+        let port = self.listens.get(service).filter(|_| !checked);
+        // A program that fails as it starts takes longer to do so on a busy machine.
+        let slow = if checked { 1.0 } else { strain() };
+        let asked = self.hold.map(|hold| hold.0).or(port.map(|_| ALIVE));
+        let hold = asked.map_or(Duration::ZERO, |hold| hold.mul_f64(slow).max(end + Duration::from_secs(1)));
+        let (life, _) = kit::patiently(
             STEADY_PATIENCE + end,
-            |life: &Life| life.is_steady(hold),
-            || async { Ok(Life::of(&cx.world.timeline().await?, service)) },
+            |(life, listens): &(Life, bool)| life.is_steady(hold) || *listens,
+            || async {
+                let life = Life::of(&cx.world.timeline().await?, service);
+                let young = life.ends == 0 && life.running_for.is_some() && !life.is_steady(hold);
+                let listens = match port.filter(|_| young) {
+                    Some(port) => listens(cx, service, found, *port).await,
+                    None => false,
+                };
+                Ok((life, listens))
+            },
         )
         .await?;
         Ok((!life.is_steady(hold) && life.ends > 0).then(|| match life.ends {
@@ -217,6 +240,13 @@ fn is_ready(instance: &Instance, checked: bool) -> bool {
     instance.is_well() || (!checked && instance.state == State::Running)
 }
 
+/// Whether it accepts a connection; one that is just ending cannot be asked.
+async fn listens(cx: &Cx<'_>, service: &str, found: &[Instance], port: u16) -> bool {
+    let Some(ip) = kit::own_ip(found) else { return false };
+    let seen = kit::tcp(cx.world, &kit::inside(service), &ip.to_string(), port, LISTEN_MS).await;
+    matches!(seen, Ok(Ok(_)))
+}
+
 #[async_trait]
 impl Check for Up {
     fn stage(&self, _: &Experiments) -> Stage {
@@ -224,6 +254,9 @@ impl Check for Up {
     }
 
     fn validate(&self, _: &Experiments) -> Result<(), String> {
+        if let Some(name) = self.listens.keys().find(|name| !self.services.contains(name)) {
+            return Err(format!("up.listens : « {name} » n'est pas dans up.services"));
+        }
         if self.services.is_empty() { Err("up.services est vide".into()) } else { Ok(()) }
     }
 
@@ -261,7 +294,7 @@ impl Check for Up {
                 first_miss.get_or_insert(miss);
                 continue;
             }
-            if let Some(how) = self.unsteady(cx, service, &found).await? {
+            if let Some(how) = self.unsteady(cx, service, &found, checked).await? {
                 return tell::fail(Self::not_ready(cx, service, found.first(), Some(&how)).await?);
             }
             let restarts: i64 = found.iter().map(|i| i.restarts).sum();

@@ -140,6 +140,7 @@ pub(super) fn sandboxed(
         brittle: broken(cx, second, |o| !o.unwatched),
         crowded: broken(cx, second, |o| o.together),
         copies: Some(shared.room.join(format!("fichiers-{copy}"))),
+        apart: second,
         kept,
         cpus: shared.processors.unwrap_or(ordinary.cpus),
         engine: !second && cx.lab.experiments.script.is_some(),

@@ -1,7 +1,9 @@
 use std::sync::Mutex;
 
+use super::super::experiment::{Request, Written};
 use super::super::testing::FakeWorld;
 use super::super::tests::{fails, passes, unsure};
+use super::super::world::wire;
 use super::super::{Cx, Memo};
 use super::*;
 
@@ -43,6 +45,7 @@ fn experiments(alive: u16) -> Experiments {
     let survival = Survival {
         service: "redis".into(),
         also: vec!["api".into()],
+        emptied: None,
         write: at("PUT", Some("{\"v\": \"{token}\"}")),
         read: at("GET", None),
         // A port that nobody listens to: the fake store is never away.
@@ -53,10 +56,14 @@ fn experiments(alive: u16) -> Experiments {
 }
 
 async fn judged(world: &FakeWorld, proof: SurvivalProof, alive: u16) -> Verdict {
-    let (memo, experiments) = (Memo::default(), experiments(alive));
-    let cx = Cx { world, experiments: &experiments, memo: &memo, second: None };
+    judged_in(world, proof, &experiments(alive)).await
+}
+
+async fn judged_in(world: &FakeWorld, proof: SurvivalProof, experiments: &Experiments) -> Verdict {
+    let memo = Memo::default();
+    let cx = Cx { world, experiments, memo: &memo, second: None };
     let check = Survives { service: "redis".into(), proof };
-    check.validate(&experiments).expect("valid");
+    check.validate(experiments).expect("valid");
     match check.judge(&cx).await {
         Ok(verdict) => verdict,
         Err(fault) => Verdict::Inconclusive { fault, facts: vec![] },
@@ -78,4 +85,23 @@ async fn a_health_that_is_always_good_lies() {
 #[tokio::test(start_paused = true)]
 async fn an_absence_that_nobody_saw_proves_nothing() {
     unsure(&judged(&world(true, 200), SurvivalProof::Health, 9200).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_cache_held_was_not_stored() {
+    let mut emptied = experiments(9201);
+    emptied.survival[0].emptied = Some("redis".into());
+    passes(&judged_in(&world(true, 503), SurvivalProof::Data, &emptied).await);
+
+    let mut cached = world(true, 503);
+    let store = |world: &FakeWorld, ask: &wire::Http| {
+        let mut memory = world.lock();
+        if let Some(body) = &ask.body {
+            memory.redis.insert("source".into(), (body.clone(), None));
+        }
+        memory.redis.get("source").map_or((404, "rien".to_owned()), |(body, _)| (200, body.clone()))
+    };
+    cached.pages.insert(("redis".into(), 9200), Box::new(store));
+    passes(&judged(&cached, SurvivalProof::Data, 9201).await);
+    fails(&judged_in(&cached, SurvivalProof::Data, &emptied).await, "n'est pas dans");
 }

@@ -1,5 +1,5 @@
 use super::super::testing::{FakeWorld, attachment};
-use super::super::world::{BringUp, State, wire};
+use super::super::world::{BringUp, Happening, StackEvent, State, wire};
 use super::{fails, judge, passes, unsure};
 use crate::event::Verdict;
 
@@ -170,4 +170,37 @@ async fn bring_up() {
     let api = world.declared.services.remove("api").expect("api");
     world.declared.services.insert("apy".into(), api);
     fails(&judge("02", "demarrage", &world).await, "apy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_does_not_listen_yet_may_be_about_to_fail() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let event = |what| StackEvent {
+        service: "api".into(),
+        what,
+        at_us: i64::try_from(now.as_micros()).expect("fits"),
+    };
+    let store = |service: &str| StackEvent { service: service.into(), ..event(Happening::Started) };
+    let mut waited = Vec::new();
+    for listens in [true, false] {
+        let mut world = FakeWorld::lab02();
+        // Started an hour from now: never old enough to be believed for its age.
+        let late = StackEvent {
+            at_us: event(Happening::Created).at_us + 3_600_000_000,
+            ..event(Happening::Started)
+        };
+        world.events = vec![store("postgres"), store("redis"), late];
+        if !listens {
+            world.open.remove(&("api".to_owned(), 5000));
+        }
+        let start = tokio::time::Instant::now();
+        passes(&judge("02", "demarrage", &world).await);
+        waited.push(start.elapsed());
+    }
+    assert!(waited[0] < std::time::Duration::from_secs(1), "{waited:?}");
+    assert!(waited[1] > std::time::Duration::from_secs(15), "{waited:?}");
+
+    let mut world = FakeWorld::lab02();
+    world.events = vec![event(Happening::Started), event(Happening::Died(1))];
+    fails(&judge("02", "demarrage", &world).await, "s'arrête (code 1)");
 }

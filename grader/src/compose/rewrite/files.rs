@@ -1,5 +1,5 @@
-//! Files and folders of the submission that are mounted and name an address that moved: a copy is
-//! mounted, the original stays as other checks read it.
+//! Files and folders of the submission that are mounted and name an address that moved, or that two copies
+//! of the stack would write to: a copy is mounted, the original stays as other checks read it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,22 @@ fn sources(model: &ComposeModel, source: &Value) -> BTreeSet<PathBuf> {
     sources
 }
 
+/// What of the submission a container may write to.
+fn written(model: &ComposeModel, source: &Value) -> BTreeSet<PathBuf> {
+    let mounts = entries(source, "services")
+        .filter_map(|(_, service)| Some((service, service.get("volumes")?.as_array()?)));
+    mounts
+        .flat_map(|(service, mounts)| mounts.iter().map(move |mount| (service, mount)))
+        .filter(|(service, mount)| {
+            mount.get("type").and_then(Value::as_str) == Some("bind")
+                && mount.get("read_only").and_then(Value::as_bool) != Some(true)
+                && grant(model, service, mount).is_none()
+        })
+        .filter_map(|(_, mount)| mount.get("source")?.as_str().map(path))
+        .filter(|source| source.starts_with(model.root()))
+        .collect()
+}
+
 /// Where each file and folder of the submission that services get as they run comes from.
 pub(super) fn mounts(work: &Work<'_>, source: &Value) -> BTreeMap<PathBuf, PathBuf> {
     let model = work.approved.model();
@@ -60,7 +76,9 @@ pub(super) fn mounts(work: &Work<'_>, source: &Value) -> BTreeMap<PathBuf, PathB
 
 /// What must be copied, for every bind and every configuration of the model.
 pub(super) fn copies(work: &Work<'_>, source: &Value) -> Vec<Copy> {
-    let Some(into) = work.plan.copies.as_ref().filter(|_| !work.moves.is_empty()) else { return Vec::new() };
+    let apart = if work.plan.apart { written(work.approved.model(), source) } else { BTreeSet::new() };
+    let worth = !work.moves.is_empty() || !apart.is_empty();
+    let Some(into) = work.plan.copies.as_ref().filter(|_| worth) else { return Vec::new() };
     let mut sources = sources(work.approved.model(), source);
     sources.retain(|source| !work.plan.kept.contains_key(source));
     let mut budget = FILES;
@@ -71,8 +89,11 @@ pub(super) fn copies(work: &Work<'_>, source: &Value) -> Vec<Copy> {
             continue;
         }
         let mut texts = BTreeMap::new();
-        look(&source, Path::new(""), &work.moves, &mut budget, &mut texts);
-        if !texts.is_empty() {
+        if !work.moves.is_empty() {
+            look(&source, Path::new(""), &work.moves, &mut budget, &mut texts);
+        }
+        // Who reads an outer folder sees what is written in it.
+        if !texts.is_empty() || apart.iter().any(|inner| inner.starts_with(&source)) {
             let name = source.file_name().unwrap_or_default();
             let to = into.join(out.len().to_string()).join(name);
             out.push(Copy { from: source, to, texts });
@@ -136,6 +157,10 @@ impl Copy {
         let at = |base: &Path| if below.as_os_str().is_empty() { base.to_owned() } else { base.join(below) };
         let (from, to) = (at(&self.from), at(&self.to));
         let top = below.as_os_str().is_empty();
+        // A folder that is not there yet is made by the engine as it is mounted.
+        if top && !from.exists() {
+            return Ok(());
+        }
         let meta = if top { from.metadata()? } else { from.symlink_metadata()? };
         if meta.is_dir() {
             std::fs::create_dir_all(&to)?;

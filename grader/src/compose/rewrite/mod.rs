@@ -75,6 +75,8 @@ pub struct Plan {
     /// Folder for the copies of mounted files that name an address that moved; `None` mounts the
     /// originals.
     pub copies: Option<PathBuf>,
+    /// What containers may write to in the submission is copied too: another copy of the stack is up (second copy).
+    pub apart: bool,
     /// Files and folders of the submission that have not changed since an earlier copy of it: path in
     /// this one to where they are mounted from since then.
     pub kept: BTreeMap<PathBuf, PathBuf>,
@@ -105,6 +107,7 @@ impl Default for Plan {
             brittle: Vec::new(),
             crowded: Vec::new(),
             copies: None,
+            apart: false,
             kept: BTreeMap::new(),
             memory: Some(1 << 30),
             pids: 512,

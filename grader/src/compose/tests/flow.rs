@@ -174,6 +174,45 @@ configs:
 }
 
 #[tokio::test]
+async fn two_copies_of_a_stack_do_not_write_to_the_same_folder() {
+    let text = "services:
+  base:
+    image: x
+    volumes: [\"./donnees:/data\", \"./reglages:/etc/x:ro\", \"./journaux/base:/var/log\"]
+  lecteur:
+    image: x
+    volumes: [\"./journaux:/journaux:ro\", \"./page.html:/page.html\"]
+";
+    let folder = Folder::new(&[
+        ("compose.yaml", text),
+        ("reglages/x.conf", "x"),
+        ("journaux/base/ancien.log", "hier"),
+        ("page.html", "page"),
+    ]);
+    let Some(model) = model(&folder).await else { return };
+    let approved = approve(model.expect("canonical")).expect("approved");
+    let into = folder.target().canonicalize().expect("folder").join("copies");
+    let root = approved.model().root().to_owned();
+    let source = |sandboxed: &SandboxedModel, service: &str, mount: usize| {
+        let text = sandboxed.file()["services"][service]["volumes"][mount]["source"].clone();
+        std::path::PathBuf::from(text.as_str().expect("source"))
+    };
+
+    let first = sandbox(&approved, &Plan { copies: Some(into.clone()), ..plan() });
+    assert!(first.copies().is_empty());
+    assert_eq!(source(&first, "base", 0), root.join("donnees"));
+
+    let second = sandbox(&approved, &Plan { copies: Some(into.clone()), apart: true, ..plan() });
+    second.copies().iter().for_each(|copy| copy.make().expect("copied"));
+    let (data, logs) = (source(&second, "base", 0), source(&second, "base", 2));
+    assert!(data.starts_with(&into) && !data.exists(), "made by the engine as it is mounted: {data:?}");
+    assert_eq!(source(&second, "base", 1), root.join("reglages"), "nobody writes there");
+    assert_eq!(source(&second, "lecteur", 0), logs.parent().expect("outer"), "what is written is read");
+    assert_eq!(std::fs::read_to_string(logs.join("ancien.log")).expect("copied"), "hier");
+    assert_eq!(std::fs::read_to_string(source(&second, "lecteur", 1)).expect("copied"), "page");
+}
+
+#[tokio::test]
 async fn the_networks_stack_goes_through() {
     let folder = Folder::new(&[("compose.yaml", NETWORKS)]);
     let Some(model) = model(&folder).await else { return };
