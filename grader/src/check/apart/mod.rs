@@ -367,7 +367,8 @@ impl Check for Apart {
                 miss.facts = facts;
                 tell::fail(miss)
             }
-            (true, None) => tell::pass(facts),
+            // That was the engine: the ways of the neighbours are still to be seen.
+            (true, None) => self.neighbours(cx, &all, facts).await,
             _ => Ok(Verdict::Inconclusive {
                 fault: kit::noise("une connexion interdite passe une fois sur deux, réseaux au repos"),
                 facts,

@@ -96,6 +96,17 @@ async fn isolation_of_lab_02() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_neighbour_is_seen_also_when_the_engine_opened_a_bridge_for_an_instant() {
+    for leaks in [0, 1] {
+        let mut world = FakeWorld::lab02();
+        world.add("redis", &[("backend", "10.2.0.4"), ("outils", "10.3.0.4")], &[6379]);
+        world.add("commander", &[("frontend", "10.1.0.9"), ("outils", "10.3.0.9")], &[]);
+        world.memory.lock().expect("lock").leaks = leaks;
+        fails(&judge("02", "isolation", &world).await, "« outils »");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn interfaces_besides_lo() {
     let mut world = FakeWorld::lab01();
     world.interfaces.insert("muet".into(), vec![lo(), device("eth0", Some("172.31.0.9"))]);
