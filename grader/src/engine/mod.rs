@@ -16,6 +16,7 @@ mod image_scan;
 mod images;
 mod kept;
 mod labels;
+mod pool;
 mod probe;
 mod processes;
 mod recipe;

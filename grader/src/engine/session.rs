@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use rand::Rng;
 
 use super::connect::Engine;
-use super::sweep;
+use super::{pool, sweep};
 use crate::error::{Fault, FaultKind};
 use crate::event::Inventory;
 
@@ -76,7 +76,6 @@ pub(super) fn base() -> Result<(PathBuf, String), Fault> {
     let install = install_id()?;
     let base = std::env::temp_dir().join(format!("tp-docker-{install}"));
     std::fs::create_dir_all(base.join("locks"))
-        .and_then(|()| std::fs::create_dir_all(base.join("pool")))
         .map_err(|e| io_fault("la création du dossier de travail", &e))?;
     Ok((base, install))
 }
@@ -196,8 +195,7 @@ impl Session {
     /// Reserves `count` free /24 subnets of our own pool, against every network of the engine and
     /// every other session.
     pub async fn reserve_subnets(&self, engine: &Engine, count: usize) -> Result<Vec<ipnet::Ipv4Net>, Fault> {
-        let (base, _) = base()?;
-        super::sweep::subnets(engine, &base.join("pool"), &self.id, count).await
+        pool::claim(engine, &self.id, count).await
     }
 
     /// Removes the containers, the networks and the volumes: a stack can begin again from nothing.
@@ -213,9 +211,7 @@ impl Session {
     /// Removes everything and says what is left.
     pub async fn close(&self, engine: &Engine) -> Result<Inventory, Fault> {
         let mut left = sweep::session(engine, &self.id, false).await?;
-        if let Ok((base, _)) = base() {
-            sweep::release_subnets(&base.join("pool"), &self.id);
-        }
+        pool::release(&self.id);
         left.dirs = usize::from(sweep::remove_dir(engine, &self.dir).await.is_err());
         if left.is_empty() {
             tell(&self.pipe, "bye");

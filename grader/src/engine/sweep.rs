@@ -1,7 +1,6 @@
 //! Removing what a session made, and proving that nothing is left.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::OpenOptions;
 use std::path::Path;
 
 use bollard::models::ContainerSummary;
@@ -11,15 +10,14 @@ use bollard::query_parameters::{
     RemoveVolumeOptionsBuilder,
 };
 use futures_util::future::join_all;
-use ipnet::Ipv4Net;
-use rand::Rng;
 use tokio::sync::watch;
 
 use super::connect::Engine;
 use super::fault::{engine_fault, is_gone};
 use super::labels::PROJECT;
+use super::pool;
 use super::session::{INSTALL, SESSION, base, is_alive};
-use crate::error::{Fault, FaultKind};
+use crate::error::Fault;
 use crate::event::Inventory;
 
 /// Objects found under one label.
@@ -233,7 +231,7 @@ pub(super) async fn dead_session(engine: &Engine, id: &str) -> Result<Inventory,
     let (base, _) = base()?;
     let mut left = session(engine, id, false).await?;
     left.dirs = usize::from(remove_dir(engine, &base.join(id)).await.is_err());
-    release_subnets(&base.join("pool"), id);
+    pool::release(id);
     if left.is_empty() {
         let _ = std::fs::remove_file(base.join("locks").join(format!("{id}.lock")));
     }
@@ -310,78 +308,4 @@ pub async fn inventory(engine: &Engine) -> Result<Inventory, Fault> {
     found.dirs =
         std::fs::read_dir(&base).into_iter().flatten().flatten().filter(|e| e.file_name().len() == 8).count();
     Ok(found)
-}
-
-/// Our own pool, 198.18.0.0/15: kept for benches, so no private range that a student writes
-/// contains it by accident. First byte, then the bounds of the second.
-const POOL: (u8, u8, u8) = (198, 18, 19);
-
-/// Claims `count` free /24 of the pool: not used by a network of the engine, not routed by this
-/// machine, not claimed by another session.
-pub(super) async fn subnets(
-    engine: &Engine,
-    pool: &Path,
-    session: &str,
-    count: usize,
-) -> Result<Vec<Ipv4Net>, Fault> {
-    let networks =
-        engine.docker.list_networks(None).await.map_err(|e| engine_fault("la liste des réseaux", &e))?;
-    let mut taken: Vec<Ipv4Net> = networks
-        .into_iter()
-        .filter_map(|n| n.ipam?.config)
-        .flatten()
-        .filter_map(|c| c.subnet?.parse().ok())
-        .collect();
-    taken.extend(host_routes());
-    let mut free = Vec::new();
-    for _ in 0..4096 {
-        if free.len() == count {
-            return Ok(free);
-        }
-        let (second, third) = {
-            let mut rng = rand::rng();
-            (rng.random_range(POOL.1..=POOL.2), rng.random::<u8>())
-        };
-        let Ok(net) = Ipv4Net::new(std::net::Ipv4Addr::new(POOL.0, second, third, 0), 24) else { continue };
-        if taken.iter().any(|t| t.contains(&net) || net.contains(t)) {
-            continue;
-        }
-        let claim = pool.join(format!("{second}.{third}"));
-        if OpenOptions::new().write(true).create_new(true).open(&claim).is_ok() {
-            let _ = std::fs::write(&claim, session);
-            free.push(net);
-        }
-    }
-    Err(Fault::new(
-        FaultKind::Engine,
-        "plus de sous-réseau libre pour les réseaux jetables",
-        "supprimez les réseaux inutiles (docker network prune), puis « grader clean »",
-    ))
-}
-
-/// Gives the subnets of a session back.
-pub(super) fn release_subnets(pool: &Path, session: &str) {
-    for entry in std::fs::read_dir(pool).into_iter().flatten().flatten() {
-        if std::fs::read_to_string(entry.path()).is_ok_and(|owner| owner == session || owner.is_empty()) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Routes of this machine (Linux only; elsewhere the engine lives in a VM of its own).
-fn host_routes() -> Vec<Ipv4Net> {
-    let text = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
-    text.lines()
-        .skip(1)
-        .filter_map(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let number = |i: usize| u32::from_str_radix(fields.get(i)?, 16).ok().map(u32::swap_bytes);
-            let (destination, mask) = (number(1)?, number(7)?);
-            if mask == 0 {
-                return None;
-            }
-            let length = u8::try_from(mask.leading_ones()).ok()?;
-            Ipv4Net::new(destination.into(), length).ok()
-        })
-        .collect()
 }
