@@ -178,8 +178,9 @@ impl Check for Order {
                     tell::names(&loose)
                 ),
                 observed: format!(
-                    "cette fois-ci, {} était en bonne santé à temps, par chance",
-                    tell::names(&loose)
+                    "cette fois-ci, {} {} en bonne santé à temps, par chance",
+                    tell::names(&loose),
+                    if loose.len() > 1 { "étaient" } else { "était" }
                 ),
                 noted: loose.iter().map(|s| told(declared, &self.service, s)).collect(),
                 facts,

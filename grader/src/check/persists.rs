@@ -56,9 +56,28 @@ impl Persists {
         Ok((database, seen.ok().and_then(|results| cell(&results)).unwrap_or_default()))
     }
 
-    fn lost(&self, cx: &Cx<'_>, directory: &str, observed: String, facts: Vec<Fact>) -> Miss {
+    /// The mount that holds the data directory, if any does.
+    async fn held(&self, world: &dyn World, directory: &str) -> Result<Option<(String, String)>, Fault> {
+        Ok(world.inspections(&self.service).await?.iter().find_map(|one| holder(one, directory)))
+    }
+
+    /// `kept`: the same storage was mounted before and after, so something emptied it.
+    fn lost(&self, cx: &Cx<'_>, directory: &str, kept: bool, observed: String, facts: Vec<Fact>) -> Miss {
         let written =
             tell::at(cx.world, &self.service, "volumes", "").is_some_and(|p| p.mark.text.contains("volumes"));
+        let (label, hint) = if kept {
+            (
+                "ce montage couvre bien les données, et il a été retrouvé",
+                "le même volume est là, son contenu non : où le garde-t-il, et qu'est-ce qui s'exécute à chaque « up » ?",
+            )
+        } else {
+            let label = if written {
+                "ce montage ne couvre pas les données"
+            } else {
+                "pas de clé volumes: pour ce service"
+            };
+            (label, "un conteneur supprimé emporte sa couche d'écriture et ses volumes anonymes")
+        };
         Miss {
             headline: format!(
                 "les données de « {} » ne survivent pas à la suppression du conteneur",
@@ -68,17 +87,8 @@ impl Persists {
             observed,
             control: "la même donnée se relisait bien avant la suppression".to_owned(),
             noted: vec![format!("ce serveur range ses données dans {directory}")],
-            place: tell::at(
-                cx.world,
-                &self.service,
-                "volumes",
-                if written {
-                    "ce montage ne couvre pas les données"
-                } else {
-                    "pas de clé volumes: pour ce service"
-                },
-            ),
-            hint: "un conteneur supprimé emporte sa couche d'écriture et ses volumes anonymes".to_owned(),
+            place: tell::at(cx.world, &self.service, "volumes", label),
+            hint: hint.to_owned(),
             try_it: format!(
                 "docker compose down && docker compose up -d && docker compose exec {} ls {directory}",
                 self.service
@@ -164,6 +174,7 @@ impl Check for Persists {
             }
         }
         let before: Vec<String> = world.instances(service).await?.into_iter().map(|i| i.id).collect();
+        let held = self.held(world, &directory).await?;
         let ready = world.recreate(service).await?;
         let after: Vec<String> = world.instances(service).await?.into_iter().map(|i| i.id).collect();
         if after.iter().any(|id| before.contains(id)) {
@@ -202,21 +213,24 @@ impl Check for Persists {
             || database.run(world, &read),
         )
         .await?;
+        let kept = held.is_some() && held == self.held(world, &directory).await?;
         match seen {
             Ok(results) if cell(&results).as_ref() == Some(&value) => {
                 // Nothing of ours stays; a failure here costs nothing, the volume is thrown away.
                 let _ = database.run(world, &format!("DROP TABLE {table}")).await?;
                 self.where_kept(cx, &directory, facts).await
             }
-            Ok(_) => tell::fail(self.lost(cx, &directory, "la table est là, mais vide".to_owned(), facts)),
+            Ok(_) => {
+                tell::fail(self.lost(cx, &directory, kept, "la table est là, mais vide".to_owned(), facts))
+            }
             Err(failure) => match failure.sqlstate.as_deref() {
                 Some("42P01") => {
-                    tell::fail(self.lost(cx, &directory, "la table témoin a disparu".to_owned(), facts))
+                    tell::fail(self.lost(cx, &directory, kept, "la table témoin a disparu".to_owned(), facts))
                 }
                 Some("3D000" | "28000" | "28P01") => {
                     let observed =
                         format!("le serveur repart de zéro : {}", tell::cut(&failure.message, 100));
-                    tell::fail(self.lost(cx, &directory, observed, facts))
+                    tell::fail(self.lost(cx, &directory, kept, observed, facts))
                 }
                 _ => Ok(Verdict::Inconclusive {
                     fault: kit::noise(format!(

@@ -121,7 +121,12 @@ fn told_renewal(renewal: &Renewal) -> String {
     } else {
         format!("clé de {}", life(renewal.most_ms))
     };
-    format!("{before}, puis {reads} : il reste {}", life(renewal.pttl_ms))
+    let after = match renewal.pttl_ms {
+        -1 => "la clé n'expire plus".to_owned(),
+        left if left < 0 => "plus de clé".to_owned(),
+        left => format!("il reste {}", life(left)),
+    };
+    format!("{before}, puis {reads} : {after}")
 }
 
 fn ms(duration: Duration) -> u64 {

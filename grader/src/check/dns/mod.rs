@@ -52,9 +52,14 @@ struct Looks {
 
 impl Looks {
     fn fact(&self, key: &str, name: &str) -> Fact {
+        Fact::new(key, json!(self.words), format!("« {name} » : {}", self.told()))
+    }
+
+    /// The answers, the same ones in a row told once.
+    fn told(&self) -> String {
         let mut words = self.words.clone();
         words.dedup();
-        Fact::new(key, json!(self.words), format!("« {name} » : {}", words.join(" ; ")))
+        words.join(" ; ")
     }
 }
 
@@ -274,7 +279,7 @@ impl Dns {
         let ours = |ip: &IpAddr| stack.contains(ip) || subnets.iter().any(|s| s.contains(ip));
         let base = Miss {
             expected: format!("depuis « {} », le nom « {name} » n'existe pas", self.from),
-            control: format!("depuis « {control} », « {name} » répond : {}", there.words.join(" ; ")),
+            control: format!("depuis « {control} », « {name} » répond : {}", there.told()),
             try_it: inside(world, &self.from, &format!("nslookup {name}")),
             facts: facts.clone(),
             ..Miss::default()
@@ -302,7 +307,7 @@ impl Dns {
             }
             Absent::NoResolver => tell::fail(Miss {
                 headline: format!("« {} » n'a pas de résolveur : rien ne peut y être prouvé", self.from),
-                observed: format!("même son propre nom ne répond pas : {}", own.words.join(" ; ")),
+                observed: format!("même son propre nom ne répond pas : {}", own.told()),
                 place: tell::at(
                     world,
                     &self.from,
